@@ -1,0 +1,112 @@
+/* A device, whatever carries it: the one table that local, sim, SSH and serial drivers
+ * share, and what the controller may ask of a device.
+ *
+ * Nothing that a device sends is trusted: every answer is bounded and checked here, and a
+ * device that talks nonsense is a lost link, not a wrong number.
+ *
+ * Threads: one device handle belongs to one thread.
+ */
+#ifndef HAWSER_DEVICES_DEVICE_H
+#define HAWSER_DEVICES_DEVICE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "src/base/err.h"
+#include "src/base/hash.h"
+#include "src/model/measurement.h"
+
+/* A device as its YAML profile describes it (devices/profiles, or the user's folder). */
+struct device_profile {
+	char name[64];
+	char driver[16];   /* "local", "sim"; later "ssh", "serial" */
+	char cc[256];	   /* the target's compiler: "gcc"; "none" for sim (not compiled) */
+	char cflags[512];  /* target flags: "-march=native" */
+	char isa[32];	   /* kernel folder in src/infer/opt for KERNELS_OPT; "" none */
+	char cpu[16];	   /* "auto", "any", or a core's number to pin to */
+	uint32_t timeout_ms;   /* of one process run */
+	uint64_t memory_bytes; /* address-space limit of a process; 0: none */
+	uint64_t flash_bytes;  /* largest model the device takes; 0: no limit */
+	uint64_t ram_bytes;    /* largest arena + state; 0: no limit */
+	char sensor[64];       /* "auto", "none", or a sensor's name */
+	char sysfs_root[256];  /* "" or a prefix for /sys and /proc (fixture trees) */
+	char sim_law[1024];    /* sim: "key=value,..." (devices/sim/README.md) */
+};
+
+/* By name ("local") from Hawser's devices/profiles, or by path when it ends in .yaml. */
+enum err device_profile_load(
+	struct device_profile *p, const char *name_or_path, struct err_ctx *ctx);
+/* Names of the profiles that are installed; NULL-terminated, freed as one block. */
+enum err device_profile_list(char ***names, struct err_ctx *ctx);
+
+struct device_info {
+	struct hash fingerprint; /* of the lines that tell what hardware and OS this is */
+	char description[2048];	 /* those lines: "key: value\n" */
+	uint32_t protocol;	 /* wire version of the agent */
+	char agent[64];		 /* its version */
+	int simulated;
+	uint32_t max_frame_bytes;
+	uint64_t clock_resolution_ns;
+	char sensor[64]; /* the energy sensor in use; "" none */
+};
+
+enum run_mode {
+	RUN_GOLDEN, /* the embedded inputs, outputs compared on the device and returned */
+	RUN_TIME,   /* golden first, then warm-up and timing */
+	RUN_EVAL    /* inputs from the request, outputs returned */
+};
+
+struct run_request {
+	enum run_mode mode;
+	struct hash image; /* must have been uploaded */
+	uint32_t process_index; /* tells the sim which noise to draw; recorded otherwise */
+	uint32_t n_warmup;
+	uint32_t n_samples;
+	uint32_t min_sample_ns; /* inferences are batched until a sample lasts this long */
+	uint32_t n_tokens;	/* length of the timed input; 0: the build's default */
+	uint32_t phase;		/* 0: whole input (prefill); 1: decoder, one token a step */
+	const uint8_t *input;	/* RUN_EVAL: records as in devices/PROTOCOL.md; borrowed */
+	size_t input_len;
+};
+
+struct run_result {
+	enum verdict verdict;
+	char detail[256]; /* "signal 11", "output 3 differs by 0.4" */
+	double golden_error; /* largest |d - r| / (1 + |r|) seen on the device */
+	struct process_run run; /* RUN_TIME; samples owned by the result */
+	uint8_t *output;	/* RUN_EVAL; owned */
+	size_t output_len;
+};
+void run_result_release(struct run_result *r);
+
+struct device;
+
+/* Starts the agent, says hello, leases the device. ERR_DEVICE when it cannot be had. */
+enum err device_open(
+	struct device **out, const struct device_profile *p, struct err_ctx *ctx);
+void device_close(struct device *d); /* NULL is allowed */
+const struct device_info *device_info(const struct device *d);
+const struct device_profile *device_profile(const struct device *d);
+/* Sends an image unless the device has it already; verified by hash there. */
+enum err device_upload(struct device *d, const char *path, const struct hash *image,
+	struct err_ctx *ctx);
+/* ERR_OK with a verdict for everything that the candidate or the device did; other
+ * codes are faults of the caller or of this host. After VERDICT_DEVICE_LOST or
+ * VERDICT_LINK_LOST the device is reopened by device_recover. */
+enum err device_run(struct device *d, const struct run_request *rq, struct run_result *out,
+	struct err_ctx *ctx);
+/* Ladder: resync, restart the agent; a few tries with growing pauses, then ERR_DEVICE. */
+enum err device_recover(struct device *d, struct err_ctx *ctx);
+
+/* The driver table: how each kind of device starts its byte stream. */
+struct transport; /* devices/transport/transport.h */
+struct device_driver {
+	const char *name;
+	const char *summary; /* for `device list` */
+	enum err (*start)(const struct device_profile *p, struct transport **out,
+		struct err_ctx *ctx);
+};
+const struct device_driver *device_driver_find(const char *name);
+const struct device_driver *device_driver_at(size_t i);
+
+#endif

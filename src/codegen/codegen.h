@@ -1,0 +1,81 @@
+/* From a candidate and its weights to a program for one target.
+ *
+ *   plan   lifetimes -> exact arena offsets            (plan.h)
+ *   emit   C with constant shapes, packed weights,
+ *          vocabulary, golden inputs and outputs       (emit.h)
+ *   build  the target's compiler, sizes, cache         (this file)
+ *
+ * The generated folder:
+ *   model.c       the network: one call per fused op, constant shapes, one static arena
+ *   model.h       sizes and entry points (src/infer/model_api.h gives the contract)
+ *   weights.bin, weights.S   packed weights, embedded with .incbin
+ *   vocab.c       the tokeniser's tables and label names (absent for random weights)
+ *   golden.c      inputs and expected outputs
+ *   card.txt      "key: value" lines: candidate, task, MACs and the other graph costs,
+ *                 bytes; also embedded in the image (the sim device reads it there)
+ * Same input, same bytes. Compiles without a warning.
+ */
+#ifndef HAWSER_CODEGEN_CODEGEN_H
+#define HAWSER_CODEGEN_CODEGEN_H
+
+#include "src/base/err.h"
+#include "src/base/hash.h"
+#include "src/model/artefact.h"
+#include "src/model/genome.h"
+#include "src/model/reference.h"
+#include "src/model/task.h"
+
+struct codegen_input {
+	const struct genome *genome;
+	struct task_shape task;
+	struct tensor_source weights;
+	struct hash weights_hash; /* names the weights in the build's key */
+	/* Tokeniser tables, names of labels: the text that travels with the model.
+	 * NULL when there are none (presets with random weights). Bytes of
+	 * tokeniser_save (src/infer/tokenise.h's table format) and '\n'-joined names. */
+	const uint8_t *vocab;
+	size_t vocab_len;
+	const char *intent_names; /* "AddToPlaylist\nBookRestaurant\n..." or NULL */
+	const char *tag_names;
+	/* Golden inputs: token ids, `n_golden` sequences one after another. */
+	const int32_t *golden_ids;
+	const uint32_t *golden_len;
+	size_t n_golden;
+	uint32_t timed_tokens; /* length of the input that RUN_TIME uses by default */
+	/* Test hook: compile this kernel file instead of the core's own (a path), to prove
+	 * that a wrong answer is caught. NULL as a rule. */
+	const char *broken_kernel;
+};
+
+struct target {
+	const char *cc;	    /* "gcc"; "none": nothing is compiled, the image is card.txt */
+	const char *cflags; /* "-march=native" */
+	const char *isa;    /* for KERNELS_OPT; "" */
+	const char *harness; /* folder of the board's main: "linux" */
+};
+
+/* Writes the generated folder (files above) to `dir`, which must exist. */
+enum err codegen_emit(const struct codegen_input *in, const char *dir, struct err_ctx *ctx);
+
+/* Emits, compiles and links, or finds the result in the cache below `cache_dir`.
+ * `*hit` tells which. Safe to call from several threads and processes at once.
+ * ERR_TOOL with the compiler's first error lines when it refuses; ERR_INVALID when
+ * the candidate cannot be built at all. */
+enum err codegen_build(const struct codegen_input *in, const struct target *target,
+	const char *cache_dir, struct artefact *out, int *hit, struct err_ctx *ctx);
+/* Is the compiler there? ERR_TOOL names it and how to get it; gives its version line. */
+enum err codegen_probe_compiler(
+	const char *cc, char *version, size_t cap, struct err_ctx *ctx);
+/* A folder that compiles with one command (printed in its README) and classifies text
+ * typed at it: generated files, the core's sources that it needs, a small main. */
+enum err codegen_export(const struct codegen_input *in, const struct target *target,
+	const char *dir, struct err_ctx *ctx);
+
+/* Runs a program found on PATH, no shell; stdout and stderr (each at most 64 KiB) go to
+ * buffers that may be NULL. ERR_TOOL with its last error line when it is missing, exits
+ * non-zero or outlives `timeout_s`. */
+struct buf;
+enum err process_run_command(const char *const argv[], const char *cwd, unsigned timeout_s,
+	struct buf *out, struct buf *err_out, struct err_ctx *ctx);
+
+#endif

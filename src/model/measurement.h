@@ -1,0 +1,77 @@
+/* What was seen on a device: raw samples by process, their summary, and how a candidate can
+ * fail. Measured values only; predictions are never put in these structs.
+ */
+#ifndef HAWSER_MODEL_MEASUREMENT_H
+#define HAWSER_MODEL_MEASUREMENT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "src/base/hash.h"
+#include "src/base/stats.h"
+
+/* Part of every result's key: raised when the way of measuring changes. */
+#define MEASURE_PROTOCOL 1
+
+/* Why a candidate has no number. The first group is the candidate's fault and is
+ * stored as its result; the second is the device's or the link's and never blames it. */
+enum verdict {
+	VERDICT_OK,
+	VERDICT_BUILD_ERROR,  /* generator or compiler refused */
+	VERDICT_NO_FIT,	      /* flash, RAM or arena larger than the device has */
+	VERDICT_WRONG_OUTPUT, /* golden check failed: never timed */
+	VERDICT_CRASH,	      /* signal or fault */
+	VERDICT_EXIT,	      /* ended with an exit code or without its results */
+	VERDICT_TIMEOUT,      /* killed after its time limit */
+	VERDICT_OOM,	      /* ran into its memory limit */
+	VERDICT_DEVICE_LOST,  /* device failure from here on: not the candidate's */
+	VERDICT_LINK_LOST,
+	N_VERDICTS
+};
+extern const char *const verdict_names[N_VERDICTS]; /* "ok" "build-error" ... */
+int verdict_blames_candidate(enum verdict v);
+
+/* One process's run of a build. Times are per inference. */
+struct process_run {
+	uint32_t index;	 /* 0.. within its measurement */
+	uint32_t order;	 /* position in the interleaved schedule of the session */
+	uint32_t n;	 /* samples */
+	uint32_t inner;	 /* inferences timed together in one sample (short ones are batched) */
+	float *wall_ns;	 /* [n] monotonic clock, per inference; owned by the measurement */
+	float *cpu_ns;	 /* [n] thread CPU clock, per inference */
+	uint32_t n_vcsw, n_ivcsw; /* context switches, voluntary and not, during timing */
+	uint64_t peak_rss_bytes;  /* 0: unknown */
+	uint32_t freq_khz;	  /* 0: the OS does not tell */
+	int32_t temp_mc;	  /* INT32_MIN: the OS does not tell */
+	double reference_ratio; /* this process / neighbouring reference build's; 0: none */
+	double energy_uj;	/* per inference; NAN: no sensor */
+};
+
+struct measurement {
+	struct hash candidate;
+	struct hash build;
+	struct hash device; /* fingerprint */
+	uint32_t protocol;  /* MEASURE_PROTOCOL */
+	uint32_t look;	    /* 1: first, 2: re-measured after selection, ... */
+	int resolved;	    /* the interval became narrow enough */
+	uint32_t n_runs;
+	struct process_run *runs; /* owned */
+	/* Summary. latency: thread CPU time of one inference, minimum within a process,
+	 * median over processes: the figure that a noisy host disturbs least. */
+	double latency_ns;
+	struct interval latency_ci; /* 95 %, bootstrap over processes */
+	double wall_p50_ns, wall_p90_ns, wall_p99_ns; /* pooled over processes */
+	uint64_t peak_rss_bytes;		      /* largest */
+	double energy_uj;	 /* per inference; NAN where no sensor measured it */
+	struct interval energy_ci;
+	char energy_source[64]; /* "rapl:package-0"; "" when none */
+};
+
+void measurement_init(struct measurement *m);
+void measurement_release(struct measurement *m);
+/* Appends a zeroed run with room for n samples; NULL when out of memory. */
+struct process_run *measurement_add_run(struct measurement *m, uint32_t n);
+/* Fills the summary from the runs; `rng` drives the bootstrap. */
+void measurement_summarise(struct measurement *m, struct rng *rng);
+
+#endif

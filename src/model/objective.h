@@ -1,0 +1,63 @@
+/* Objectives: what a job optimises, with unit, direction and where a value came from. */
+#ifndef HAWSER_MODEL_OBJECTIVE_H
+#define HAWSER_MODEL_OBJECTIVE_H
+
+#include <stddef.h>
+
+#include "src/base/err.h"
+#include "src/base/stats.h"
+
+#define OBJECTIVES_MAX 4
+#define METRIC_NAME_MAX 48
+
+enum provenance {
+	PROV_NONE,
+	PROV_ANALYTIC,	/* computed from the shapes */
+	PROV_PREDICTED, /* by a fitted model */
+	PROV_INHERITED, /* quality with the supernet's weights */
+	PROV_TRAINED,	/* quality of weights trained for this candidate */
+	PROV_MEASURED,	/* on the device, or from the real link */
+	PROV_SIMULATED, /* by the sim device: never a real latency */
+	N_PROVENANCES
+};
+extern const char *const provenance_names[N_PROVENANCES];
+
+/* A metric that can be an objective or a limit. */
+struct metric {
+	const char *name; /* "slot_f1" "intent_acc" "cross_entropy" "perplexity" "latency_us"
+			     "wall_p99_us" "energy_uj" "peak_rss_bytes" "arena_bytes"
+			     "flash_bytes" "model_bytes" "macs" "params" */
+	const char *unit; /* "%" "nats" "us" "bytes" ... */
+	int maximise;
+	int per_device; /* needs "@device" */
+	int quality;	/* of the answers; the others are costs */
+};
+const struct metric *metric_find(const char *name); /* NULL: no such */
+const struct metric *metric_at(size_t i);	    /* NULL past the end */
+
+struct objective {
+	const struct metric *metric;
+	char device[METRIC_NAME_MAX]; /* "" unless per_device */
+};
+
+struct value {
+	double value; /* NAN: unknown */
+	struct interval ci; /* NAN, NAN: unknown; equal to value when exact */
+	enum provenance prov;
+};
+
+/* "latency_us@local"; checks metric and the presence of the device part. */
+enum err objective_parse(struct objective *o, const char *text, struct err_ctx *ctx);
+void objective_format(const struct objective *o, char *out, size_t cap);
+
+/* A limit "flash_bytes<=280000", "latency_us@local<200", "slot_f1>=89": < and <= (and >,
+ * >=) mean the same for measured numbers and are kept as written. */
+struct limit {
+	struct objective what;
+	char op[3]; /* "<" "<=" ">" ">=" */
+	double bound;
+};
+enum err limit_parse(struct limit *l, const char *text, struct err_ctx *ctx);
+int limit_holds(const struct limit *l, double value); /* NAN never holds */
+
+#endif

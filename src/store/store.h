@@ -1,0 +1,197 @@
+/* The store: one SQLite file (WAL) with every fact of every job. The only code that
+ * includes sqlite3.h.
+ *
+ * Facts are permanent and inserted once: inserting a fact whose key exists is ERR_EXISTS.
+ * Every store_put_* is one durable transaction (synchronous=FULL) unless said
+ * otherwise. Views (front, fitted models) can be dropped and rebuilt. One writer: it holds an
+ * flock on "<path>.lock" that names its pid and host; readers at any time, never
+ * blocking the writer. The schema has a version (PRAGMA user_version) and
+ * migrates forward; a foreign or damaged file is ERR_CORRUPT and left untouched.
+ */
+#ifndef HAWSER_STORE_STORE_H
+#define HAWSER_STORE_STORE_H
+
+#include <stdint.h>
+
+#include "src/base/err.h"
+#include "src/base/hash.h"
+#include "src/model/artefact.h"
+#include "src/model/genome.h"
+#include "src/model/measurement.h"
+#include "src/model/objective.h"
+
+struct store;
+
+enum store_mode { STORE_READ, STORE_WRITE };
+
+/* STORE_WRITE creates the file and takes the lock: ERR_BUSY with the holder's pid and
+ * host. STORE_READ of a missing file is ERR_NOTFOUND. */
+enum err store_open(
+	struct store **out, const char *path, enum store_mode mode, struct err_ctx *ctx);
+void store_close(struct store *s);
+
+/* ---- jobs */
+struct store_job {
+	int64_t id;
+	char name[128];
+	struct hash spec; /* of the job's canonical text */
+	char *spec_text;  /* owned; the YAML as given */
+	char state[16];	  /* "running" "stopped" "done" "failed" */
+	int64_t started_s, updated_s; /* unix */
+};
+void store_job_release(struct store_job *j);
+/* Finds the job by name or creates it. ERR_INVALID when it exists with another spec. */
+enum err store_job_open(struct store *s, const char *name, const struct hash *spec,
+	const char *spec_text, int64_t *id, struct err_ctx *ctx);
+enum err store_job_set_state(
+	struct store *s, int64_t job, const char *state, struct err_ctx *ctx);
+/* By name; NULL: the one updated last. */
+enum err store_job_find(
+	struct store *s, const char *name, struct store_job *out, struct err_ctx *ctx);
+enum err store_job_list(struct store *s, struct store_job **out, size_t *n, struct err_ctx *ctx);
+
+/* ---- candidates; not an error when it exists. `origin`: "init" "evolve" "preset"
+ * "user"; generation as the search counts. Links the candidate to the job. */
+enum err store_put_candidate(struct store *s, int64_t job, const struct genome *g,
+	const char *origin, int generation, struct err_ctx *ctx);
+/* By hash prefix (>= 4 hex digits); ERR_INVALID when ambiguous. */
+enum err store_get_candidate(struct store *s, const char *prefix, struct genome *g,
+	struct hash *hash, struct err_ctx *ctx);
+struct store_candidate {
+	struct hash hash;
+	char *text; /* owned by the list */
+	char origin[16];
+	int generation;
+	int finalist;
+};
+/* In order of first mention in the job. */
+enum err store_list_candidates(struct store *s, int64_t job, struct store_candidate **out,
+	size_t *n, struct err_ctx *ctx);
+void store_candidates_free(struct store_candidate *list, size_t n);
+enum err store_set_finalist(struct store *s, int64_t job, const struct hash *candidate,
+	struct err_ctx *ctx);
+
+/* ---- accuracy */
+struct store_accuracy {
+	struct hash candidate;
+	struct hash data;   /* data set content and tokeniser */
+	char split[8];	    /* "train" "valid" "test" */
+	char method[16];    /* "inherited" "trained" "device" */
+	uint64_t seed;	    /* of the training */
+	char metric[24];    /* a quality metric's name */
+	double value;
+	struct interval ci; /* binomial, 95 %; NAN where it has none */
+	int64_t n;	    /* items it was computed from */
+	struct hash source; /* supernet or weights file it came from */
+};
+/* All rows in one transaction. */
+enum err store_put_accuracy(struct store *s, const struct store_accuracy *rows, size_t n,
+	struct err_ctx *ctx);
+/* Every accuracy row of one candidate (candidate != NULL) or of all candidates of a job. */
+enum err store_list_accuracy(struct store *s, int64_t job, const struct hash *candidate,
+	struct store_accuracy **out, size_t *n, struct err_ctx *ctx);
+
+/* ---- builds, devices */
+enum err store_put_build(struct store *s, const struct hash *candidate,
+	const struct hash *weights, const char *target, const struct artefact *a,
+	struct err_ctx *ctx); /* not an error when it exists */
+enum err store_get_build(struct store *s, const struct hash *build, struct artefact *a,
+	struct err_ctx *ctx);
+/* `description`: lines of "key: value" from the agent; not an error when it exists. */
+enum err store_put_device(struct store *s, const struct hash *fingerprint, const char *name,
+	const char *description, int simulated, struct err_ctx *ctx);
+struct store_device {
+	struct hash fingerprint;
+	char name[64];
+	char *description; /* owned by the list */
+	int simulated;
+};
+enum err store_list_devices(struct store *s, struct store_device **out, size_t *n,
+	struct err_ctx *ctx);
+
+/* ---- measurements: one durable transaction with all raw samples */
+enum err store_put_measurement(struct store *s, int64_t job, const char *device_name,
+	const struct measurement *m, struct err_ctx *ctx);
+/* Key: candidate, build, device, protocol, look. Without the raw samples unless `raw`.
+ * ERR_NOTFOUND (context untouched) when there is none. */
+enum err store_get_measurement(struct store *s, const struct hash *candidate,
+	const struct hash *build, const struct hash *device, uint32_t look, int raw,
+	struct measurement *out, struct err_ctx *ctx);
+struct store_measurement {
+	struct measurement m;
+	char device_name[64];
+	int simulated;
+	int64_t job;	 /* that took it */
+	int64_t taken_s; /* unix */
+};
+/* All measurements of a job's candidates (taken by it or reused), in order of taking. */
+enum err store_list_measurements(struct store *s, int64_t job, int raw,
+	struct store_measurement **out, size_t *n, struct err_ctx *ctx);
+void store_measurements_free(struct store_measurement *list, size_t n);
+
+/* ---- failures */
+struct store_failure {
+	struct hash candidate, build, device; /* zero where not reached */
+	uint32_t look;
+	enum verdict verdict;
+	char detail[512];
+	int64_t at_s;
+};
+enum err store_put_failure(
+	struct store *s, int64_t job, const struct store_failure *f, struct err_ctx *ctx);
+enum err store_get_failure(struct store *s, const struct hash *candidate,
+	const struct hash *build, const struct hash *device, uint32_t look,
+	struct store_failure *out, struct err_ctx *ctx); /* candidate's own faults only */
+enum err store_list_failures(struct store *s, int64_t job, struct store_failure **out,
+	size_t *n, struct err_ctx *ctx);
+
+/* ---- progress of a job */
+struct store_generation {
+	int generation;
+	int n_candidates; /* evaluated so far */
+	int n_measured;	  /* measurements so far, looks counted singly */
+	double hv_claimed;     /* share of the reference box, first looks */
+	double hv_remeasured;  /* the same front, second looks; NAN before any */
+	char model[32];	       /* cost model in use */
+	double model_mape, model_tau; /* cross-validated; NAN before the first fit */
+};
+/* Replaces the row of that generation: a replayed generation is the same. */
+enum err store_put_generation(struct store *s, int64_t job, const struct store_generation *g,
+	struct err_ctx *ctx);
+enum err store_list_generations(struct store *s, int64_t job, struct store_generation **out,
+	size_t *n, struct err_ctx *ctx);
+/* What was predicted for a candidate before it was measured: for the report. */
+enum err store_put_prediction(struct store *s, int64_t job, const struct hash *candidate,
+	const char *objective, const char *model, double mean, double sd,
+	struct err_ctx *ctx);
+struct store_prediction {
+	struct hash candidate;
+	char objective[64];
+	char model[32];
+	double mean, sd;
+};
+enum err store_list_predictions(struct store *s, int64_t job, struct store_prediction **out,
+	size_t *n, struct err_ctx *ctx);
+
+/* ---- events: synchronous=NORMAL, for people */
+enum err store_put_event(struct store *s, int64_t job, const char *kind, const char *text,
+	struct err_ctx *ctx);
+struct store_event {
+	int64_t at_s;
+	char kind[16];
+	char *text; /* owned by the list */
+};
+/* The last `limit` events, oldest first. */
+enum err store_list_events(struct store *s, int64_t job, size_t limit,
+	struct store_event **out, size_t *n, struct err_ctx *ctx);
+void store_events_free(struct store_event *list, size_t n);
+
+/* ---- stopping a running controller: a request beside the database, so that a reader
+ * can make it. */
+enum err store_request_stop(const char *path, const char *job, struct err_ctx *ctx);
+int store_stop_requested(const char *path, const char *job);
+void store_clear_stop(const char *path, const char *job);
+/* Who holds the lock: pid and host; 0 when nobody does. */
+int store_holder(const char *path, long *pid, char *host, size_t cap);
+
+#endif
