@@ -26,7 +26,9 @@
  *   heads:         intent = pool(x) intent_w^T + intent_b    [n_intents]
  *                  tags   = x tag_w^T + tag_b                [n, n_tags]
  *                  lm     = (x proj) embed^T                 [vocab] per position
- *                  (x proj only if factorised)
+ *                  (x proj only if factorised: proj read by columns; its weights are
+ *                  dequantised and the product is fp32, as their scales lie along
+ *                  the summed axis)
  *
  * Quantised linear ops: weights as in src/model/quant.h, the op's input quantised per token
  * to int8 (bits 8 and 4), products summed in integers, then

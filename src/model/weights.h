@@ -64,7 +64,8 @@ struct tensor {
 	uint8_t is_head_rows; /* rows are heads x d_head (wq, bq, wk, bk, wv, bv) */
 	uint8_t is_head_cols; /* columns are heads x d_head (wo) */
 	int16_t layer;	/* owner's index; -1 outside layers */
-	uint16_t d_head; /* of that layer, for the two flags above */
+	uint16_t d_head;   /* of that layer, for the two flags above */
+	uint16_t col_zero; /* column of distance 0 (conv: "now", rel: j == i); else 0 */
 	uint32_t rows, cols; /* a vector has cols == 1 */
 	size_t offset;	/* in floats, from the start of the flat vector */
 };
