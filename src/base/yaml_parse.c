@@ -6,6 +6,7 @@
 #include <libfyaml.h>
 
 #include "src/base/file.h"
+#include "src/base/utf8.h"
 
 struct builder {
 	struct yaml_doc *doc;
@@ -50,19 +51,19 @@ static enum err token_text(struct builder *b, struct fy_token *token, char **out
 	return *out ? ERR_OK : err_set(b->ctx, ERR_NOMEM, "out of memory");
 }
 
-static enum err new_node(struct builder *b, enum yaml_kind kind, struct yaml_node **out)
+/* NULL when out of memory. */
+static struct yaml_node *new_node(struct builder *b, enum yaml_kind kind)
 {
 	struct yaml_node *n = calloc(1, sizeof(*n));
 
 	if (!n)
-		return err_set(b->ctx, ERR_NOMEM, "out of memory");
+		return NULL;
 	n->kind = kind;
 	n->line = b->line;
 	n->col = b->col;
 	n->next = b->doc->nodes;
 	b->doc->nodes = n;
-	*out = n;
-	return ERR_OK;
+	return n;
 }
 
 static enum err grow(struct builder *b, struct yaml_node *parent)
@@ -131,11 +132,11 @@ static enum err attach(struct builder *b, struct yaml_node *n)
 static enum err start_collection(
 	struct builder *b, enum yaml_kind kind, struct fy_token *anchor)
 {
-	struct yaml_node *n;
-	enum err e = new_node(b, kind, &n);
+	struct yaml_node *n = new_node(b, kind);
+	enum err e = ERR_OK;
 
-	if (e)
-		return e;
+	if (!n)
+		return err_set(b->ctx, ERR_NOMEM, "out of memory");
 	if (b->depth == YAML_MAX_DEPTH)
 		return fail_here(b, ERR_PARSE, "nested too deeply");
 	if (anchor)
@@ -160,11 +161,11 @@ static enum err end_collection(struct builder *b)
 
 static enum err add_scalar(struct builder *b, const struct fy_event_scalar_data *s)
 {
-	struct yaml_node *n;
-	enum err e = new_node(b, YAML_SCALAR, &n);
+	struct yaml_node *n = new_node(b, YAML_SCALAR);
+	enum err e;
 
-	if (e)
-		return e;
+	if (!n)
+		return err_set(b->ctx, ERR_NOMEM, "out of memory");
 	e = token_text(b, s->value, &n->text);
 	if (!e && s->anchor)
 		e = token_text(b, s->anchor, &n->anchor);
@@ -284,56 +285,23 @@ static enum err build(
 	return e;
 }
 
-/* Length of the UTF-8 sequence at `s` (shortest form, no surrogates); 0 when it is none.
- */
-static size_t utf8_len(const unsigned char *s, size_t left)
-{
-	static const struct {
-		unsigned char mask, lead;
-		unsigned long least;
-	} forms[] = {{0x80, 0x00, 0}, {0xe0, 0xc0, 0x80}, {0xf0, 0xe0, 0x800},
-		{0xf8, 0xf0, 0x10000}};
-
-	for (size_t f = 0; f < sizeof(forms) / sizeof(forms[0]); f++) {
-		unsigned long c = s[0] & ~(unsigned)forms[f].mask;
-
-		if ((s[0] & forms[f].mask) != forms[f].lead)
-			continue;
-		if (f >= left)
-			return 0;
-		for (size_t i = 1; i <= f; i++) {
-			if ((s[i] & 0xc0) != 0x80)
-				return 0;
-			c = c << 6 | (s[i] & 0x3f);
-		}
-		if (c < forms[f].least || c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
-			return 0;
-		return f + 1;
-	}
-	return 0;
-}
-
-/* libfyaml lets some malformed text through in plain scalars; we do not. */
+/* libfyaml lets malformed text through in plain scalars; we do not. */
 static enum err check_text(
 	const char *text, size_t len, const char *name, struct err_ctx *ctx)
 {
-	int line = 1, col = 1;
+	size_t bad = utf8_valid_prefix(text, len), line = 1, col = 1;
 
-	for (size_t i = 0, n; i < len; i += n) {
-		n = utf8_len((const unsigned char *)text + i, len - i);
-		if (n == 0)
-			return err_set(ctx, ERR_PARSE, "%s:%d:%d: not valid UTF-8", name,
-				line, col);
-		if (text[i] == '\0')
-			return err_set(ctx, ERR_PARSE, "%s:%d:%d: a NUL byte in the text",
-				name, line, col);
-		col++;
+	if (bad == len)
+		return ERR_OK;
+	for (size_t i = 0; i < bad; i++) {
+		col += ((unsigned char)text[i] & 0xc0) != 0x80;
 		if (text[i] == '\n') {
 			line++;
 			col = 1;
 		}
 	}
-	return ERR_OK;
+	return err_set(
+		ctx, ERR_PARSE, "%s:%zu:%zu: not valid UTF-8 text", name, line, col);
 }
 
 static enum err parse_bytes(struct yaml_doc **out, const char *text, size_t len,
@@ -345,9 +313,9 @@ static enum err parse_bytes(struct yaml_doc **out, const char *text, size_t len,
 	if (len > YAML_MAX_BYTES)
 		return err_set(ctx, ERR_INVALID, "%s: larger than the limit of %u bytes",
 			name, YAML_MAX_BYTES);
-	if (len && memchr(text, '\0', len))
-		return err_set(
-			ctx, ERR_PARSE, "%s: not a text file (NUL bytes in it)", name);
+	e = check_text(text, len, name, ctx);
+	if (e)
+		return e;
 	doc = calloc(1, sizeof(*doc));
 	if (doc)
 		doc->name = copy_text(name, strlen(name));
