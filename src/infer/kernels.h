@@ -1,0 +1,121 @@
+/* The kernels that generated models call: one contract for ref/ and for every opt/<isa>/.
+ *
+ * Each kernel is one function in a file of its own name: ref/linear_i8.c is the portable
+ * one, opt/<isa>/linear_i8.c replaces it at link time. Which ISA has which is the table in
+ * src/codegen/kernel_sets.c. Freestanding C11, no heap, no libm; the compiler may call
+ * memcpy and memset.
+ *
+ * Shapes: n tokens; x [n, in], y [n, out], row-major, without padding. Weights [out, in].
+ *   fp32   w is float.
+ *   int8   w is int8_t in [-127, 127]; scales: one bf16 a row.
+ *   int4   w is packed two a byte, even column in the low nibble, stored as value + 8;
+ *          rows start on a byte, a spare last nibble is 8; scales: one bf16 for each
+ *          KERNEL_GROUP columns of a row (the last group may be short).
+ * Numbers are little endian. Floats and scales are aligned to their size; kernels must
+ * not assume more. in <= 65535, so an int8 dot product fits 32 bits.
+ *
+ * Aliasing: inputs and outputs are apart unless a kernel says otherwise.
+ * Errors: none; arguments come from generated code that has checked them.
+ * Bounds hold for finite inputs, against exact arithmetic on the same float inputs; eps is
+ * 2^-24 and S the sum of |products| (and of |bias|, |add|). Tested in tests/unit/
+ * test_infer.c and, for opt, test_infer_opt.c.
+ */
+#ifndef HAWSER_INFER_KERNELS_H
+#define HAWSER_INFER_KERNELS_H
+
+#include <stdint.h>
+
+#define KERNEL_GROUP 32
+
+struct linear {
+	uint32_t in, out;
+	const void *w;		/* see above */
+	const uint16_t *scales; /* bf16; 0 for fp32 */
+	const float *bias;	/* [out], or 0 */
+};
+
+/* y = x w^T + bias + add. `add` is [n, out] or 0, and may be y itself (the residual).
+ * Error <= (in + 3) eps S. */
+void linear_f32(
+	const struct linear *l, uint32_t n, const float *x, const float *add, float *y);
+
+/* y = (x w^T) x_scale scale + bias + add on quantised tokens: x [n, in], x_scale [n].
+ * The integer sum is exact; error <= 4 eps S. */
+void linear_i8(const struct linear *l, uint32_t n, const int8_t *x, const float *x_scale,
+	const float *add, float *y);
+
+/* The same with a scale a group; error <= (groups + 4) eps S. */
+void linear_i4(const struct linear *l, uint32_t n, const int8_t *x, const float *x_scale,
+	const float *add, float *y);
+
+/* y = x w for one token: x [out], y [in]. The way back through a factorised embedding,
+ * weights dequantised, x in fp32; no bias. Error <= (out + 3) eps S. */
+void linear_back_f32(const struct linear *l, const float *x, float *y);
+void linear_back_i8(const struct linear *l, const float *x, float *y);
+void linear_back_i4(const struct linear *l, const float *x, float *y);
+
+/* One token at a time to int8: scale = max|x| / 127, q = x * (127 / max|x|) rounded half
+ * away from zero; a row whose max is below 1e-30 gives q = 0, scale = max / 127. Bit-exact
+ * with src/model/quant.h. In place: q may lie on x (row i of q then starts at byte i * d). */
+void quant_rows(uint32_t n, uint32_t d, const float *x, int8_t *q, float *scale);
+
+/* y[t] = dequantised row ids[t] of the table; l->in is the width, l->out the vocabulary.
+ * 0 <= id < l->out. Exact for fp32, one rounding otherwise. */
+void embed_f32(const struct linear *table, uint32_t n, const int32_t *ids, float *y);
+void embed_i8(const struct linear *table, uint32_t n, const int32_t *ids, float *y);
+void embed_i4(const struct linear *table, uint32_t n, const int32_t *ids, float *y);
+
+/* y += x over n floats. Exact to one rounding. */
+void add(uint32_t n, const float *x, float *y);
+
+/* (x - mean) / sqrt(var + 1e-5) * gain + bias, per row; y may be x. Relative to the row's
+ * largest |(x - mean) / sigma * gain| + |bias| the error is at most (d + 16) eps when
+ * |mean| is not much larger than sigma. */
+void norm_ln(uint32_t n, uint32_t d, const float *x, const float *gain, const float *bias,
+	float *y);
+/* x / sqrt(mean of x^2 + 1e-5) * gain; y may be x. Relative error <= (d + 8) eps. */
+void norm_rms(uint32_t n, uint32_t d, const float *x, const float *gain, float *y);
+
+/* In place, n floats. Absolute errors as in fmath.h. */
+void act_relu(uint32_t n, float *x);
+void act_gelu(uint32_t n, float *x);
+void act_silu(uint32_t n, float *x);
+
+struct conv {
+	uint32_t d, width, now; /* tap `now` multiplies the token itself */
+	const float *w;		/* [d, width] */
+};
+
+/* y[t, c] = sum_j w[c, j] x[t + j - now, c]. `state` is 0 for an encoder (zeros outside
+ * the input). For a decoder (now == width - 1) it holds the width - 1 inputs before x,
+ * oldest first, [width - 1, d], zeros at first, and is brought up to date. Error <= (width
+ * + 1) eps S. */
+void conv_depthwise(
+	const struct conv *c, uint32_t n, const float *x, float *state, float *y);
+
+struct attention {
+	uint32_t n_heads, n_kv_heads, d_head;
+	uint32_t causal;     /* 1: token i sees j <= i */
+	uint32_t rel_radius; /* clip of j - i */
+	const float *rel;    /* [n_heads, 2 * rel_radius + 1], or 0 */
+	float scale;	     /* 1 / sqrt(d_head) */
+};
+
+struct attention_data {
+	const float *q;	     /* [n, n_heads * d_head] */
+	const float *k, *v; /* [n_past + n, n_kv_heads * d_head], the cached ones first */
+	float *row;	     /* scratch, n_past + n floats */
+	float *out;	     /* [n, n_heads * d_head]; may be q */
+};
+
+/* Scores, softmax and mix, one row of scores at a time. Error of out <= (d_head * max|q||k| *
+ * scale + n + 16) * 4 eps * max|v|. */
+void attention(const struct attention *a, uint32_t n, uint32_t n_past,
+	const struct attention_data *data);
+
+/* x [n, d] -> y [d]; n >= 1. */
+void pool_mean(uint32_t n, uint32_t d, const float *x, float *y);
+void pool_max(uint32_t n, uint32_t d, const float *x, float *y);
+void pool_first(uint32_t n, uint32_t d, const float *x, float *y);
+
+#endif
