@@ -93,6 +93,9 @@ static enum err check_key(
 	if (key->kind != YAML_SCALAR)
 		return yaml_err(
 			b->doc, key, ERR_PARSE, b->ctx, "a key must be plain text");
+	if (map->n >= YAML_MAX_KEYS)
+		return yaml_err(b->doc, key, ERR_PARSE, b->ctx,
+			"more than %d keys in one mapping", YAML_MAX_KEYS);
 	for (size_t i = 0; i < map->n; i++)
 		if (strcmp(map->key[i]->text, key->text) == 0)
 			return yaml_err(b->doc, key, ERR_PARSE, b->ctx,
@@ -129,18 +132,34 @@ static enum err attach(struct builder *b, struct yaml_node *n)
 	return ERR_OK;
 }
 
+static enum err set_anchor(struct builder *b, struct yaml_node *n, struct fy_token *token)
+{
+	enum err e;
+
+	if (!token)
+		return ERR_OK;
+	if (b->doc->n_anchors == YAML_MAX_ANCHORS)
+		return fail_here(b, ERR_PARSE, "too many anchors");
+	e = token_text(b, token, &n->anchor);
+	if (e)
+		return e;
+	n->next_anchor = b->doc->anchors;
+	b->doc->anchors = n;
+	b->doc->n_anchors++;
+	return ERR_OK;
+}
+
 static enum err start_collection(
 	struct builder *b, enum yaml_kind kind, struct fy_token *anchor)
 {
 	struct yaml_node *n = new_node(b, kind);
-	enum err e = ERR_OK;
+	enum err e;
 
 	if (!n)
 		return err_set(b->ctx, ERR_NOMEM, "out of memory");
 	if (b->depth == YAML_MAX_DEPTH)
 		return fail_here(b, ERR_PARSE, "nested too deeply");
-	if (anchor)
-		e = token_text(b, anchor, &n->anchor);
+	e = set_anchor(b, n, anchor);
 	if (!e)
 		e = attach(b, n);
 	if (e)
@@ -167,11 +186,17 @@ static enum err add_scalar(struct builder *b, const struct fy_event_scalar_data 
 	if (!n)
 		return err_set(b->ctx, ERR_NOMEM, "out of memory");
 	e = token_text(b, s->value, &n->text);
-	if (!e && s->anchor)
-		e = token_text(b, s->anchor, &n->anchor);
+	if (!e)
+		e = set_anchor(b, n, s->anchor);
 	if (e)
 		return e;
-	n->quoted = s->value && fy_token_scalar_style(s->value) != FYSS_PLAIN;
+	if (s->value) {
+		enum fy_scalar_style style = fy_token_scalar_style(s->value);
+
+		n->quoted = style != FYSS_PLAIN;
+		/* libfyaml points behind the opening quote */
+		n->col -= style == FYSS_SINGLE_QUOTED || style == FYSS_DOUBLE_QUOTED;
+	}
 	return attach(b, n);
 }
 
@@ -183,9 +208,8 @@ static enum err add_alias(struct builder *b, struct fy_token *token)
 
 	if (e)
 		return e;
-	for (n = b->doc->nodes; n; n = n->next)
-		if (n->anchor && strcmp(n->anchor, name) == 0)
-			break;
+	for (n = b->doc->anchors; n && strcmp(n->anchor, name) != 0; n = n->next_anchor)
+		;
 	if (!n)
 		e = err_set(b->ctx, ERR_PARSE,
 			"%s:%d:%d: no anchor '&%s' before this alias", b->doc->name,

@@ -10,6 +10,8 @@
 
 #define YAML_MAX_BYTES (1u << 20)
 #define YAML_MAX_DEPTH 64
+#define YAML_MAX_KEYS 4096 /* per mapping: finding duplicates is quadratic */
+#define YAML_MAX_ANCHORS 1024
 
 struct yaml_node {
 	enum yaml_kind kind;
@@ -19,15 +21,18 @@ struct yaml_node {
 	char *text;    /* scalar: NUL-terminated, no NUL inside */
 	char *anchor;  /* or NULL */
 	size_t n, cap;
-	struct yaml_node **item; /* sequence: items; mapping: values */
-	struct yaml_node **key;	 /* mapping: scalars */
-	struct yaml_node *next;	 /* all nodes of the document, latest first */
+	struct yaml_node **item;       /* sequence: items; mapping: values */
+	struct yaml_node **key;	       /* mapping: scalars */
+	struct yaml_node *next;	       /* all nodes of the document, latest first */
+	struct yaml_node *next_anchor; /* those with an anchor, latest first */
 };
 
 struct yaml_doc {
 	char *name;
 	struct yaml_node *root;
 	struct yaml_node *nodes;
+	struct yaml_node *anchors;
+	size_t n_anchors;
 };
 
 #endif
