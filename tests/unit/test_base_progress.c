@@ -99,6 +99,7 @@ static void progress_redraws_on_a_terminal(void **state)
 	int master = posix_openpt(O_RDWR | O_NOCTTY);
 	struct progress *p;
 	const char *name;
+	size_t len = 0;
 	ssize_t n;
 	FILE *f;
 
@@ -110,14 +111,15 @@ static void progress_redraws_on_a_terminal(void **state)
 	assert_non_null(f);
 	p = progress_new(f, 0);
 	progress_begin(p, "job", 10);
-	for (int i = 0; i < 1000; i++)
+	for (int i = 0; i < 100; i++)
 		progress_update(p, 0, "mostly too soon to draw");
 	progress_say(p, "hello");
 	progress_end(p, "done");
 	progress_free(p);
-	n = read(master, seen, sizeof(seen) - 1);
-	assert_true(n > 0);
-	seen[n] = '\0';
+	fcntl(master, F_SETFL, O_NONBLOCK);
+	while ((n = read(master, seen + len, sizeof(seen) - 1 - len)) > 0)
+		len += (size_t)n;
+	seen[len] = '\0';
 	assert_ptr_equal(strstr(seen, "job [....................]   0% 0/10"), seen);
 	assert_non_null(strstr(seen, "\r\033[Khello\r\njob [..."));
 	assert_non_null(strstr(seen, "\r\033[Kjob: done (0s)\r\n"));
