@@ -1,0 +1,46 @@
+/* The harness that is linked with every model for a Linux target: the agent starts it and
+ * reads its records (devices/proto/record.h) from standard output.
+ *
+ *   IMAGE golden
+ *   IMAGE time WARMUP SAMPLES MIN_SAMPLE_NS TOKENS PHASE
+ *   IMAGE eval          (input records on standard input)
+ *
+ * `time` checks the golden outputs first and times nothing when they are wrong. Between a
+ * timed input and its output nothing is allocated and the kernel is not called. All
+ * memory is static. The run_ functions return the program's exit code.
+ */
+#ifndef HAWSER_DEVICES_BOARDS_LINUX_HARNESS_H
+#define HAWSER_DEVICES_BOARDS_LINUX_HARNESS_H
+
+#include "devices/proto/record.h"
+#include "src/infer/model_api.h"
+
+/* stream.c: records out; a failed write ends the program. */
+void stream_begin(void);
+void stream_end(void);
+void stream_record(uint32_t kind, const uint8_t *body, size_t len);
+/* Room for n (few) bytes of output, gathered into OUTPUT records. */
+struct put stream_room(size_t n);
+void stream_f32(const float *v, size_t n);
+/* An ERROR record and the end; returns `code`. */
+int stream_fail(int code, const char *text);
+
+/* golden.c: the embedded inputs against the host's outputs. -1 when the model refuses. */
+int golden_check(struct record_golden *r);
+void golden_write(const struct record_golden *r);
+/* From an empty cache when it is a decoder. */
+int run_fresh(const int32_t *tokens, uint32_t n, struct model_output *o);
+
+/* eval.c */
+int run_golden(void);
+int run_eval(void);
+
+/* timing.c */
+struct timing {
+	uint32_t n_warmup, n_samples, min_sample_ns, n_tokens, phase;
+	uint32_t rounds; /* prefills or whole inputs per sample */
+	uint32_t steps;	 /* inferences timed in a round: 1, or decoder steps */
+};
+int run_time(struct timing *t);
+
+#endif

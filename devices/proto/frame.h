@@ -1,0 +1,36 @@
+/* Frames on any carrier: 0x00, COBS(payload, CRC-32 of payload), 0x00.
+ *
+ * COBS (Cheshire and Baker 1999) takes every 0x00 out of the content, so a lost, doubled or
+ * damaged byte costs at most the frames it touches and the next 0x00 starts anew. A frame
+ * that does not decode is dropped in silence; it is counted and never answered.
+ * Freestanding; all buffers are the caller's.
+ */
+#ifndef HAWSER_DEVICES_PROTO_FRAME_H
+#define HAWSER_DEVICES_PROTO_FRAME_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Room that a payload of n bytes needs on the wire. */
+#define FRAME_WIRE_BYTES(n) ((n) + 4 + ((n) + 4) / 254 + 1 + 2)
+
+/* Where in a buffer of FRAME_WIRE_BYTES(n) a payload of n bytes must stand to be encoded in
+ * place. */
+size_t frame_headroom(size_t n);
+/* Encodes in place: the payload stands at wire + frame_headroom(n). Returns the
+ * number of bytes to send from `wire`; 0 when `cap` is too small. */
+size_t frame_encode(uint8_t *wire, size_t cap, size_t n);
+
+struct frame_decoder {
+	uint8_t *buf; /* borrowed: FRAME_WIRE_BYTES(largest payload) */
+	size_t cap, len;
+	int overrun; /* content longer than the buffer: skip to the next 0x00 */
+	uint32_t n_good, n_bad;
+};
+
+void frame_decoder_init(struct frame_decoder *d, uint8_t *buf, size_t cap);
+/* Takes one byte. 1 when it completes a sound frame: the payload stands at d->buf and is
+ * valid until the next byte; its length goes to *n. */
+int frame_decoder_put(struct frame_decoder *d, uint8_t byte, size_t *n);
+
+#endif

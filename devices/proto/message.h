@@ -1,0 +1,200 @@
+/* The messages of devices/PROTOCOL.md as structs, and their bytes. Decoders accept exactly
+ * what encoders write: a short, long or out-of-range message is refused (0).
+ *
+ * Freestanding. Pointers in decoded messages lead into the frame and live as long as it.
+ */
+#ifndef HAWSER_DEVICES_PROTO_MESSAGE_H
+#define HAWSER_DEVICES_PROTO_MESSAGE_H
+
+#include <stdint.h>
+
+#include "devices/proto/bytes.h"
+#include "devices/proto/sha256.h"
+
+#define WIRE_VERSION 1
+#define WIRE_MIN_PAYLOAD 512 /* every agent takes at least this */
+#define WIRE_HEADER_BYTES 9
+#define WIRE_ANSWER_BYTES 1024 /* no answer but DATA is larger */
+#define WIRE_DESCRIPTION_BYTES 2048
+#define WIRE_PUT_OVERHEAD (WIRE_HEADER_BYTES + 8)  /* PUT without its bytes */
+#define WIRE_DATA_OVERHEAD (WIRE_HEADER_BYTES + 4) /* DATA without its bytes */
+
+enum wire_type {
+	WIRE_HELLO = 0x01,
+	WIRE_OFFER = 0x02,
+	WIRE_PUT = 0x03,
+	WIRE_VERIFY = 0x04,
+	WIRE_RUN = 0x05,
+	WIRE_FETCH = 0x06,
+	WIRE_CANCEL = 0x07,
+	WIRE_PING = 0x08,
+	WIRE_RESET = 0x09,
+	WIRE_ANSWER = 0x80, /* answer to a request: its type with this bit */
+	WIRE_BEAT = 0x85,   /* the RUN goes on */
+	WIRE_DONE = 0x90,   /* the RUN has ended */
+	WIRE_DATA = 0x86,
+	WIRE_ERROR = 0xff
+};
+
+enum wire_code {
+	WIRE_E_UNKNOWN = 1,  /* a request this agent does not have */
+	WIRE_E_REQUEST = 2,  /* malformed, or a field out of range */
+	WIRE_E_SESSION = 3,  /* say HELLO first */
+	WIRE_E_VERSION = 4,  /* no common version */
+	WIRE_E_LEASED = 5,   /* another controller holds the device; the text says who */
+	WIRE_E_BUSY = 6,     /* a RUN is going on */
+	WIRE_E_TOO_LARGE = 7,
+	WIRE_E_NO_SPACE = 8,
+	WIRE_E_NOT_FOUND = 9, /* no such image, input or result */
+	WIRE_E_HASH = 10,     /* the bytes received are not those offered */
+	WIRE_E_IO = 11	      /* the device's own storage failed */
+};
+
+enum wire_outcome {
+	OUTCOME_OK,
+	OUTCOME_WRONG_OUTPUT,
+	OUTCOME_CRASH,	    /* code: signal or fault number */
+	OUTCOME_EXIT,	    /* code: exit code */
+	OUTCOME_NO_RESULT,  /* ended well, but its records are not sound */
+	OUTCOME_TIMEOUT,
+	OUTCOME_OOM,
+	OUTCOME_CANCELLED,
+	OUTCOME_UNSUPPORTED, /* this device cannot do that mode */
+	OUTCOME_AGENT_FAULT, /* the device's own failure: not the image's */
+	N_OUTCOMES
+};
+
+enum wire_mode { MODE_GOLDEN, MODE_TIME, MODE_EVAL, N_MODES };
+
+struct wire_header {
+	uint8_t type;
+	uint32_t session; /* 0 in HELLO */
+	uint32_t request; /* grows by one with each request of a session */
+};
+
+struct wire_hello {
+	uint16_t version_lo, version_hi;
+	uint32_t host_nonce;
+};
+
+#define WIRE_CAN_EVAL 1u
+#define WIRE_IS_SIMULATED 2u
+
+struct wire_welcome {
+	uint16_t version;
+	uint32_t host_nonce; /* as in the HELLO */
+	uint32_t session;
+	uint32_t max_payload;
+	uint16_t window; /* PUTs that may be under way unanswered */
+	uint32_t flags;
+	uint64_t storage_bytes; /* largest image */
+	uint32_t output_bytes;	/* largest result */
+	uint64_t clock_resolution_ns;
+	uint32_t description_len;
+	uint32_t description_crc;
+	char agent[64];
+	char sensor[64];
+	char sensor_note[192]; /* why there is none, or what it covers */
+};
+
+struct wire_offer {
+	uint8_t hash[SHA256_BYTES];
+	uint64_t size;
+};
+
+struct wire_have {
+	uint64_t have; /* bytes the agent holds: go on from there */
+	uint8_t complete; /* all there and verified */
+};
+
+struct wire_put {
+	uint64_t offset;
+	const uint8_t *data;
+	uint32_t len;
+};
+
+struct wire_run {
+	uint8_t image[SHA256_BYTES];
+	uint8_t input[SHA256_BYTES]; /* MODE_EVAL; else zeros */
+	uint8_t mode;
+	uint8_t phase;
+	uint32_t process_index;
+	uint32_t attempt;
+	uint32_t n_warmup, n_samples, min_sample_ns, n_tokens;
+	uint32_t timeout_ms;
+	uint64_t memory_bytes; /* 0: no limit */
+};
+
+#define WIRE_TEMP_UNKNOWN INT32_MIN
+
+struct wire_done {
+	uint8_t outcome;
+	int32_t code;
+	char detail[200];
+	uint32_t output_len;
+	uint32_t output_crc;
+	uint64_t wall_ns, cpu_ns; /* of the whole process */
+	uint64_t peak_rss_bytes;  /* 0: unknown */
+	uint32_t n_vcsw, n_ivcsw; /* of the whole process */
+	uint32_t freq_before_khz, freq_after_khz; /* 0: unknown */
+	int32_t temp_before_mc, temp_after_mc;	  /* WIRE_TEMP_UNKNOWN */
+	char governor[32];
+	double energy_uj; /* per inference, idle taken off; NaN: not measured */
+	double idle_uw;
+	char energy_note[96]; /* why there is no figure */
+};
+
+enum wire_blob { BLOB_DESCRIPTION, BLOB_RESULT, N_BLOBS };
+
+struct wire_fetch {
+	uint8_t blob;
+	uint32_t run; /* BLOB_RESULT: request id of the RUN */
+	uint32_t offset, len;
+};
+
+struct wire_data {
+	uint32_t offset;
+	const uint8_t *data;
+	uint32_t len;
+};
+
+#define WIRE_PING_BYTES 64
+struct wire_ping {
+	uint64_t clock_ns; /* the agent's, in the answer; 0 in the request */
+	uint8_t data[WIRE_PING_BYTES];
+	uint32_t len;
+};
+
+struct wire_error {
+	uint16_t code;
+	char text[200];
+};
+
+void put_header(struct put *p, const struct wire_header *h);
+void put_hello(struct put *p, const struct wire_hello *m);
+void put_welcome(struct put *p, const struct wire_welcome *m);
+void put_offer(struct put *p, const struct wire_offer *m);
+void put_have(struct put *p, const struct wire_have *m);
+void put_put(struct put *p, const struct wire_put *m);
+void put_run(struct put *p, const struct wire_run *m);
+void put_done(struct put *p, const struct wire_done *m);
+void put_fetch(struct put *p, const struct wire_fetch *m);
+void put_data(struct put *p, const struct wire_data *m);
+void put_ping(struct put *p, const struct wire_ping *m);
+void put_error(struct put *p, const struct wire_error *m);
+
+/* The header is followed by a body; every body's decoder wants the end after it. */
+int get_header(struct get *g, struct wire_header *h);
+int get_hello(struct get *g, struct wire_hello *m);
+int get_welcome(struct get *g, struct wire_welcome *m);
+int get_offer(struct get *g, struct wire_offer *m);
+int get_have(struct get *g, struct wire_have *m);
+int get_put(struct get *g, struct wire_put *m);
+int get_run(struct get *g, struct wire_run *m);
+int get_done(struct get *g, struct wire_done *m);
+int get_fetch(struct get *g, struct wire_fetch *m);
+int get_data(struct get *g, struct wire_data *m);
+int get_ping(struct get *g, struct wire_ping *m);
+int get_error(struct get *g, struct wire_error *m);
+
+#endif
