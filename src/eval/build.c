@@ -1,0 +1,187 @@
+#include "src/eval/session.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/base/file.h"
+#include "src/codegen/codegen.h"
+
+#define N_GOLDEN 4
+
+void vocabulary_bytes(
+	const struct tokeniser_table *t, uint32_t vocab_size, struct buf *out)
+{
+	uint32_t base = N_SPECIAL_TOKENS + t->n_bytes;
+	uint32_t merges = vocab_size > base ? vocab_size - base : 0;
+	uint32_t head[2];
+
+	merges = merges < t->n_merges ? merges : t->n_merges;
+	head[0] = t->n_bytes;
+	head[1] = merges;
+	for (int i = 0; i < 2; i++)
+		for (int k = 0; k < 4; k++)
+			buf_putc(out, (char)(head[i] >> (8 * k)));
+	buf_append(out, t->bytes, t->n_bytes);
+	if (t->n_bytes % 2)
+		buf_putc(out, '\0');
+	for (uint32_t i = 0; i < 2 * merges; i++) {
+		buf_putc(out, (char)(t->merges[i] & 0xff));
+		buf_putc(out, (char)(t->merges[i] >> 8));
+	}
+}
+
+static enum err validation(struct session *s, const struct genome *g,
+	const struct encoded **out, struct err_ctx *ctx)
+{
+	enum err e = corpus_encoded(
+		&s->corpus, SPLIT_VALID, g->vocab_size, g->seq_len, out, ctx);
+
+	if (!e && !(*out)->n)
+		e = err_set(ctx, ERR_INVALID, "data '%s' has no validation sentences",
+			s->job.data);
+	return e;
+}
+
+enum err session_timed_tokens(
+	struct session *s, const struct genome *g, uint32_t *out, struct err_ctx *ctx)
+{
+	const struct encoded *v;
+	enum err e;
+
+	if (s->job.measure.n_tokens) {
+		*out = s->job.measure.n_tokens < g->seq_len ? s->job.measure.n_tokens
+							    : g->seq_len;
+		return ERR_OK;
+	}
+	e = validation(s, g, &v, ctx);
+	if (e)
+		return e;
+	*out = (uint32_t)((v->start[v->n] + v->n / 2) / v->n);
+	*out = *out < 1 ? 1 : *out;
+	return ERR_OK;
+}
+
+/* Sentences that exercise a build: one of the timed length first, the longest, the shortest, the
+ * first. */
+static void pick_golden(const struct encoded *v, uint32_t timed, size_t pick[N_GOLDEN])
+{
+	uint32_t best = UINT32_MAX, longest = 0, shortest = UINT32_MAX;
+
+	memset(pick, 0, N_GOLDEN * sizeof(*pick));
+	for (size_t i = 0; i < v->n; i++) {
+		uint32_t n = v->start[i + 1] - v->start[i];
+		uint32_t away = n > timed ? n - timed : timed - n;
+
+		if (!n)
+			continue;
+		if (away < best) {
+			best = away;
+			pick[0] = i;
+		}
+		if (n > longest) {
+			longest = n;
+			pick[1] = i;
+		}
+		if (n < shortest) {
+			shortest = n;
+			pick[2] = i;
+		}
+	}
+}
+
+static void join_names(char *const *names, size_t n, struct buf *out)
+{
+	for (size_t i = 0; i < n; i++)
+		buf_printf(out, "%s\n", names[i]);
+}
+
+/* Everything a build embeds besides the weights; released with the input. */
+struct embedded {
+	struct buf vocab, intents, tags;
+	int32_t *ids;
+	uint32_t len[N_GOLDEN];
+};
+
+static enum err collect(struct session *s, const struct genome *g, struct embedded *m,
+	struct codegen_input *in, struct err_ctx *ctx)
+{
+	const struct encoded *v;
+	size_t pick[N_GOLDEN], at = 0;
+	enum err e;
+
+	if ((e = validation(s, g, &v, ctx)) ||
+		(e = session_timed_tokens(s, g, &in->timed_tokens, ctx)))
+		return e;
+	pick_golden(v, in->timed_tokens, pick);
+	m->ids = malloc((size_t)N_GOLDEN * g->seq_len * sizeof(*m->ids));
+	if (!m->ids)
+		return err_set(ctx, ERR_NOMEM, "out of memory");
+	for (int i = 0; i < N_GOLDEN; i++) {
+		uint32_t from = v->start[pick[i]];
+
+		m->len[i] = v->start[pick[i] + 1] - from;
+		memcpy(m->ids + at, v->ids + from, m->len[i] * sizeof(*m->ids));
+		at += m->len[i];
+	}
+	vocabulary_bytes(s->corpus.tokeniser, g->vocab_size, &m->vocab);
+	join_names(s->corpus.data.intents, s->corpus.data.n_intents, &m->intents);
+	join_names(s->corpus.data.tags, s->corpus.data.n_tags, &m->tags);
+	in->vocab = (const uint8_t *)m->vocab.data;
+	in->vocab_len = m->vocab.len;
+	in->intent_names = m->intents.len ? m->intents.data : NULL;
+	in->tag_names = m->tags.len ? m->tags.data : NULL;
+	in->golden_ids = m->ids;
+	in->golden_len = m->len;
+	in->n_golden = N_GOLDEN;
+	return buf_err(&m->vocab, ctx);
+}
+
+enum err session_codegen_input(struct session *s, const struct genome *g,
+	const struct build_weights *w, session_codegen_fn use, void *self,
+	struct err_ctx *ctx)
+{
+	struct flat_weights flat = {w->flat};
+	struct codegen_input in;
+	struct embedded m;
+	enum err e;
+
+	memset(&in, 0, sizeof(in));
+	memset(&m, 0, sizeof(m));
+	in.genome = g;
+	in.task = s->task;
+	in.weights = tensor_source_flat(&flat);
+	in.weights_hash = w->hash;
+	e = collect(s, g, &m, &in, ctx);
+	if (!e)
+		e = use(self, &in, ctx);
+	buf_release(&m.vocab);
+	buf_release(&m.intents);
+	buf_release(&m.tags);
+	free(m.ids);
+	return e;
+}
+
+struct build_request {
+	const struct session *s;
+	const struct device_profile *p;
+	struct artefact *out;
+};
+
+static enum err build(void *self, const struct codegen_input *in, struct err_ctx *ctx)
+{
+	struct build_request *r = self;
+	struct target target = {r->p->cc, r->p->cflags, r->p->isa, "linux"};
+	char cache[1200];
+	int hit;
+	enum err e = file_join(cache, sizeof(cache), r->s->results, "builds", ctx);
+
+	return e ? e : codegen_build(in, &target, cache, r->out, &hit, ctx);
+}
+
+enum err session_build(struct session *s, size_t device, const struct genome *g,
+	const struct build_weights *w, struct artefact *out, struct err_ctx *ctx)
+{
+	struct build_request r = {s, device_profile(s->device[device].dev), out};
+
+	return session_codegen_input(s, g, w, build, &r, ctx);
+}

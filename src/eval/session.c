@@ -1,0 +1,266 @@
+#include "src/eval/session.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/base/clock.h"
+#include "src/base/file.h"
+
+/* ---- the supernet's sandwich, drawn from the space */
+
+static void draw_largest(void *self, struct genome *g)
+{
+	space_largest(((struct session *)self)->space, g);
+}
+
+static void draw_smallest(void *self, struct genome *g)
+{
+	space_smallest(((struct session *)self)->space, g);
+}
+
+static void draw_random(void *self, struct rng *rng, struct genome *g)
+{
+	struct session *s = self;
+
+	space_sample(s->space, &s->task, rng, g);
+}
+
+static size_t draw_extremes(void *self, struct genome *g, size_t cap)
+{
+	return space_extremes(((struct session *)self)->space, g, cap);
+}
+
+static enum err open_supernet(struct session *s, struct err_ctx *ctx)
+{
+	struct sampler sampler = {
+		s, draw_largest, draw_smallest, draw_random, draw_extremes, {{0}}};
+	char dir[1200];
+	enum err e;
+
+	space_hash(s->space, &sampler.hash);
+	if ((e = file_join(dir, sizeof(dir), s->results, "supernets", ctx)) ||
+		(e = file_mkdirs(dir, ctx)))
+		return e;
+	s->job.supernet.progress = s->progress;
+	s->job.supernet.cancel = s->cancel;
+	return supernet_open(
+		&s->supernet, &s->corpus, &sampler, &s->job.supernet, dir, ctx);
+}
+
+/* ---- which metrics on which devices */
+
+static enum err find_device(struct session *s, const char *name, int *index, struct err_ctx *ctx)
+{
+	for (size_t i = 0; i < s->n_devices; i++) {
+		if (!strcmp(s->device[i].name, name)) {
+			*index = (int)i;
+			return ERR_OK;
+		}
+	}
+	if (s->n_devices == SESSION_MAX_DEVICES)
+		return err_set(ctx, ERR_INVALID, "more than %d devices in one job",
+			SESSION_MAX_DEVICES);
+	snprintf(s->device[s->n_devices].name, sizeof(s->device[0].name), "%s", name);
+	*index = (int)s->n_devices++;
+	return ERR_OK;
+}
+
+static enum err track(struct session *s, const struct objective *o, struct err_ctx *ctx)
+{
+	struct tracked *t;
+
+	for (size_t i = 0; i < s->n_tracked; i++)
+		if (s->tracked[i].o.metric == o->metric &&
+			!strcmp(s->tracked[i].o.device, o->device))
+			return ERR_OK;
+	t = &s->tracked[s->n_tracked++];
+	memset(t, 0, sizeof(*t));
+	t->o = *o;
+	t->device = -1;
+	return o->device[0] ? find_device(s, o->device, &t->device, ctx) : ERR_OK;
+}
+
+static enum err track_all(struct session *s, struct err_ctx *ctx)
+{
+	enum err e;
+
+	for (size_t i = 0; i < s->job.n_objectives; i++)
+		if ((e = track(s, &s->job.objectives[i], ctx)))
+			return e;
+	for (size_t i = 0; i < s->job.n_limits; i++)
+		if ((e = track(s, &s->job.limits[i].what, ctx)))
+			return e;
+	return ERR_OK;
+}
+
+/* A metric that the task does not have would be NAN for ever: refuse it now. */
+static enum err check_metrics(const struct session *s, struct err_ctx *ctx)
+{
+	static const char *const of_kind[N_TASK_KINDS] = {
+		"intent_acc cross_entropy",
+		"slot_f1 intent_acc sentence_acc cross_entropy",
+		"cross_entropy perplexity",
+	};
+
+	for (size_t i = 0; i < s->n_tracked; i++) {
+		const struct metric *m = s->tracked[i].o.metric;
+
+		if (m->quality && !strstr(of_kind[s->task.kind], m->name))
+			return err_set(ctx, ERR_INVALID,
+				"metric '%s' does not exist for a task of kind '%s' (%s)",
+				m->name, task_kind_names[s->task.kind], of_kind[s->task.kind]);
+	}
+	if ((s->task.kind == TASK_LM) != (space_arch(s->space) == ARCH_DECODER))
+		return err_set(ctx, ERR_INVALID,
+			"space '%s' has arch '%s' but data '%s' needs '%s'",
+			space_name(s->space), arch_names[space_arch(s->space)], s->job.data,
+			arch_names[s->task.kind == TASK_LM ? ARCH_DECODER : ARCH_ENCODER]);
+	return ERR_OK;
+}
+
+/* ---- devices */
+
+/* The smallest network of the space, with random weights: the same program in every
+ * session of this device. */
+static enum err build_reference(struct session *s, size_t device, struct err_ctx *ctx)
+{
+	struct genome g;
+	struct layout *l = malloc(sizeof(*l));
+	struct build_weights w = {NULL, {{0}}};
+	enum err e;
+
+	space_smallest(s->space, &g);
+	if (!l)
+		return err_set(ctx, ERR_NOMEM, "out of memory");
+	layout_init(l, &g, &s->task);
+	w.flat = malloc(l->n_floats * sizeof(*w.flat));
+	if (!w.flat) {
+		free(l);
+		return err_set(ctx, ERR_NOMEM, "out of memory");
+	}
+	weights_init(l, 1, w.flat);
+	hash_bytes(&w.hash, w.flat, l->n_floats * sizeof(*w.flat));
+	e = session_build(s, device, &g, &w, &s->device[device].reference, ctx);
+	free(w.flat);
+	free(l);
+	return e ? err_prefix(ctx, e, "reference build for device '%s'",
+			   s->device[device].name)
+		 : ERR_OK;
+}
+
+static enum err open_devices(struct session *s, struct err_ctx *ctx)
+{
+	struct device_profile profile;
+	enum err e;
+
+	for (size_t i = 0; i < s->n_devices; i++) {
+		struct session_device *d = &s->device[i];
+		const struct device_info *info;
+
+		if ((e = device_profile_load(&profile, d->name, ctx)) ||
+			(e = device_open(&d->dev, &profile, ctx)))
+			return e;
+		info = device_info(d->dev);
+		if ((e = store_put_device(s->store, &info->fingerprint, d->name,
+			     info->description, info->simulated, ctx)) ||
+			(e = build_reference(s, i, ctx)))
+			return e;
+	}
+	return ERR_OK;
+}
+
+/* ---- what the report needs to know about the job */
+
+static enum err describe(struct session *s, struct err_ctx *ctx)
+{
+	char text[OBJECTIVES_MAX * 2 * METRIC_NAME_MAX] = "", one[2 * METRIC_NAME_MAX];
+	char number[64];
+	struct genome g;
+	uint32_t tokens;
+	enum err e;
+
+	for (size_t i = 0; i < s->job.n_objectives; i++) {
+		objective_format(&s->job.objectives[i], one, sizeof(one));
+		strcat(text, i ? "\n" : "");
+		strcat(text, one);
+	}
+	space_largest(s->space, &g);
+	if ((e = session_timed_tokens(s, &g, &tokens, ctx)) ||
+		(e = store_set_objectives(s->store, s->job_id, text, ctx)) ||
+		(e = store_put_meta(s->store, s->job_id, "task_kind",
+			 task_kind_names[s->task.kind], ctx)) ||
+		(e = store_put_meta(s->store, s->job_id, "data",
+			 s->corpus.data.name, ctx)) ||
+		(e = store_put_meta(s->store, s->job_id, "data_note",
+			 s->corpus.data.note, ctx)) ||
+		(e = store_put_meta(s->store, s->job_id, "blas",
+			 train_blas_description(), ctx)))
+		return e;
+	snprintf(number, sizeof(number), "%d", s->task.n_intents);
+	if ((e = store_put_meta(s->store, s->job_id, "n_intents", number, ctx)))
+		return e;
+	snprintf(number, sizeof(number), "%d", s->task.n_tags);
+	if ((e = store_put_meta(s->store, s->job_id, "n_tags", number, ctx)))
+		return e;
+	snprintf(number, sizeof(number), "%u", (unsigned)tokens);
+	return store_put_meta(s->store, s->job_id, "timed_tokens", number, ctx);
+}
+
+static enum err open_all(struct session *s, const struct session_options *o, struct err_ctx *ctx)
+{
+	enum err e;
+
+	if ((e = job_parse(&s->job, o->job_text, o->job_file, ctx)) ||
+		(e = space_open(&s->space, s->job.space, ctx)) ||
+		(e = track_all(s, ctx)) || (e = file_mkdirs(s->results, ctx)) ||
+		(e = store_open(&s->store, s->database, STORE_WRITE, ctx)) ||
+		(e = store_job_open(s->store, s->job.name, &s->job.spec, o->job_text,
+			 &s->job_id, ctx)))
+		return e;
+	store_clear_stop(s->database, s->job.name);
+	progress_say(s->progress, "reading %s", s->job.data);
+	e = corpus_open(&s->corpus, s->job.data, s->job.format[0] ? s->job.format : NULL,
+		space_max_vocab(s->space), ctx);
+	if (e)
+		return e;
+	s->has_corpus = 1;
+	s->task = dataset_task(&s->corpus.data);
+	if ((e = check_metrics(s, ctx)) || (e = describe(s, ctx)) ||
+		(e = open_devices(s, ctx)))
+		return e;
+	return open_supernet(s, ctx);
+}
+
+enum err session_open(
+	struct session *s, const struct session_options *o, struct err_ctx *ctx)
+{
+	enum err e;
+
+	memset(s, 0, sizeof(*s));
+	snprintf(s->results, sizeof(s->results), "%s", o->results);
+	snprintf(s->database, sizeof(s->database), "%s", o->database);
+	s->progress = o->progress;
+	s->cancel = o->cancel;
+	s->started_ns = clock_mono_ns();
+	e = open_all(s, o, ctx);
+	if (e)
+		session_close(s);
+	return e;
+}
+
+void session_close(struct session *s)
+{
+	for (size_t i = 0; i < s->n_devices; i++)
+		device_close(s->device[i].dev);
+	for (size_t i = 0; i < s->n_tracked; i++)
+		fitted_release(&s->tracked[i].fit);
+	supernet_close(s->supernet);
+	space_close(s->space);
+	if (s->has_corpus)
+		corpus_release(&s->corpus);
+	store_close(s->store);
+	free(s->known);
+	free(s->inherited);
+	memset(s, 0, sizeof(*s));
+}

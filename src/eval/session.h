@@ -1,0 +1,150 @@
+/* A running job: everything that is open while it searches, and the steps on it.
+ *
+ * A session answers the search's questions (search/evaluator.h) as pure functions of the
+ * job and the stored facts: what is in the store is not done again.
+ */
+#ifndef HAWSER_EVAL_SESSION_H
+#define HAWSER_EVAL_SESSION_H
+
+#include "cost_models/cost_model.h"
+#include "cost_models/features.h"
+#include "devices/device.h"
+#include "search/evaluator.h"
+#include "src/base/progress.h"
+#include "src/eval/job.h"
+#include "src/model/artefact.h"
+#include "src/model/reference.h"
+#include "src/store/store.h"
+#include "src/train/train.h"
+
+#define SESSION_MAX_DEVICES 4
+#define SESSION_MAX_TRACKED (OBJECTIVES_MAX + JOB_MAX_LIMITS)
+
+/* A device of the job, leased while the session lives. */
+struct session_device {
+	char name[METRIC_NAME_MAX];
+	struct device *dev;
+	struct artefact reference; /* interleaved with everything that is measured */
+};
+
+/* A metric that the search must know of every candidate: objectives first, then what only
+ * limits need. */
+struct tracked {
+	struct objective o;
+	int device; /* index, or -1 */
+	struct fitted fit;
+	struct cost_score score; /* of the model in use */
+};
+
+/* A candidate with real values, for the models. */
+struct known {
+	struct hash hash;
+	double features[COST_FEATURES_MAX];
+	double value[SESSION_MAX_TRACKED]; /* NAN: none */
+};
+
+struct session {
+	struct job job;
+	char results[1024];
+	char database[1100];
+	struct store *store;
+	int64_t job_id;
+	struct corpus corpus;
+	int has_corpus;
+	struct task_shape task;
+	struct space *space;
+	struct supernet *supernet;
+	size_t n_devices;
+	struct session_device device[SESSION_MAX_DEVICES];
+	size_t n_tracked;
+	struct tracked tracked[SESSION_MAX_TRACKED];
+	struct known *known;
+	size_t n_known, cap_known;
+	struct inherited *inherited; /* qualities already computed: quality.c */
+	size_t n_inherited, cap_inherited;
+	uint32_t n_measured; /* looks taken or reused, for the progress line */
+	struct progress *progress;
+	volatile const int *cancel;
+	uint64_t started_ns;
+};
+
+struct session_options {
+	const char *results;	/* folder; borrowed */
+	const char *database;	/* path */
+	const char *job_text;	/* the job file's text */
+	const char *job_file;	/* its name, for errors */
+	struct progress *progress;
+	volatile const int *cancel;
+};
+
+/* Opens store (as its one writer), data, space and devices, and trains or loads the supernet. */
+enum err session_open(
+	struct session *s, const struct session_options *o, struct err_ctx *ctx);
+void session_close(struct session *s);
+
+/* The evaluator that searches on this session. */
+void session_evaluator(struct session *s, struct evaluator *ev);
+
+/* Trains the front's best alone, evaluates them on the unused test split, builds them with
+ * those weights, verifies their answers on the device and measures them again. */
+enum err session_finish(
+	struct session *s, const struct search_result *found, struct err_ctx *ctx);
+
+/* ---- parts, each in its own file */
+
+/* Quality with inherited weights on the validation split. quality.c */
+enum err session_quality(struct session *s, const struct genome *g, size_t n,
+	struct quality *out, struct err_ctx *ctx);
+/* A quality metric's value and interval. quality.c */
+struct value quality_value(
+	const struct quality *q, const struct metric *m, enum provenance prov);
+/* Stores every metric of a quality. quality.c */
+enum err session_put_quality(struct session *s, const struct hash *candidate,
+	const struct quality *q, enum split split, const char *method, uint64_t seed,
+	const struct hash *source, struct err_ctx *ctx);
+
+/* Weights for a build: a flat vector and its identity. */
+struct build_weights {
+	float *flat; /* layout_init(g) floats, owned by the caller */
+	struct hash hash;
+};
+/* A build of a candidate for a device, golden inputs from the validation split. build.c */
+enum err session_build(struct session *s, size_t device, const struct genome *g,
+	const struct build_weights *w, struct artefact *out, struct err_ctx *ctx);
+/* Hands the generator's input for a candidate to `use`: vocabulary, names, golden inputs. build.c */
+struct codegen_input;
+typedef enum err (*session_codegen_fn)(
+	void *self, const struct codegen_input *in, struct err_ctx *ctx);
+enum err session_codegen_input(struct session *s, const struct genome *g,
+	const struct build_weights *w, session_codegen_fn use, void *self,
+	struct err_ctx *ctx);
+/* Length in tokens of the typical validation input with this vocabulary: what is timed. build.c */
+enum err session_timed_tokens(
+	struct session *s, const struct genome *g, uint32_t *out, struct err_ctx *ctx);
+/* The vocabulary that travels with a model, in the stored form of tokenise.h. build.c */
+void vocabulary_bytes(
+	const struct tokeniser_table *t, uint32_t vocab_size, struct buf *out);
+
+/* What a device said of one candidate. */
+struct hardware {
+	enum verdict verdict;
+	struct artefact artefact; /* valid unless VERDICT_BUILD_ERROR */
+	double latency_us, wall_p99_us, energy_uj, peak_rss_bytes;
+	struct interval latency_ci, energy_ci; /* us, uJ */
+};
+/* Builds with inherited weights (or the given ones: weights[i]), measures what the store does not
+ * have, stores it. hardware.c */
+enum err session_measure(struct session *s, size_t device, const struct genome *g,
+	const struct build_weights *weights, size_t n, uint32_t look, struct hardware *out,
+	struct err_ctx *ctx);
+
+/* Models. predictor.c */
+enum err session_add_known(struct session *s, const struct genome *g,
+	const double value[SESSION_MAX_TRACKED], struct err_ctx *ctx);
+enum err session_refit(struct session *s, struct err_ctx *ctx);
+enum err session_predict(struct session *s, const struct genome *g, size_t n,
+	struct prediction *out, struct err_ctx *ctx);
+/* An analytic metric's value; NAN for the others. predictor.c */
+double analytic_value(const struct session *s, const struct genome *g, const struct metric *m);
+
+#endif
