@@ -20,8 +20,15 @@
  *   limits: ["params<=300000"]      # analytic metrics only
  *   presets: {tiny: "enc;v=..."}
  *
- * Gene names are the fields of struct genome (rel_pos for rel_radius). Unknown genes and
- * impossible spaces (no valid genome) are errors with file, line and column.
+ * Gene names are the fields of struct genome (rel_pos for rel_radius). Required are those
+ * of the sizes: vocab_size seq_len d_model n_layers n_heads d_head d_ff; the others are
+ * d_embed full, embed_bits 8, bits 32, n_kv_heads same, and otherwise off or the first of
+ * their kind. A choice written twice is drawn twice as often. Unknown genes, choices that
+ * no genome can have (a d_embed wider than every d_model) and impossible spaces (no valid
+ * genome) are errors with file, line and column.
+ *
+ * Not here: what a genome costs or how good it is. A space is read-only once opened and
+ * may be used by several threads.
  */
 #ifndef HAWSER_SEARCH_SPACE_SPACE_H
 #define HAWSER_SEARCH_SPACE_SPACE_H
@@ -33,7 +40,8 @@
 
 struct space;
 
-/* By name ("home-small") from Hawser's search/spaces, or by path when it ends in .yaml. */
+/* By name ("home-small") from Hawser's search/spaces, or by path when it ends in .yaml.
+ */
 enum err space_open(struct space **out, const char *name_or_path, struct err_ctx *ctx);
 enum err space_parse(
 	struct space **out, const char *text, const char *name, struct err_ctx *ctx);
@@ -50,14 +58,19 @@ uint32_t space_max_seq_len(const struct space *s);
 /* Is the genome a point of the space (limits included)? The message says which gene. */
 enum err space_contains(const struct space *s, const struct genome *g,
 	const struct task_shape *task, struct err_ctx *ctx);
-/* Random valid genome; every choice of a gene equally likely, limits by rejection. */
+/* Random valid genome; every choice of a gene that fits those drawn before it equally
+ * likely, limits by rejection. Where the task's heads leave no genome within the limits:
+ * the one nearest to them, which space_contains then refuses. */
 void space_sample(const struct space *s, const struct task_shape *task, struct rng *rng,
 	struct genome *g);
-/* All genes at their largest / smallest (by graph cost). */
+/* All genes at their largest / smallest; of words without a size, the first. Limits are
+ * not looked at: ask space_contains. */
 void space_largest(const struct space *s, struct genome *g);
 void space_smallest(const struct space *s, struct genome *g);
 /* Genomes that together touch every gene's largest value and both variants of optional
- * tensors (full and factorised): for a supernet's layout. */
+ * tensors (full and factorised, pre- and post-norm): for a supernet's layout. At most 24;
+ * limits are not looked at. Of two norm kinds the first: the tensors of "ln" cover
+ * those of "rms". */
 size_t space_extremes(const struct space *s, struct genome *g, size_t cap);
 /* Changes one to three genes to other choices; result is valid and differs from `g`
  * whenever the space has a neighbour. */
@@ -66,6 +79,10 @@ void space_mutate(const struct space *s, const struct task_shape *task, struct r
 /* Uniform crossover by gene, layers aligned from the bottom; valid. */
 void space_cross(const struct space *s, const struct task_shape *task, struct rng *rng,
 	const struct genome *a, const struct genome *b, struct genome *out);
+
+/* The i-th preset of the space itself: its name, and the genome in `g`; NULL past the
+ * end. Presets are points of their space; limits, which depend on the task, aside. */
+const char *space_preset(const struct space *s, size_t i, struct genome *g);
 
 /* Presets that ship with Hawser (search/spaces/presets.yaml): "tinybert-4" ... */
 enum err preset_find(const char *name, struct genome *g, struct err_ctx *ctx);
