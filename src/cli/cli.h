@@ -12,7 +12,10 @@
 #include "src/base/err.h"
 #include "src/base/progress.h"
 
-/* An option: --name VALUE or --name (flag). */
+#define HAWSER_VERSION "0.1.0"
+
+/* An option: --name VALUE, --name=VALUE or --name (flag); a name of one letter has one
+ * dash (-n VALUE). */
 struct cli_option {
 	const char *name;	/* "where" */
 	const char *value_name; /* "LIMIT"; NULL: a flag */
@@ -31,7 +34,8 @@ struct command {
 	enum err (*run)(int argc, char **argv, struct err_ctx *ctx); /* argv[0] = name */
 };
 
-/* One per file, listed in main.c. */
+/* One per file, listed in main.c. A command with sub-commands takes them from argv[1] after
+ * cli_parse; its options may be given before or after that word. */
 extern const struct command cmd_data, cmd_train, cmd_search, cmd_status, cmd_stop, cmd_front,
 	cmd_show, cmd_report, cmd_measure, cmd_device, cmd_cost, cmd_export, cmd_space;
 
@@ -51,10 +55,23 @@ enum err cli_database(char *out, size_t cap, struct err_ctx *ctx);
 int cli_colour(FILE *f);
 /* A progress on stderr. */
 struct progress *cli_progress(void);
-/* SIGINT and SIGTERM set this to the signal's number; a second one ends the program. */
+/* SIGINT and SIGTERM set this to the signal's number; a second one ends the program.
+ * main calls cli_catch_signals before any command runs. */
 extern volatile int cli_cancel;
+void cli_catch_signals(void);
 /* A whole decimal number in [lo, hi]; the message names the option. */
 enum err cli_int(const char *text, const char *what, long lo, long hi, long *out,
 	struct err_ctx *ctx);
+/* A finite decimal number in [lo, hi]. */
+enum err cli_double(const char *text, const char *what, double lo, double hi, double *out,
+	struct err_ctx *ctx);
+/* ERR_USAGE for a word that is none of the NULL-terminated list `known`, with the nearest
+ * one as a hint: "unknown sub-command 'lsit' (did you mean 'list'?)". */
+enum err cli_unknown(const char *what, const char *word, const char *const *known,
+	struct err_ctx *ctx);
+/* The error as main prints it: "hawser: text", one line, control characters as '?'. */
+void cli_print_error(FILE *f, const char *text);
+/* Writes a command's help, as cli_parse does for --help. */
+void cli_help(FILE *f, const struct command *c, const struct cli_option *options);
 
 #endif
