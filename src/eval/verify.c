@@ -1,0 +1,198 @@
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "devices/proto/bytes.h"
+#include "devices/proto/record.h"
+#include "src/eval/finals.h"
+
+#define INPUTS_A_RUN 128 /* keeps an answer with all logits within a few MB */
+
+/* One finalist's pass over the test split. */
+struct pass {
+	struct session *s;
+	struct device *dev;
+	const struct encoded *e;
+	const struct hash *image;
+	int16_t *intent, *tags; /* [n], [words] */
+	double nll;
+	size_t n_tokens;
+	float *logits; /* of one sequence's words */
+};
+
+/* Input records for sequences from..to-1. Room: 12 bytes, and 4 a sequence and a token. */
+static size_t write_input(const struct pass *p, size_t from, size_t to, uint8_t *out, size_t cap)
+{
+	struct put w;
+	int lm = p->s->task.kind == TASK_LM;
+
+	put_init(&w, out, cap);
+	put_u32(&w, EVAL_IN_MAGIC);
+	put_u32(&w, (lm ? EVAL_LM : EVAL_LOGITS) | EVAL_WIDE);
+	put_u32(&w, (uint32_t)(to - from));
+	for (size_t i = from; i < to; i++) {
+		put_u32(&w, p->e->start[i + 1] - p->e->start[i]);
+		for (uint32_t t = p->e->start[i]; t < p->e->start[i + 1]; t++)
+			put_u32(&w, (uint32_t)p->e->ids[t]);
+	}
+	return w.failed ? 0 : w.len;
+}
+
+/* The tags of sequence i from the logits of its words' first tokens; words beyond the
+ * cut have no token and stay 'O'. */
+static void read_tags(struct pass *p, size_t i, const uint8_t *tag_logits)
+{
+	size_t n_tags = (size_t)p->s->task.n_tags, words = 0;
+	uint32_t first = p->e->word_start[i], last = p->e->word_start[i + 1];
+
+	for (uint32_t w = first; w < last && p->e->word_token[w] != UINT32_MAX; w++, words++) {
+		struct get g;
+
+		get_init(&g, tag_logits + 4 * n_tags * p->e->word_token[w], 4 * n_tags);
+		for (size_t k = 0; k < n_tags; k++)
+			p->logits[words * n_tags + k] = get_f32(&g);
+	}
+	decode_tags(&p->s->corpus.data, p->logits, words, p->tags + first);
+	for (uint32_t w = first + (uint32_t)words; w < last; w++)
+		p->tags[w] = 0;
+}
+
+static int read_sequence(struct pass *p, size_t i, struct get *g)
+{
+	size_t n = p->e->start[i + 1] - p->e->start[i];
+	size_t n_intents = (size_t)p->s->task.n_intents, n_tags = (size_t)p->s->task.n_tags;
+	const uint8_t *tag_logits;
+
+	if (get_u32(g) != n)
+		return 0;
+	p->intent[i] = (int16_t)get_u16(g);
+	if (n_tags)
+		get_bytes(g, 2 * n);
+	if (p->s->task.kind == TASK_LM) {
+		p->nll += get_f64(g);
+		p->n_tokens += get_u32(g);
+		return !g->failed;
+	}
+	get_bytes(g, 4 * n_intents);
+	tag_logits = get_bytes(g, 4 * n * n_tags);
+	if (g->failed || p->intent[i] < 0 || (size_t)p->intent[i] >= n_intents)
+		return 0;
+	if (n_tags)
+		read_tags(p, i, tag_logits);
+	return 1;
+}
+
+static int read_output(
+	struct pass *p, size_t from, size_t to, const uint8_t *data, size_t len)
+{
+	struct get g;
+
+	get_init(&g, data, len);
+	if (get_u32(&g) != EVAL_OUT_MAGIC)
+		return 0;
+	get_u32(&g); /* flags: as asked */
+	if (get_u32(&g) != to - from || get_u32(&g) != (uint32_t)p->s->task.n_intents ||
+		get_u32(&g) != (uint32_t)p->s->task.n_tags)
+		return 0;
+	for (size_t i = from; i < to; i++)
+		if (!read_sequence(p, i, &g))
+			return 0;
+	return get_end(&g);
+}
+
+static enum err run_part(struct pass *p, size_t from, size_t to, struct err_ctx *ctx)
+{
+	struct run_request rq = {.mode = RUN_EVAL, .image = *p->image};
+	struct run_result r;
+	size_t tokens = p->e->start[to] - p->e->start[from];
+	size_t cap = 12 + 4 * (to - from) + 4 * tokens;
+	uint8_t *input = malloc(cap);
+	enum err e;
+
+	if (!input)
+		return err_set(ctx, ERR_NOMEM, "out of memory");
+	rq.input = input;
+	rq.input_len = write_input(p, from, to, input, cap);
+	e = device_run(p->dev, &rq, &r, ctx);
+	free(input);
+	if (e)
+		return e;
+	if (r.verdict != VERDICT_OK)
+		e = err_set(ctx, verdict_blames_candidate(r.verdict) ? ERR_INVALID : ERR_DEVICE,
+			"test split on the device: %s (%s)", verdict_names[r.verdict], r.detail);
+	else if (!read_output(p, from, to, r.output, r.output_len))
+		e = err_set(ctx, ERR_LINK, "the device's answers are malformed");
+	run_result_release(&r);
+	return e;
+}
+
+static void score(const struct pass *p, struct quality *q)
+{
+	memset(q, 0, sizeof(*q));
+	if (p->s->task.kind == TASK_LM) {
+		q->n = p->e->n;
+		q->n_tokens = p->n_tokens;
+		q->cross_entropy = p->nll / (double)p->n_tokens;
+		q->perplexity = exp(q->cross_entropy);
+		return;
+	}
+	quality_from_predictions(p->e, &p->s->corpus.data, p->intent, p->tags, q);
+	q->cross_entropy = NAN; /* the device sends logits, not losses */
+}
+
+static enum err verify(struct pass *p, struct quality *q, struct err_ctx *ctx)
+{
+	size_t words = p->e->word_start ? p->e->word_start[p->e->n] : 0, longest = 1;
+	size_t n_tags = (size_t)p->s->task.n_tags;
+	enum err e = ERR_OK;
+
+	for (size_t i = 0; p->e->word_start && i < p->e->n; i++)
+		if (p->e->word_start[i + 1] - p->e->word_start[i] > longest)
+			longest = p->e->word_start[i + 1] - p->e->word_start[i];
+	p->intent = calloc(p->e->n + 1, sizeof(*p->intent));
+	p->tags = calloc(words + 1, sizeof(*p->tags));
+	p->logits = calloc(longest * n_tags + 1, sizeof(*p->logits));
+	if (!p->intent || !p->tags || !p->logits)
+		e = err_set(ctx, ERR_NOMEM, "out of memory");
+	for (size_t i = 0; i < p->e->n && !e; i += INPUTS_A_RUN)
+		e = run_part(p, i, i + INPUTS_A_RUN < p->e->n ? i + INPUTS_A_RUN : p->e->n,
+			ctx);
+	if (!e)
+		score(p, q);
+	free(p->intent);
+	free(p->tags);
+	free(p->logits);
+	return e;
+}
+
+enum err final_verify(struct session *s, size_t device, const struct genome *g,
+	const struct build_weights *weights, const struct hardware *h, size_t n,
+	struct err_ctx *ctx)
+{
+	struct device *dev = s->device[device].dev;
+	enum err e;
+
+	if (device_info(dev)->simulated || !s->corpus.data.n[SPLIT_TEST])
+		return ERR_OK;
+	progress_begin(s->progress, "checking answers on the device", n);
+	for (size_t i = 0; i < n; i++) {
+		struct pass p = {.s = s, .dev = dev, .image = &h[i].artefact.image};
+		struct quality q;
+		struct hash hash;
+
+		if (h[i].verdict != VERDICT_OK)
+			continue;
+		genome_hash(&g[i], &hash);
+		if ((e = corpus_encoded(&s->corpus, SPLIT_TEST, g[i].vocab_size, g[i].seq_len,
+			     &p.e, ctx)) ||
+			(e = device_upload(dev, h[i].artefact.path, p.image, ctx)) ||
+			(e = verify(&p, &q, ctx)) ||
+			(e = session_put_quality(s, &hash, &q, SPLIT_TEST, "device",
+				 s->job.seed * 1000, &weights[i].hash, ctx)))
+			return e;
+		progress_update(s->progress, i + 1, "test split on %s", s->device[device].name);
+	}
+	progress_end(s->progress, "test split answered on %s", s->device[device].name);
+	return ERR_OK;
+}
