@@ -22,10 +22,12 @@ struct cost_model_kind {
 	enum err (*fit)(const double *x, const double *y, size_t n, size_t p,
 		struct cost_model **out, struct err_ctx *ctx);
 	/* sd: standard deviation of the prediction; may be NULL. Predictions are > 0. */
-	void (*predict)(const struct cost_model *m, const double *x, double *mean, double *sd);
+	void (*predict)(
+		const struct cost_model *m, const double *x, double *mean, double *sd);
 	enum err (*save)(const struct cost_model *m, struct buf *out);
 	enum err (*load)(const char *text, struct cost_model **out, struct err_ctx *ctx);
 	void (*free)(struct cost_model *m);
+	size_t (*n_features)(const struct cost_model *m); /* p of its fit */
 };
 
 const struct cost_model_kind *cost_model_find(const char *name);
@@ -38,13 +40,17 @@ struct fitted {
 };
 void fitted_release(struct fitted *f);
 double fitted_predict(const struct fitted *f, const double *x, double *sd);
+/* Text with the kind in its first line. Loading refuses damaged text (ERR_CORRUPT) and a
+ * model of another number of features than p (ERR_INVALID). */
+enum err fitted_save(const struct fitted *f, struct buf *out, struct err_ctx *ctx);
+enum err fitted_load(const char *text, size_t p, struct fitted *out, struct err_ctx *ctx);
 
 /* Cross-validated score of one kind on one data set. */
 struct cost_score {
 	const struct cost_model_kind *kind;
-	double mape;	  /* fraction */
-	double tau;	  /* Kendall's tau-b of prediction and truth; NAN if undefined */
-	double within_5;  /* share with an error of at most 5 % */
+	double mape;	 /* fraction */
+	double tau;	 /* Kendall's tau-b of prediction and truth; NAN if undefined */
+	double within_5; /* share with an error of at most 5 % */
 	double within_10;
 	size_t n;
 };
@@ -52,10 +58,16 @@ struct cost_score {
 enum err cost_model_score(const struct cost_model_kind *kind, const double *x,
 	const double *y, size_t n, size_t p, size_t k, unsigned long seed,
 	struct cost_score *out, struct err_ctx *ctx);
-/* Scores every kind (`scores` holds cost_model_count() entries, best MAPE first among
- * non-baselines) and fits the best non-baseline on everything. When no kind beats both
- * baselines "mean" and "macs", the better baseline is fitted: never rely on a model that
- * does not beat them. */
+/* The same on a given split: fitted on the first rows, scored on n_test others. */
+enum err cost_model_score_split(const struct cost_model_kind *kind, const double *x,
+	const double *y, size_t n, size_t p, const double *x_test, const double *y_test,
+	size_t n_test, struct cost_score *out, struct err_ctx *ctx);
+/* Scores every kind (`scores` holds cost_model_count() entries, or is NULL: non-baselines
+ * by MAPE, best first, then the baselines likewise) and fits the best non-baseline on
+ * everything. Unless that one beats both baselines "mean" and "macs", the better of the
+ * two is fitted: never rely on a model that does not beat them. To beat: a lower mean
+ * relative error by more than two standard errors of the paired difference, so that noise
+ * does not pass for skill. One row: "mean", and scores of NAN. */
 size_t cost_model_count(void);
 enum err cost_model_choose(const double *x, const double *y, size_t n, size_t p,
 	unsigned long seed, struct fitted *out, struct cost_score *scores,

@@ -1,4 +1,9 @@
-/* Analytic features of a candidate for the cost models, from src/model/graph.h. */
+/* Analytic features of a candidate for the cost models, from src/model/graph.h: counts of
+ * work (MACs by weight bits, elements normalised, exponentiated, quantised ...), of
+ * bytes, and of the widest tensors. Each is a cost, never negative; where a gene changes
+ * the price of an element (activation, norm, compiler flags, kernels) the count stands a
+ * second time for that choice. No constant column: every kind has its own intercept.
+ */
 #ifndef HAWSER_COST_MODELS_FEATURES_H
 #define HAWSER_COST_MODELS_FEATURES_H
 
@@ -12,7 +17,7 @@
 size_t cost_features_count(void);
 const char *cost_features_name(size_t i);
 /* Fills x[cost_features_count()] for a run on n_tokens tokens. */
-void cost_features(const struct genome *g, const struct task_shape *task, uint32_t n_tokens,
-	double *x);
+void cost_features(const struct genome *g, const struct task_shape *task,
+	uint32_t n_tokens, double *x);
 
 #endif
