@@ -1,0 +1,449 @@
+/* model.c: one call per step. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/codegen/emit.h"
+
+struct printer {
+	const struct program *p;
+	const struct packed_tensor *at;
+	struct buf *out;
+};
+
+static const char *bits_name(int bits)
+{
+	return bits == 32 ? "fp32" : bits == 8 ? "int8" : "int4";
+}
+
+static const struct packed_tensor *packed(const struct printer *pr, const struct tensor *t)
+{
+	return &pr->at[t - pr->p->layout.t];
+}
+
+static unsigned long long data_at(const struct printer *pr, const struct tensor *t)
+{
+	return (unsigned long long)packed(pr, t)->data;
+}
+
+/* "layer3_wq", or "embed" outside layers. */
+static void put_tensor_name(const struct printer *pr, const struct tensor *t)
+{
+	if (t->layer >= 0)
+		buf_printf(pr->out, "layer%d_", t->layer);
+	buf_printf(pr->out, "%s", tensor_names[t->kind]);
+}
+
+/* A pointer to fp32 weights, or 0. */
+static void put_floats(const struct printer *pr, const struct tensor *t)
+{
+	if (t)
+		buf_printf(pr->out, "F32(%llu)", data_at(pr, t));
+	else
+		buf_puts(pr->out, "0");
+}
+
+static const char *name_of(const struct printer *pr, int buffer)
+{
+	return pr->p->buffer[buffer].name;
+}
+
+/* ---- tables of weights */
+
+static void put_linear_table(const struct printer *pr, const struct step *s)
+{
+	const struct tensor *t = s->weight;
+
+	buf_puts(pr->out, "static const struct linear ");
+	put_tensor_name(pr, t);
+	buf_printf(pr->out, " = {%u, %u, BYTES(%llu), ", (unsigned)t->cols, (unsigned)t->rows,
+		data_at(pr, t));
+	if (t->bits == 32)
+		buf_puts(pr->out, "0, ");
+	else
+		buf_printf(pr->out, "BF16(%llu), ", (unsigned long long)packed(pr, t)->scales);
+	put_floats(pr, s->bias);
+	buf_printf(pr->out, "}; /* [%u, %u] %s */\n", (unsigned)t->rows, (unsigned)t->cols,
+		bits_name(t->bits));
+}
+
+static void put_conv_table(const struct printer *pr, const struct step *s)
+{
+	const struct tensor *t = s->weight;
+
+	buf_puts(pr->out, "static const struct conv ");
+	put_tensor_name(pr, t);
+	buf_printf(pr->out, " = {%u, %u, %u, F32(%llu)};\n", (unsigned)t->rows,
+		(unsigned)t->cols, t->col_zero, data_at(pr, t));
+}
+
+static void put_attention_table(const struct printer *pr, const struct step *s)
+{
+	const struct genome *g = pr->p->genome;
+	const struct layer_genes *l = &g->layer[s->layer];
+
+	buf_printf(pr->out, "static const struct attention layer%d_attention = {%u, %u, %u, %d, ",
+		s->layer, l->n_heads, l->n_kv_heads, l->d_head, pr->p->causal);
+	buf_printf(pr->out, "%u, ", g->rel_radius);
+	put_floats(pr, s->weight);
+	buf_printf(pr->out, ", %.9ef};\n", 1 / sqrt((double)l->d_head));
+}
+
+/* A tensor's table is printed by the first step that uses the tensor. The tied embedding is read by
+ * the look-up and by the head alike. */
+static int has_table(const struct program *p, const struct step *s)
+{
+	for (const struct step *o = p->step; o < s; o++)
+		if (o->weight == s->weight && o->kind != STEP_ATTENTION)
+			return 1;
+	return 0;
+}
+
+static void put_tables(const struct printer *pr)
+{
+	for (size_t i = 0; i < pr->p->n_steps; i++) {
+		const struct step *s = &pr->p->step[i];
+
+		switch ((enum step_kind)s->kind) {
+		case STEP_EMBED:
+		case STEP_LINEAR:
+		case STEP_LINEAR_BACK:
+			if (!has_table(pr->p, s))
+				put_linear_table(pr, s);
+			break;
+		case STEP_CONV:
+			if (!has_table(pr->p, s))
+				put_conv_table(pr, s);
+			break;
+		case STEP_ATTENTION:
+			put_attention_table(pr, s);
+			break;
+		default:
+			break;
+		}
+	}
+}
+
+/* ---- steps */
+
+static const char *rows_text(const struct step *s)
+{
+	return s->rows == ROWS_ALL ? "n" : "1";
+}
+
+/* A source's pointer: the last row where the step asks for it. */
+static void put_source(const struct printer *pr, const struct step *s, const char *type)
+{
+	const struct buffer *b = &pr->p->buffer[s->src];
+
+	buf_printf(pr->out, "%s%s", type, b->name);
+	if (s->rows == ROWS_LAST)
+		buf_printf(pr->out, " + (n - 1) * %u", (unsigned)b->width);
+}
+
+static void put_destination(const struct printer *pr, int buffer)
+{
+	const struct buffer *b = &pr->p->buffer[buffer];
+
+	buf_puts(pr->out, b->name);
+	if (b->place == PLACE_STATE)
+		buf_printf(pr->out, " + n_past * %u", (unsigned)b->width);
+}
+
+static void put_linear(const struct printer *pr, const struct step *s)
+{
+	buf_printf(pr->out, "\t%s(&", step_kernel(pr->p, s));
+	put_tensor_name(pr, s->weight);
+	if (s->kind == STEP_LINEAR)
+		buf_printf(pr->out, ", %s", rows_text(s));
+	buf_puts(pr->out, ", ");
+	put_source(pr, s, s->scale == NO_BUFFER ? "" : "(const int8_t *)");
+	if (s->scale != NO_BUFFER)
+		buf_printf(pr->out, ", %s", name_of(pr, s->scale));
+	if (s->kind == STEP_LINEAR)
+		buf_printf(pr->out, ", %s", s->add == NO_BUFFER ? "0" : name_of(pr, s->add));
+	buf_puts(pr->out, ", ");
+	put_destination(pr, s->dst);
+	buf_puts(pr->out, ");\n");
+}
+
+static void put_norm(const struct printer *pr, const struct step *s)
+{
+	buf_printf(pr->out, "\t%s(%s, %u, ", step_kernel(pr->p, s), rows_text(s),
+		(unsigned)s->weight->rows);
+	put_source(pr, s, "");
+	buf_puts(pr->out, ", ");
+	put_floats(pr, s->weight);
+	if (s->bias)
+		buf_printf(pr->out, ", F32(%llu)", data_at(pr, s->bias));
+	buf_printf(pr->out, ", %s);\n", name_of(pr, s->dst));
+}
+
+static void put_conv(const struct printer *pr, const struct step *s)
+{
+	buf_puts(pr->out, "\tconv_depthwise(&");
+	put_tensor_name(pr, s->weight);
+	buf_printf(pr->out, ", n, %s, %s, %s);\n", name_of(pr, s->src),
+		s->k == NO_BUFFER ? "0" : name_of(pr, s->k), name_of(pr, s->dst));
+}
+
+static void put_attention(const struct printer *pr, const struct step *s)
+{
+	buf_printf(pr->out,
+		"\tattention(&layer%d_attention, n, %s,\n\t\t&(const struct attention_data){.q = "
+		"%s, .k = %s, .v = %s,\n\t\t\t.row = %s, .out = %s});\n",
+		s->layer, pr->p->stateful ? "n_past" : "0", name_of(pr, s->src),
+		name_of(pr, s->k), name_of(pr, s->v), name_of(pr, s->row),
+		name_of(pr, s->dst));
+}
+
+static void put_quant(const struct printer *pr, const struct step *s)
+{
+	buf_printf(pr->out, "\tquant_rows(%s, %u, ", rows_text(s),
+		(unsigned)pr->p->buffer[s->src].width);
+	put_source(pr, s, "");
+	buf_printf(pr->out, ", (int8_t *)%s, %s);\n", name_of(pr, s->dst),
+		name_of(pr, s->scale));
+}
+
+static void put_step(const struct printer *pr, const struct step *s)
+{
+	switch ((enum step_kind)s->kind) {
+	case STEP_EMBED:
+		buf_printf(pr->out, "\t%s(&embed, n, ids, %s);\n", step_kernel(pr->p, s),
+			name_of(pr, s->dst));
+		break;
+	case STEP_POS:
+		buf_printf(pr->out, "\tadd(n * %u, F32(%llu)%s, %s);\n",
+			(unsigned)s->weight->cols, data_at(pr, s->weight),
+			pr->p->stateful ? " + n_past * D_EMBED" : "", name_of(pr, s->dst));
+		break;
+	case STEP_QUANT:
+		put_quant(pr, s);
+		break;
+	case STEP_LINEAR:
+	case STEP_LINEAR_BACK:
+		put_linear(pr, s);
+		break;
+	case STEP_NORM:
+		put_norm(pr, s);
+		break;
+	case STEP_CONV:
+		put_conv(pr, s);
+		break;
+	case STEP_ATTENTION:
+		put_attention(pr, s);
+		break;
+	case STEP_ACT:
+		buf_printf(pr->out, "\t%s(n * %u, %s);\n", step_kernel(pr->p, s),
+			(unsigned)pr->p->buffer[s->dst].width, name_of(pr, s->dst));
+		break;
+	case STEP_POOL:
+		buf_printf(pr->out, "\t%s(n, %u, %s, %s);\n", step_kernel(pr->p, s),
+			(unsigned)pr->p->buffer[s->src].width, name_of(pr, s->src),
+			name_of(pr, s->dst));
+		break;
+	case N_STEP_KINDS:
+		break;
+	}
+}
+
+/* What the next step begins, in the notation of src/model/graph.h; NULL: nothing new. */
+static const char *part_name(const struct program *p, size_t i)
+{
+	const struct step *s = &p->step[i];
+	int kind = s->weight ? s->weight->kind : N_TENSOR_KINDS;
+
+	if (i == 0)
+		return "embedding";
+	if (s->kind == STEP_POOL)
+		return "pooled text, intent logits";
+	if (s->kind == STEP_ATTENTION)
+		return "scores, softmax, mix";
+	switch (kind) {
+	case T_WQ:
+		return "q, k, v";
+	case T_WO:
+		return "x += attention wo";
+	case T_W1:
+	case T_W1_IN:
+		return "feed-forward";
+	case T_TAG_W:
+		return "tag logits";
+	case T_NORMF_G:
+		return "final norm";
+	default:
+		return kind == T_EMBED ? "next-token logits" : NULL;
+	}
+}
+
+static void put_steps(const struct printer *pr, size_t from, size_t to)
+{
+	const struct program *p = pr->p;
+
+	for (size_t i = from; i < to; i++) {
+		const struct step *s = &p->step[i];
+		const char *part = part_name(p, i);
+
+		if (s->layer >= 0 && (i == 0 || p->step[i - 1].layer != s->layer))
+			buf_printf(pr->out, "\n\t/* ---- layer %d%s */\n", s->layer,
+				p->genome->layer[s->layer].shared
+					? ", with the weights of the one before"
+					: "");
+		if (part)
+			buf_printf(pr->out, "\t/* %s */\n", part);
+		put_step(pr, s);
+	}
+}
+
+static void put_buffers(const struct printer *pr)
+{
+	const struct program *p = pr->p;
+
+	buf_puts(pr->out, "\n/* Working memory: rows of what, bytes, steps that use it. */\n");
+	for (size_t i = 0; i < p->n_buffers; i++) {
+		const struct buffer *b = &p->buffer[i];
+
+		buf_printf(pr->out, "static float *const %s = %s + %llu; /* %u wide, %llu bytes",
+			b->name, b->place == PLACE_STATE ? "state" : "arena",
+			(unsigned long long)b->offset / 4, (unsigned)b->width,
+			(unsigned long long)b->bytes);
+		if (b->place == PLACE_ARENA)
+			buf_printf(pr->out, ", steps %u to %u", (unsigned)b->first,
+				(unsigned)b->last);
+		buf_puts(pr->out, " */\n");
+	}
+}
+
+static void put_top(const struct printer *pr, const struct codegen_input *in)
+{
+	char text[GENOME_TEXT_MAX];
+
+	genome_format(in->genome, text);
+	buf_puts(pr->out, "/* Generated by Hawser: a network as calls of the inference core.\n"
+			  " * What it computes is told in src/model/graph.h.\n *\n * ");
+	for (const char *c = text; *c; c++) {
+		buf_putc(pr->out, *c);
+		if ((*c == ';' || *c == ',') && (c - text) % 64 > 56)
+			buf_puts(pr->out, "\n *     ");
+	}
+	buf_puts(pr->out,
+		"\n */\n#include \"model.h\"\n\n#include \"src/infer/kernels.h\"\n\n"
+		"#define F32(at) ((const float *)(const void *)(model_weights + (at)))\n"
+		"#define BF16(at) ((const uint16_t *)(const void *)(model_weights + (at)))\n"
+		"#define BYTES(at) ((const void *)(model_weights + (at)))\n\n");
+	buf_printf(pr->out, "static _Alignas(64) float arena[%llu / 4];\n",
+		(unsigned long long)pr->p->arena_bytes);
+	if (pr->p->stateful)
+		buf_printf(pr->out,
+			"static _Alignas(64) float state[%llu / 4]; /* keys, values, "
+			"convolution inputs */\nstatic uint32_t n_past; /* tokens seen */\n",
+			(unsigned long long)pr->p->state_bytes);
+}
+
+static void put_check(const struct printer *pr)
+{
+	buf_printf(pr->out,
+		"\tif (n < 1 || n > MODEL_SEQ_LEN%s)\n\t\treturn -1;\n"
+		"\tfor (uint32_t i = 0; i < n; i++)\n"
+		"\t\tif (ids[i] < 0 || ids[i] >= MODEL_VOCAB_SIZE)\n\t\t\treturn -1;\n",
+		pr->p->stateful ? " - n_past" : "");
+}
+
+static void put_run(const struct printer *pr)
+{
+	const struct program *p = pr->p;
+
+	buf_puts(pr->out, "\nint model_run(const int32_t *ids, uint32_t n, struct model_output "
+			  "*out)\n{\n");
+	if (p->stateful)
+		buf_puts(pr->out, "\tuint32_t m = 0;\n\n");
+	put_check(pr);
+	if (p->stateful)
+		buf_printf(pr->out,
+			"\tfor (uint32_t done = 0; done < n; done += m) {\n"
+			"\t\tm = n - done < %u ? n - done : %u;\n"
+			"\t\tforward(ids + done, m);\n\t\tn_past += m;\n\t}\n\theads(m);\n",
+			(unsigned)p->chunk, (unsigned)p->chunk);
+	else
+		buf_puts(pr->out, "\tforward(ids, n);\n\theads(n);\n");
+	buf_printf(pr->out, "\tout->intent = %s;\n",
+		p->intent == NO_BUFFER ? "0" : name_of(pr, p->intent));
+	buf_printf(pr->out, "\tout->tags = %s;\n",
+		p->tags == NO_BUFFER ? "0" : name_of(pr, p->tags));
+	buf_printf(pr->out, "\tout->lm = %s;\n\treturn 0;\n}\n",
+		p->lm == NO_BUFFER ? "0" : name_of(pr, p->lm));
+}
+
+static void put_reset(const struct printer *pr)
+{
+	const struct program *p = pr->p;
+
+	buf_puts(pr->out, "\nvoid model_reset(void)\n{\n");
+	if (p->stateful)
+		buf_puts(pr->out, "\tn_past = 0;\n");
+	for (size_t i = 0; i < p->n_steps; i++) {
+		const struct step *s = &p->step[i];
+
+		if (s->kind == STEP_CONV && s->k != NO_BUFFER)
+			buf_printf(pr->out,
+				"\tfor (uint32_t i = 0; i < %llu; i++)\n\t\t%s[i] = 0;\n",
+				(unsigned long long)p->buffer[s->k].bytes / 4,
+				name_of(pr, s->k));
+	}
+	buf_puts(pr->out, "}\n");
+}
+
+/* Heads that read one row only do not need n. */
+static int heads_use_n(const struct program *p)
+{
+	for (size_t i = p->n_forward; i < p->n_steps; i++)
+		if (p->step[i].rows != ROWS_ONE)
+			return 1;
+	return 0;
+}
+
+static void put_info(const struct printer *pr, const struct codegen_input *in)
+{
+	char text[GENOME_TEXT_MAX];
+
+	genome_format(in->genome, text);
+	buf_printf(pr->out,
+		"\nconst struct model_info model_info = {\n\t.vocab_size = MODEL_VOCAB_SIZE,\n"
+		"\t.seq_len = MODEL_SEQ_LEN,\n\t.n_intents = MODEL_N_INTENTS,\n"
+		"\t.n_tags = MODEL_N_TAGS,\n\t.is_decoder = %d,\n\t.arena_bytes = "
+		"MODEL_ARENA_BYTES,\n\t.state_bytes = MODEL_STATE_BYTES,\n"
+		"\t.weight_bytes = MODEL_WEIGHT_BYTES,\n\t.timed_tokens = %u,\n\t.candidate = ",
+		pr->p->stateful, (unsigned)in->timed_tokens);
+	emit_string(text, strlen(text), pr->out);
+	buf_puts(pr->out, ",\n};\n");
+}
+
+void emit_model(const struct codegen_input *in, const struct program *p, struct buf *out)
+{
+	struct packed_tensor *at = calloc(p->layout.n_tensors, sizeof(*at));
+	struct printer pr = {p, at, out};
+
+	if (!at) {
+		out->failed = 1;
+		return;
+	}
+	pack_layout(&p->layout, at);
+	put_top(&pr, in);
+	put_buffers(&pr);
+	if (p->stateful && in->genome->abs_pos)
+		buf_printf(out, "#define D_EMBED %u\n", in->genome->d_embed);
+	buf_puts(out, "\n/* Weights: columns, rows, where they lie, scales, bias. */\n");
+	put_tables(&pr);
+	buf_puts(out, "\nstatic void forward(const int32_t *ids, uint32_t n)\n{\n");
+	put_steps(&pr, 0, p->n_forward);
+	buf_puts(out, "}\n\nstatic void heads(uint32_t n)\n{\n");
+	if (!heads_use_n(p))
+		buf_puts(out, "\t(void)n;\n");
+	put_steps(&pr, p->n_forward, p->n_steps);
+	buf_puts(out, "}\n");
+	put_run(&pr);
+	put_reset(&pr);
+	put_info(&pr, in);
+	free(at);
+}

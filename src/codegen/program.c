@@ -1,0 +1,450 @@
+#include "src/codegen/program.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The residual stream is one buffer; steps name others by what they hold. */
+struct lowering {
+	struct program *p;
+	int layer;
+	int x; /* residual stream */
+};
+
+static int is_taken(const struct program *p, const char *name)
+{
+	for (size_t i = 0; i < p->n_buffers; i++)
+		if (!strcmp(p->buffer[i].name, name))
+			return 1;
+	return 0;
+}
+
+/* "layer3_scales", or "layer3_scales2" when there is one already. */
+static void name_buffer(const struct lowering *lo, const char *what, struct buffer *b)
+{
+	char prefix[20] = "";
+	int n = 1;
+
+	if (lo->layer >= 0)
+		snprintf(prefix, sizeof(prefix), "layer%d_", lo->layer);
+	snprintf(b->name, sizeof(b->name), "%s%.12s", prefix, what);
+	while (is_taken(lo->p, b->name))
+		snprintf(b->name, sizeof(b->name), "%s%.12s%d", prefix, what, ++n);
+}
+
+static int new_buffer(struct lowering *lo, const char *what, uint32_t rows, uint32_t width,
+	uint32_t elem_bytes)
+{
+	struct program *p = lo->p;
+	struct buffer *b = &p->buffer[p->n_buffers];
+
+	name_buffer(lo, what, b);
+	b->width = width;
+	b->bytes = (uint64_t)rows * width * elem_bytes;
+	b->first = UINT32_MAX;
+	return (int)p->n_buffers++;
+}
+
+static int new_floats(struct lowering *lo, const char *what, uint32_t width)
+{
+	return new_buffer(lo, what, lo->p->chunk, width, 4);
+}
+
+static int new_state(struct lowering *lo, const char *what, uint32_t rows, uint32_t width)
+{
+	int at = new_buffer(lo, what, rows, width, 4);
+
+	lo->p->buffer[at].place = PLACE_STATE;
+	return at;
+}
+
+static struct step *add_step(struct lowering *lo, enum step_kind kind, int src, int dst)
+{
+	struct step *s = &lo->p->step[lo->p->n_steps++];
+
+	s->kind = (uint8_t)kind;
+	s->layer = (int16_t)lo->layer;
+	s->src = src;
+	s->dst = dst;
+	s->scale = s->add = s->k = s->v = s->row = NO_BUFFER;
+	return s;
+}
+
+static const struct tensor *find(const struct lowering *lo, enum tensor_kind kind)
+{
+	if (kind == N_TENSOR_KINDS)
+		return NULL;
+	return layout_find(&lo->p->layout, lo->p->genome, kind, lo->layer);
+}
+
+/* What a product reads: floats, or int8 with a scale a row. */
+struct operand {
+	int data, scale;
+};
+
+/* `keep`: the floats are needed again, so the integers get a buffer of their own. */
+static struct operand quantise(struct lowering *lo, int src, int bits, int keep, int rows)
+{
+	struct operand o = {src, NO_BUFFER};
+	uint32_t n = rows == ROWS_ALL ? lo->p->chunk : 1;
+	struct step *s;
+
+	if (bits == 32)
+		return o;
+	if (keep)
+		o.data = new_buffer(lo, "int8", n, lo->p->buffer[src].width, 1);
+	o.scale = new_buffer(lo, "scales", n, 1, 4);
+	s = add_step(lo, STEP_QUANT, src, o.data);
+	s->scale = o.scale;
+	s->rows = (uint8_t)rows;
+	return o;
+}
+
+static struct step *linear(struct lowering *lo, enum tensor_kind weight,
+	enum tensor_kind bias, struct operand in, int dst)
+{
+	struct step *s = add_step(lo, STEP_LINEAR, in.data, dst);
+
+	s->weight = find(lo, weight);
+	s->bias = find(lo, bias);
+	s->scale = in.scale;
+	return s;
+}
+
+static void norm(struct lowering *lo, enum tensor_kind gain, enum tensor_kind bias, int src,
+	int dst)
+{
+	struct step *s = add_step(lo, STEP_NORM, src, dst);
+
+	s->weight = find(lo, gain);
+	s->bias = find(lo, bias);
+}
+
+static void lower_embedding(struct lowering *lo)
+{
+	const struct genome *g = lo->p->genome;
+	int thin = g->d_embed < g->d_model;
+	int e = thin ? new_floats(lo, "embedded", g->d_embed) : lo->x;
+	struct step *s = add_step(lo, STEP_EMBED, NO_BUFFER, e);
+
+	s->weight = find(lo, T_EMBED);
+	if (g->abs_pos)
+		add_step(lo, STEP_POS, NO_BUFFER, e)->weight = find(lo, T_POS);
+	if (thin)
+		linear(lo, T_PROJ, N_TENSOR_KINDS,
+			quantise(lo, e, g->embed_bits, 0, ROWS_ALL), lo->x);
+	if (g->norm_place == NORM_POST)
+		norm(lo, T_NORM0_G, T_NORM0_B, lo->x, lo->x);
+}
+
+/* norm1 and convolution: what attention reads. Tells whether that is x itself. */
+static int lower_before_attention(struct lowering *lo)
+{
+	const struct genome *g = lo->p->genome;
+	int u = lo->x;
+
+	if (g->norm_place == NORM_PRE) {
+		u = new_floats(lo, "u", g->d_model);
+		norm(lo, T_NORM1_G, T_NORM1_B, lo->x, u);
+	}
+	if (g->conv) {
+		int c = new_floats(lo, "mixed", g->d_model);
+		struct step *s = add_step(lo, STEP_CONV, u, c);
+
+		s->weight = find(lo, T_CONV);
+		if (lo->p->stateful && g->conv > 1)
+			s->k = new_state(lo, "past_conv", g->conv - 1u, g->d_model);
+		u = c;
+	}
+	return u;
+}
+
+static void lower_attention(struct lowering *lo)
+{
+	const struct genome *g = lo->p->genome;
+	const struct layer_genes *l = &g->layer[lo->layer];
+	uint32_t q_width = (uint32_t)l->n_heads * l->d_head;
+	uint32_t kv_width = (uint32_t)l->n_kv_heads * l->d_head;
+	int stateful = lo->p->stateful, u = lower_before_attention(lo), q, k, v;
+	struct operand in = quantise(lo, u, l->bits, u == lo->x, ROWS_ALL);
+	struct step *s;
+
+	q = new_floats(lo, "q", q_width);
+	k = stateful ? new_state(lo, "k", g->seq_len, kv_width) : new_floats(lo, "k", kv_width);
+	v = stateful ? new_state(lo, "v", g->seq_len, kv_width) : new_floats(lo, "v", kv_width);
+	linear(lo, T_WQ, T_BQ, in, q);
+	linear(lo, T_WK, T_BK, in, k);
+	linear(lo, T_WV, T_BV, in, v);
+	s = add_step(lo, STEP_ATTENTION, q, q);
+	s->weight = g->rel_radius ? find(lo, T_REL) : NULL;
+	s->k = k;
+	s->v = v;
+	s->row = new_buffer(lo, "scores", g->seq_len, 1, 4);
+	in = quantise(lo, q, l->bits, 0, ROWS_ALL);
+	linear(lo, T_WO, T_BO, in, lo->x)->add = lo->x;
+}
+
+static void lower_ffn(struct lowering *lo)
+{
+	const struct genome *g = lo->p->genome;
+	const struct layer_genes *l = &g->layer[lo->layer];
+	int u = lo->x, h = new_floats(lo, "hidden", l->d_ff);
+	struct operand in;
+
+	if (g->norm_place == NORM_PRE) {
+		u = new_floats(lo, "u", g->d_model);
+		norm(lo, T_NORM2_G, T_NORM2_B, lo->x, u);
+	}
+	in = quantise(lo, u, l->bits, u == lo->x, ROWS_ALL);
+	if (l->ffn_rank) {
+		int thin = new_floats(lo, "thin", l->ffn_rank);
+
+		linear(lo, T_W1_IN, N_TENSOR_KINDS, in, thin);
+		linear(lo, T_W1_OUT, T_B1, quantise(lo, thin, l->bits, 0, ROWS_ALL), h);
+	} else {
+		linear(lo, T_W1, T_B1, in, h);
+	}
+	add_step(lo, STEP_ACT, h, h);
+	in = quantise(lo, h, l->bits, 0, ROWS_ALL);
+	if (l->ffn_rank) {
+		int thin = new_floats(lo, "thin", l->ffn_rank);
+
+		linear(lo, T_W2_IN, N_TENSOR_KINDS, in, thin);
+		in = quantise(lo, thin, l->bits, 0, ROWS_ALL);
+		linear(lo, T_W2_OUT, T_B2, in, lo->x)->add = lo->x;
+	} else {
+		linear(lo, T_W2, T_B2, in, lo->x)->add = lo->x;
+	}
+}
+
+static int output(struct lowering *lo, const char *what, uint32_t rows, uint32_t width)
+{
+	int b = new_buffer(lo, what, rows, width, 4);
+
+	lo->p->buffer[b].is_output = 1;
+	return b;
+}
+
+static void lower_language_head(struct lowering *lo)
+{
+	struct program *p = lo->p;
+	const struct genome *g = p->genome;
+	int last = lo->x, rows = ROWS_LAST;
+	struct step *s;
+
+	if (g->norm_place == NORM_PRE) {
+		last = new_buffer(lo, "last", 1, g->d_model, 4);
+		norm(lo, T_NORMF_G, T_NORMF_B, lo->x, last);
+		p->step[p->n_steps - 1].rows = ROWS_LAST;
+		rows = ROWS_ONE;
+	}
+	if (g->d_embed < g->d_model) {
+		int thin = new_buffer(lo, "thin", 1, g->d_embed, 4);
+
+		s = add_step(lo, STEP_LINEAR_BACK, last, thin);
+		s->weight = find(lo, T_PROJ);
+		s->rows = (uint8_t)rows;
+		last = thin;
+		rows = ROWS_ONE;
+	}
+	if (g->embed_bits != 32) {
+		struct operand in = quantise(lo, last, g->embed_bits, last == lo->x, rows);
+
+		p->lm = output(lo, "lm", 1, g->vocab_size);
+		s = linear(lo, T_EMBED, N_TENSOR_KINDS, in, p->lm);
+		s->rows = ROWS_ONE;
+		return;
+	}
+	p->lm = output(lo, "lm", 1, g->vocab_size);
+	s = linear(lo, T_EMBED, N_TENSOR_KINDS, (struct operand){last, NO_BUFFER}, p->lm);
+	s->rows = (uint8_t)rows;
+}
+
+/* The intent before the tags, so that x can be quantised in place for the latter. */
+static void lower_heads(struct lowering *lo)
+{
+	struct program *p = lo->p;
+	const struct genome *g = p->genome;
+	struct operand in;
+	int pooled;
+
+	if (p->task.kind == TASK_LM) {
+		lower_language_head(lo);
+		return;
+	}
+	if (g->norm_place == NORM_PRE)
+		norm(lo, T_NORMF_G, T_NORMF_B, lo->x, lo->x);
+	pooled = new_buffer(lo, "pooled", 1, g->d_model, 4);
+	add_step(lo, STEP_POOL, lo->x, pooled);
+	in = quantise(lo, pooled, g->embed_bits, 0, ROWS_ONE);
+	p->intent = output(lo, "intent", 1, (uint32_t)p->task.n_intents);
+	linear(lo, T_INTENT_W, T_INTENT_B, in, p->intent)->rows = ROWS_ONE;
+	if (p->task.kind != TASK_INTENT_SLOTS)
+		return;
+	in = quantise(lo, lo->x, g->embed_bits, 0, ROWS_ALL);
+	p->tags = output(lo, "tags", p->chunk, (uint32_t)p->task.n_tags);
+	linear(lo, T_TAG_W, T_TAG_B, in, p->tags);
+}
+
+static void lower(struct program *p)
+{
+	struct lowering lo = {p, -1, 0};
+	const struct genome *g = p->genome;
+	int post = g->norm_place == NORM_POST;
+
+	lo.x = new_floats(&lo, "x", g->d_model);
+	lower_embedding(&lo);
+	for (int i = 0; i < g->n_layers; i++) {
+		lo.layer = i;
+		lower_attention(&lo);
+		if (post)
+			norm(&lo, T_NORM1_G, T_NORM1_B, lo.x, lo.x);
+		lower_ffn(&lo);
+		if (post)
+			norm(&lo, T_NORM2_G, T_NORM2_B, lo.x, lo.x);
+	}
+	lo.layer = -1;
+	p->n_forward = p->n_steps;
+	lower_heads(&lo);
+}
+
+static void touch(struct program *p, int buffer, uint32_t step)
+{
+	struct buffer *b;
+
+	if (buffer == NO_BUFFER)
+		return;
+	b = &p->buffer[buffer];
+	b->first = step < b->first ? step : b->first;
+	b->last = b->is_output ? (uint32_t)p->n_steps : step;
+}
+
+static enum err place(struct program *p, struct err_ctx *ctx)
+{
+	struct plan_buffer *b = calloc(p->n_buffers, sizeof(*b));
+	size_t n = 0;
+	enum err e;
+
+	if (!b)
+		return err_set(ctx, ERR_NOMEM, "out of memory");
+	for (uint32_t i = 0; i < p->n_steps; i++) {
+		const struct step *s = &p->step[i];
+		const int used[] = {s->src, s->dst, s->scale, s->add, s->k, s->v, s->row};
+
+		for (size_t j = 0; j < sizeof(used) / sizeof(used[0]); j++)
+			touch(p, used[j], i);
+	}
+	for (size_t i = 0; i < p->n_buffers; i++) {
+		struct buffer *from = &p->buffer[i];
+
+		if (from->place == PLACE_STATE) {
+			from->offset = p->state_bytes;
+			p->state_bytes += from->bytes;
+			continue;
+		}
+		b[n++] = (struct plan_buffer){from->bytes, from->first, from->last, 0};
+	}
+	e = plan_place(b, n, &p->arena_bytes, ctx);
+	n = 0;
+	for (size_t i = 0; i < p->n_buffers && !e; i++)
+		if (p->buffer[i].place == PLACE_ARENA)
+			p->buffer[i].offset = b[n++].offset;
+	free(b);
+	return e;
+}
+
+enum err program_new(struct program **out, const struct genome *g,
+	const struct task_shape *task, struct err_ctx *ctx)
+{
+	struct program *p;
+	enum err e = genome_check(g, ctx);
+
+	if (e)
+		return e;
+	if ((task->kind != TASK_LM && (task->n_intents < 1 || task->n_intents > 65535)) ||
+		(task->kind == TASK_INTENT_SLOTS && (task->n_tags < 1 || task->n_tags > 65535)))
+		return err_set(ctx, ERR_INVALID,
+			"task '%s' with %d intents and %d tags, 1 to 65535 are allowed",
+			task_kind_names[task->kind], task->n_intents, task->n_tags);
+	p = calloc(1, sizeof(*p));
+	if (!p)
+		return err_set(ctx, ERR_NOMEM, "out of memory");
+	p->genome = g;
+	p->task = *task;
+	p->causal = g->arch == ARCH_DECODER;
+	p->stateful = p->causal && task->kind == TASK_LM;
+	p->chunk = p->stateful && g->seq_len > PROGRAM_CHUNK ? PROGRAM_CHUNK : g->seq_len;
+	p->intent = p->tags = p->lm = NO_BUFFER;
+	layout_init(&p->layout, g, task);
+	lower(p);
+	e = place(p, ctx);
+	if (e) {
+		program_free(p);
+		return e;
+	}
+	*out = p;
+	return ERR_OK;
+}
+
+void program_free(struct program *p)
+{
+	free(p);
+}
+
+static const char *by_bits(const struct tensor *t, const char *const names[3])
+{
+	return names[t->bits == 32 ? 0 : t->bits == 8 ? 1 : 2];
+}
+
+const char *step_kernel(const struct program *p, const struct step *s)
+{
+	static const char *const linears[] = {"linear_f32", "linear_i8", "linear_i4"};
+	static const char *const backs[] = {
+		"linear_back_f32", "linear_back_i8", "linear_back_i4"};
+	static const char *const embeds[] = {"embed_f32", "embed_i8", "embed_i4"};
+	static const char *const acts[N_ACTS] = {"act_relu", "act_gelu", "act_silu"};
+	static const char *const pools[N_POOLS] = {"pool_mean", "pool_max", "pool_first"};
+	static const char *const norms[N_NORMS] = {"norm_ln", "norm_rms"};
+
+	switch ((enum step_kind)s->kind) {
+	case STEP_EMBED:
+		return by_bits(s->weight, embeds);
+	case STEP_POS:
+		return "add";
+	case STEP_QUANT:
+		return "quant_rows";
+	case STEP_LINEAR:
+		return by_bits(s->weight, linears);
+	case STEP_LINEAR_BACK:
+		return by_bits(s->weight, backs);
+	case STEP_NORM:
+		return norms[p->genome->norm];
+	case STEP_CONV:
+		return "conv_depthwise";
+	case STEP_ATTENTION:
+		return "attention";
+	case STEP_ACT:
+		return acts[p->genome->act];
+	case STEP_POOL:
+		return pools[p->genome->pool];
+	case N_STEP_KINDS:
+		break;
+	}
+	return NULL;
+}
+
+void program_kernels(const struct program *p, const char *out[PROGRAM_MAX_KERNELS])
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->n_steps; i++) {
+		const char *name = step_kernel(p, &p->step[i]);
+		size_t j = 0;
+
+		while (j < n && strcmp(out[j], name))
+			j++;
+		if (j == n)
+			out[n++] = name;
+	}
+	out[n] = NULL;
+}

@@ -1,0 +1,91 @@
+/* A network as the generated program runs it: fused steps over buffers.
+ *
+ * Lowered from the definition in src/model/graph.h: bias and residual are part of a linear
+ * step, activations are quantised once for all products that read them, in place where
+ * the floats are not needed again. tests/unit/test_codegen_plan.c holds it against graph_init.
+ *
+ * A stateful program (decoder of a language model) runs its input in chunks of at most
+ * PROGRAM_CHUNK tokens, so that its arena does not grow with the context: only keys, values and
+ * convolution inputs stay, in the state. All others run the whole input at once.
+ */
+#ifndef HAWSER_CODEGEN_PROGRAM_H
+#define HAWSER_CODEGEN_PROGRAM_H
+
+#include "src/base/err.h"
+#include "src/codegen/plan.h"
+#include "src/model/genome.h"
+#include "src/model/task.h"
+#include "src/model/weights.h"
+
+#define PROGRAM_CHUNK 32
+#define PROGRAM_MAX_STEPS (24 + 20 * GENOME_MAX_LAYERS)
+#define PROGRAM_MAX_BUFFERS (24 + 20 * GENOME_MAX_LAYERS)
+
+enum step_kind {
+	STEP_EMBED,	  /* ids -> dst */
+	STEP_POS,	  /* dst += positions */
+	STEP_QUANT,	  /* src -> dst (int8) and scale */
+	STEP_LINEAR,	  /* src (and scale) -> dst, + add when >= 0 */
+	STEP_LINEAR_BACK, /* src w -> dst, one token */
+	STEP_NORM,
+	STEP_CONV,
+	STEP_ATTENTION, /* src = q, k, v -> dst, scratch row */
+	STEP_ACT,	/* dst in place */
+	STEP_POOL,
+	N_STEP_KINDS
+};
+
+/* Which rows a step works on. */
+enum step_rows { ROWS_ALL, ROWS_ONE, ROWS_LAST };
+
+enum buffer_place {
+	PLACE_ARENA,
+	PLACE_STATE, /* kept between calls; the step writes behind the cached rows */
+};
+
+struct buffer {
+	char name[40]; /* unique, an identifier */
+	uint8_t place;	/* enum buffer_place */
+	uint8_t is_output; /* lives to the end */
+	uint32_t width; /* of a row */
+	uint64_t bytes;
+	uint32_t first, last; /* steps */
+	uint64_t offset;      /* in the arena or the state */
+};
+
+#define NO_BUFFER (-1)
+
+struct step {
+	uint8_t kind; /* enum step_kind */
+	uint8_t rows; /* enum step_rows: of src; dst has as many, or one */
+	int16_t layer;
+	const struct tensor *weight, *bias; /* in the program's layout, or NULL */
+	int src, dst, scale, add, k, v, row; /* buffers, or NO_BUFFER */
+};
+
+struct program {
+	const struct genome *genome; /* borrowed */
+	struct task_shape task;
+	int stateful, causal;
+	uint32_t chunk; /* tokens of one forward pass, at most */
+	size_t n_steps, n_buffers, n_forward; /* steps before n_forward run for each chunk,
+						 the rest once at the end */
+	struct step step[PROGRAM_MAX_STEPS];
+	struct buffer buffer[PROGRAM_MAX_BUFFERS];
+	int intent, tags, lm; /* output buffers, or NO_BUFFER */
+	uint64_t arena_bytes, state_bytes;
+	struct layout layout;
+};
+
+/* Checks genome and task, lowers, plans. Large: the struct is made here, freed by
+ * program_free. */
+enum err program_new(struct program **out, const struct genome *g,
+	const struct task_shape *task, struct err_ctx *ctx);
+void program_free(struct program *p); /* NULL is allowed */
+/* The kernel that a step calls: "linear_i8". */
+const char *step_kernel(const struct program *p, const struct step *s);
+/* Every kernel that the program calls, once, in order of first use; NULL-terminated. */
+#define PROGRAM_MAX_KERNELS 32
+void program_kernels(const struct program *p, const char *out[PROGRAM_MAX_KERNELS]);
+
+#endif
