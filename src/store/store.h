@@ -6,7 +6,12 @@
  * otherwise. Views (front, fitted models) can be dropped and rebuilt. One writer: it holds an
  * flock on "<path>.lock" that names its pid and host; readers at any time, never
  * blocking the writer. The schema has a version (PRAGMA user_version) and
- * migrates forward; a foreign or damaged file is ERR_CORRUPT and left untouched.
+ * migrates forward; a foreign or damaged file is ERR_CORRUPT and left untouched, a newer
+ * schema ERR_UNSUPPORTED. A full disk is ERR_FULL: what was committed stays.
+ *
+ * Threads: a handle belongs to one thread at a time. Lists are arrays for free(), except
+ * where a function to free them is named. Candidates must be known before facts about them
+ * are put (ERR_NOTFOUND), and jobs (ERR_INVALID).
  */
 #ifndef HAWSER_STORE_STORE_H
 #define HAWSER_STORE_STORE_H
@@ -28,15 +33,27 @@ enum store_mode { STORE_READ, STORE_WRITE };
  * host. STORE_READ of a missing file is ERR_NOTFOUND. */
 enum err store_open(
 	struct store **out, const char *path, enum store_mode mode, struct err_ctx *ctx);
-void store_close(struct store *s);
+void store_close(struct store *s); /* NULL is allowed */
+const char *store_path(const struct store *s);
+
+/* Groups many facts into one durable transaction: a put that fails inside undoes only itself.
+ * store_end commits when `e` is ERR_OK, rolls all back otherwise, and returns what
+ * became of it. */
+enum err store_begin(struct store *s, struct err_ctx *ctx);
+enum err store_end(struct store *s, enum err e, struct err_ctx *ctx);
+/* Between the two a reader sees one instant of the database, whatever is written. */
+enum err store_snapshot(struct store *s, struct err_ctx *ctx);
+void store_snapshot_end(struct store *s);
 
 /* ---- jobs */
+#define STORE_OBJECTIVES_MAX 512
 struct store_job {
 	int64_t id;
 	char name[128];
 	struct hash spec; /* of the job's canonical text */
 	char *spec_text;  /* owned; the YAML as given */
-	char state[16];	  /* "running" "stopped" "done" "failed" */
+	char objectives[STORE_OBJECTIVES_MAX]; /* "slot_f1\nlatency_us@local"; "" unset */
+	char state[16]; /* "running" "stopped" "done" "failed" */
 	int64_t started_s, updated_s; /* unix */
 };
 void store_job_release(struct store_job *j);
@@ -48,7 +65,26 @@ enum err store_job_set_state(
 /* By name; NULL: the one updated last. */
 enum err store_job_find(
 	struct store *s, const char *name, struct store_job *out, struct err_ctx *ctx);
+/* Release each item, then free() the list. */
 enum err store_job_list(struct store *s, struct store_job **out, size_t *n, struct err_ctx *ctx);
+/* One objective a line, as objective_format writes it. */
+enum err store_set_objectives(
+	struct store *s, int64_t job, const char *lines, struct err_ctx *ctx);
+/* What else the report should tell of a job: key and text, replaced when it exists. The
+ * keys that the report knows are listed in src/report/README.md. */
+enum err store_put_meta(struct store *s, int64_t job, const char *key, const char *value,
+	struct err_ctx *ctx);
+/* *value is given to the caller (free); ERR_NOTFOUND, context untouched. */
+enum err store_get_meta(struct store *s, int64_t job, const char *key, char **value,
+	struct err_ctx *ctx);
+struct store_meta {
+	char key[96];
+	char *value; /* owned by the list */
+};
+/* By key. */
+enum err store_list_meta(struct store *s, int64_t job, struct store_meta **out, size_t *n,
+	struct err_ctx *ctx);
+void store_meta_free(struct store_meta *list, size_t n);
 
 /* ---- candidates; not an error when it exists. `origin`: "init" "evolve" "preset"
  * "user"; generation as the search counts. Links the candidate to the job. */
@@ -97,6 +133,16 @@ enum err store_put_build(struct store *s, const struct hash *candidate,
 	struct err_ctx *ctx); /* not an error when it exists */
 enum err store_get_build(struct store *s, const struct hash *build, struct artefact *a,
 	struct err_ctx *ctx);
+struct store_build {
+	struct hash build, candidate, weights, image;
+	char target[64];
+	char compiler[96]; /* the beginning of it */
+	uint64_t image_bytes, text_bytes, weight_bytes, vocab_bytes, data_bytes;
+	uint64_t bss_bytes, arena_bytes, state_bytes, flash_bytes;
+};
+/* Builds of a job's candidates (candidate NULL) or of one candidate, oldest first. */
+enum err store_list_builds(struct store *s, int64_t job, const struct hash *candidate,
+	struct store_build **out, size_t *n, struct err_ctx *ctx);
 /* `description`: lines of "key: value" from the agent; not an error when it exists. */
 enum err store_put_device(struct store *s, const struct hash *fingerprint, const char *name,
 	const char *description, int simulated, struct err_ctx *ctx);
@@ -108,6 +154,7 @@ struct store_device {
 };
 enum err store_list_devices(struct store *s, struct store_device **out, size_t *n,
 	struct err_ctx *ctx);
+void store_devices_free(struct store_device *list, size_t n);
 
 /* ---- measurements: one durable transaction with all raw samples */
 enum err store_put_measurement(struct store *s, int64_t job, const char *device_name,
@@ -124,12 +171,14 @@ struct store_measurement {
 	int64_t job;	 /* that took it */
 	int64_t taken_s; /* unix */
 };
-/* All measurements of a job's candidates (taken by it or reused), in order of taking. */
+/* All measurements of a job's candidates in order of taking: those it took, and those of
+ * other jobs over the same data (meta "data" is equal or absent in both). */
 enum err store_list_measurements(struct store *s, int64_t job, int raw,
 	struct store_measurement **out, size_t *n, struct err_ctx *ctx);
 void store_measurements_free(struct store_measurement *list, size_t n);
 
-/* ---- failures */
+/* ---- failures. Those that blame the candidate are facts with a key (candidate, build,
+ * device, look): a second is ERR_EXISTS. Those of devices and links are appended. */
 struct store_failure {
 	struct hash candidate, build, device; /* zero where not reached */
 	uint32_t look;
@@ -142,6 +191,7 @@ enum err store_put_failure(
 enum err store_get_failure(struct store *s, const struct hash *candidate,
 	const struct hash *build, const struct hash *device, uint32_t look,
 	struct store_failure *out, struct err_ctx *ctx); /* candidate's own faults only */
+/* As store_list_measurements selects. */
 enum err store_list_failures(struct store *s, int64_t job, struct store_failure **out,
 	size_t *n, struct err_ctx *ctx);
 
@@ -155,12 +205,13 @@ struct store_generation {
 	char model[32];	       /* cost model in use */
 	double model_mape, model_tau; /* cross-validated; NAN before the first fit */
 };
-/* Replaces the row of that generation: a replayed generation is the same. */
+/* synchronous=NORMAL. Replaces the row of that generation: a replayed generation is the same. */
 enum err store_put_generation(struct store *s, int64_t job, const struct store_generation *g,
 	struct err_ctx *ctx);
 enum err store_list_generations(struct store *s, int64_t job, struct store_generation **out,
 	size_t *n, struct err_ctx *ctx);
-/* What was predicted for a candidate before it was measured: for the report. */
+/* What was predicted for a candidate before it was measured: for the report.
+ * synchronous=NORMAL; replaces. */
 enum err store_put_prediction(struct store *s, int64_t job, const struct hash *candidate,
 	const char *objective, const char *model, double mean, double sd,
 	struct err_ctx *ctx);

@@ -1,0 +1,121 @@
+#include "src/store/schema.h"
+
+#include <stdio.h>
+
+#include "src/store/sql.h"
+
+/* Hashes are 32-byte blobs; times unix seconds; NULL is "unknown" for a REAL. Facts refer
+ * to candidates by a row id (small rows, cheap joins); builds and devices by
+ * their hash, since a measurement may be known before they are described. */
+static const char version_1[] =
+	"CREATE TABLE job("
+	" id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, spec BLOB NOT NULL,"
+	" spec_text TEXT NOT NULL, objectives TEXT NOT NULL, state TEXT NOT NULL,"
+	" started_s INTEGER NOT NULL, updated_s INTEGER NOT NULL) STRICT;"
+
+	"CREATE TABLE meta("
+	" job INTEGER NOT NULL REFERENCES job, key TEXT NOT NULL, value TEXT NOT NULL,"
+	" PRIMARY KEY(job, key)) STRICT, WITHOUT ROWID;"
+
+	"CREATE TABLE candidate("
+	" id INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE, text TEXT NOT NULL) STRICT;"
+
+	"CREATE TABLE job_candidate("
+	" id INTEGER PRIMARY KEY, job INTEGER NOT NULL REFERENCES job,"
+	" candidate INTEGER NOT NULL REFERENCES candidate, origin TEXT NOT NULL,"
+	" generation INTEGER NOT NULL, finalist INTEGER NOT NULL DEFAULT 0,"
+	" UNIQUE(job, candidate)) STRICT;"
+
+	"CREATE TABLE accuracy("
+	" id INTEGER PRIMARY KEY, candidate INTEGER NOT NULL REFERENCES candidate,"
+	" data BLOB NOT NULL, split TEXT NOT NULL, method TEXT NOT NULL,"
+	" seed INTEGER NOT NULL, metric TEXT NOT NULL, value REAL NOT NULL,"
+	" ci_lo REAL, ci_hi REAL, n INTEGER NOT NULL, source BLOB NOT NULL,"
+	" UNIQUE(candidate, data, split, method, seed, metric, source)) STRICT;"
+
+	"CREATE TABLE build("
+	" id INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE,"
+	" candidate INTEGER NOT NULL REFERENCES candidate, weights BLOB NOT NULL,"
+	" target TEXT NOT NULL, image BLOB NOT NULL, path TEXT NOT NULL,"
+	" compiler TEXT NOT NULL, image_bytes INTEGER NOT NULL,"
+	" text_bytes INTEGER NOT NULL, weight_bytes INTEGER NOT NULL,"
+	" vocab_bytes INTEGER NOT NULL, data_bytes INTEGER NOT NULL,"
+	" bss_bytes INTEGER NOT NULL, arena_bytes INTEGER NOT NULL,"
+	" state_bytes INTEGER NOT NULL, flash_bytes INTEGER NOT NULL) STRICT;"
+	"CREATE INDEX build_candidate ON build(candidate);"
+
+	"CREATE TABLE device("
+	" id INTEGER PRIMARY KEY, fingerprint BLOB NOT NULL, name TEXT NOT NULL,"
+	" description TEXT NOT NULL, simulated INTEGER NOT NULL,"
+	" UNIQUE(fingerprint, name)) STRICT;"
+
+	"CREATE TABLE measurement("
+	" id INTEGER PRIMARY KEY, job INTEGER NOT NULL REFERENCES job,"
+	" candidate INTEGER NOT NULL REFERENCES candidate, build BLOB NOT NULL,"
+	" device BLOB NOT NULL, device_name TEXT NOT NULL, protocol INTEGER NOT NULL,"
+	" look INTEGER NOT NULL, resolved INTEGER NOT NULL, n_runs INTEGER NOT NULL,"
+	" latency_ns REAL NOT NULL, latency_lo REAL, latency_hi REAL,"
+	" wall_p50_ns REAL, wall_p90_ns REAL, wall_p99_ns REAL,"
+	" peak_rss_bytes INTEGER NOT NULL, energy_uj REAL, energy_lo REAL,"
+	" energy_hi REAL, energy_source TEXT NOT NULL, taken_s INTEGER NOT NULL,"
+	" UNIQUE(candidate, build, device, protocol, look)) STRICT;"
+
+	/* samples: n wall times, then n CPU times, f32 little endian */
+	"CREATE TABLE run("
+	" measurement INTEGER NOT NULL REFERENCES measurement, at INTEGER NOT NULL,"
+	" run_order INTEGER NOT NULL, n INTEGER NOT NULL, inner_n INTEGER NOT NULL,"
+	" n_vcsw INTEGER NOT NULL, n_ivcsw INTEGER NOT NULL,"
+	" peak_rss_bytes INTEGER NOT NULL, freq_khz INTEGER NOT NULL,"
+	" temp_mc INTEGER NOT NULL, reference_ratio REAL, energy_uj REAL,"
+	" samples BLOB NOT NULL, PRIMARY KEY(measurement, at)) STRICT;"
+
+	"CREATE TABLE failure("
+	" id INTEGER PRIMARY KEY, job INTEGER NOT NULL REFERENCES job,"
+	" candidate INTEGER NOT NULL REFERENCES candidate, build BLOB NOT NULL,"
+	" device BLOB NOT NULL, look INTEGER NOT NULL, verdict TEXT NOT NULL,"
+	" blames INTEGER NOT NULL, detail TEXT NOT NULL, at_s INTEGER NOT NULL) STRICT;"
+	"CREATE UNIQUE INDEX failure_key ON failure(candidate, build, device, look)"
+	" WHERE blames=1;"
+	"CREATE INDEX failure_candidate ON failure(candidate);"
+
+	"CREATE TABLE generation("
+	" job INTEGER NOT NULL REFERENCES job, generation INTEGER NOT NULL,"
+	" n_candidates INTEGER NOT NULL, n_measured INTEGER NOT NULL, hv_claimed REAL,"
+	" hv_remeasured REAL, model TEXT NOT NULL, model_mape REAL, model_tau REAL,"
+	" PRIMARY KEY(job, generation)) STRICT, WITHOUT ROWID;"
+
+	"CREATE TABLE prediction("
+	" id INTEGER PRIMARY KEY, job INTEGER NOT NULL REFERENCES job,"
+	" candidate INTEGER NOT NULL REFERENCES candidate, objective TEXT NOT NULL,"
+	" model TEXT NOT NULL, mean REAL NOT NULL, sd REAL,"
+	" UNIQUE(job, candidate, objective)) STRICT;"
+
+	"CREATE TABLE event("
+	" id INTEGER PRIMARY KEY, job INTEGER NOT NULL REFERENCES job,"
+	" at_s INTEGER NOT NULL, kind TEXT NOT NULL, text TEXT NOT NULL) STRICT;"
+	"CREATE INDEX event_job ON event(job);";
+
+static const char *const steps[] = {version_1};
+
+const struct schema store_schema = {steps, (int)(sizeof(steps) / sizeof(steps[0]))};
+
+enum err schema_migrate(
+	struct store *s, const struct schema *schema, int version, struct err_ctx *ctx)
+{
+	char pragma[96];
+	enum err e = sql_begin(s, 1, ctx);
+
+	if (e)
+		return e;
+	for (int i = version; !e && i < schema->n_steps; i++) {
+		e = sql_exec(s, schema->steps[i], ctx);
+		if (e)
+			err_prefix(ctx, e, "migrating from schema %d to %d", i, i + 1);
+	}
+	snprintf(pragma, sizeof(pragma),
+		"PRAGMA application_id=%d; PRAGMA user_version=%d", STORE_APPLICATION_ID,
+		schema->n_steps);
+	if (!e)
+		e = sql_exec(s, pragma, ctx);
+	return sql_end(s, e, ctx);
+}
