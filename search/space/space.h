@@ -33,6 +33,7 @@
 #ifndef HAWSER_SEARCH_SPACE_SPACE_H
 #define HAWSER_SEARCH_SPACE_SPACE_H
 
+#include "src/base/buf.h"
 #include "src/base/err.h"
 #include "src/base/rng.h"
 #include "src/model/genome.h"
@@ -83,6 +84,10 @@ void space_cross(const struct space *s, const struct task_shape *task, struct rn
 /* The i-th preset of the space itself: its name, and the genome in `g`; NULL past the
  * end. Presets are points of their space; limits, which depend on the task, aside. */
 const char *space_preset(const struct space *s, size_t i, struct genome *g);
+
+/* Appends one line a gene with its choices as a space file writes them ('*': chosen for
+ * every layer), and one a limit. For people. */
+void space_describe(const struct space *s, struct buf *out);
 
 /* Presets that ship with Hawser (search/spaces/presets.yaml): "tinybert-4" ... */
 enum err preset_find(const char *name, struct genome *g, struct err_ctx *ctx);

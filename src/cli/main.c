@@ -129,7 +129,7 @@ static enum err check_output(struct err_ctx *ctx)
 	if (fflush(stdout) == 0 && !failed)
 		return ERR_OK;
 	return err_set(ctx, ERR_IO, "cannot write to the standard output: %s",
-		errno ? strerror(errno) : "some of it was lost");
+		errno ? strerror(errno) : "disk full, or the reader is gone");
 }
 
 int main(int argc, char **argv)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "src/base/file.h"
+#include "src/base/nearest.h"
 
 #define MAX_OPTIONS 48
 
@@ -114,18 +115,24 @@ static void add_options(struct parser *p, const struct cli_option *options)
 		p->all[p->n_all++] = options;
 }
 
-static enum err unknown_option(struct parser *p, const char *name, size_t len)
+static enum err unknown_option(struct parser *p, const char *arg)
 {
-	const char *names[MAX_OPTIONS + 1];
+	const char *dash = arg[1] == '-' ? "--" : "-", *names[MAX_OPTIONS + 1], *hint;
 	char word[64];
-	enum err e;
 
 	for (size_t i = 0; i < p->n_all; i++)
 		names[i] = p->all[i]->name;
 	names[p->n_all] = NULL;
-	snprintf(word, sizeof(word), "%.*s", (int)(len < 60 ? len : 60), name);
-	e = cli_unknown("option", word, names, p->ctx);
-	return err_prefix(p->ctx, e, "%s", p->command->name);
+	arg += strlen(dash);
+	snprintf(word, sizeof(word), "%.*s", (int)strcspn(arg, "="), arg);
+	hint = nearest_word(word, names);
+	if (hint)
+		return err_set(p->ctx, ERR_USAGE,
+			"%s: unknown option '%s%s' (did you mean '%s%s'?)",
+			p->command->name, dash, word, hint[1] ? "--" : "-", hint);
+	return err_set(p->ctx, ERR_USAGE,
+		"%s: unknown option '%s%s' (see 'hawser %s --help')", p->command->name,
+		dash, word, p->command->name);
 }
 
 /* Sets option `at`; `value` is NULL for a flag. */
@@ -175,7 +182,7 @@ static enum err take_option(struct parser *p, int argc, char **argv, int *i)
 					is_long == (len > 1)))
 		at++;
 	if (at == p->n_all)
-		return unknown_option(p, name, is_long ? len : strlen(name));
+		return unknown_option(p, arg);
 	if (!p->all[at]->value_name) {
 		if (value)
 			return err_set(p->ctx, ERR_USAGE,
@@ -185,8 +192,9 @@ static enum err take_option(struct parser *p, int argc, char **argv, int *i)
 	}
 	if (!value) {
 		if (*i + 1 >= argc)
-			return err_set(p->ctx, ERR_USAGE, "%s: option '%.60s' needs a %s",
-				p->command->name, arg, p->all[at]->value_name);
+			return err_set(p->ctx, ERR_USAGE,
+				"%s: option '%.60s' needs a value (%s)", p->command->name,
+				arg, p->all[at]->value_name);
 		value = argv[++*i];
 	}
 	return set_option(p, at, value);
