@@ -31,7 +31,7 @@ static size_t draw_extremes(void *self, struct genome *g, size_t cap)
 	return space_extremes(((struct session *)self)->space, g, cap);
 }
 
-static enum err open_supernet(struct session *s, struct err_ctx *ctx)
+enum err session_open_supernet(struct session *s, struct err_ctx *ctx)
 {
 	struct sampler sampler = {
 		s, draw_largest, draw_smallest, draw_random, draw_extremes, {{0}}};
@@ -207,18 +207,14 @@ static enum err describe(struct session *s, struct err_ctx *ctx)
 	return store_put_meta(s->store, s->job_id, "timed_tokens", number, ctx);
 }
 
-static enum err open_all(struct session *s, const struct session_options *o, struct err_ctx *ctx)
+static enum err open_data(
+	struct session *s, const struct session_options *o, struct err_ctx *ctx)
 {
 	enum err e;
 
 	if ((e = job_parse(&s->job, o->job_text, o->job_file, ctx)) ||
-		(e = space_open(&s->space, s->job.space, ctx)) ||
-		(e = track_all(s, ctx)) || (e = file_mkdirs(s->results, ctx)) ||
-		(e = store_open(&s->store, s->database, STORE_WRITE, ctx)) ||
-		(e = store_job_open(s->store, s->job.name, &s->job.spec, o->job_text,
-			 &s->job_id, ctx)))
+		(e = space_open(&s->space, s->job.space, ctx)) || (e = track_all(s, ctx)))
 		return e;
-	store_clear_stop(s->database, s->job.name);
 	progress_say(s->progress, "reading %s", s->job.data);
 	e = corpus_open(&s->corpus, s->job.data, s->job.format[0] ? s->job.format : NULL,
 		space_max_vocab(s->space), ctx);
@@ -226,24 +222,55 @@ static enum err open_all(struct session *s, const struct session_options *o, str
 		return e;
 	s->has_corpus = 1;
 	s->task = dataset_task(&s->corpus.data);
-	if ((e = check_metrics(s, ctx)) || (e = describe(s, ctx)) ||
-		(e = open_devices(s, ctx)))
-		return e;
-	return open_supernet(s, ctx);
+	return check_metrics(s, ctx);
 }
 
-enum err session_open(
-	struct session *s, const struct session_options *o, struct err_ctx *ctx)
+static enum err open_job(struct session *s, const struct session_options *o, struct err_ctx *ctx)
 {
 	enum err e;
 
+	if ((e = file_mkdirs(s->results, ctx)) ||
+		(e = store_open(&s->store, s->database, STORE_WRITE, ctx)) ||
+		(e = store_job_open(s->store, s->job.name, &s->job.spec, o->job_text,
+			 &s->job_id, ctx)))
+		return e;
+	store_clear_stop(s->database, s->job.name);
+	if ((e = store_job_set_state(s->store, s->job_id, "running", ctx)) ||
+		(e = describe(s, ctx)) || (e = open_devices(s, ctx)))
+		return e;
+	return session_open_supernet(s, ctx);
+}
+
+static void start(struct session *s, const struct session_options *o)
+{
 	memset(s, 0, sizeof(*s));
 	snprintf(s->results, sizeof(s->results), "%s", o->results);
 	snprintf(s->database, sizeof(s->database), "%s", o->database);
 	s->progress = o->progress;
 	s->cancel = o->cancel;
 	s->started_ns = clock_mono_ns();
-	e = open_all(s, o, ctx);
+}
+
+enum err session_open(
+	struct session *s, const struct session_options *o, struct err_ctx *ctx)
+{
+	enum err e = session_open_data(s, o, ctx);
+
+	if (e)
+		return e;
+	e = open_job(s, o, ctx);
+	if (e)
+		session_close(s);
+	return e;
+}
+
+enum err session_open_data(
+	struct session *s, const struct session_options *o, struct err_ctx *ctx)
+{
+	enum err e;
+
+	start(s, o);
+	e = open_data(s, o, ctx);
 	if (e)
 		session_close(s);
 	return e;

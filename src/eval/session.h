@@ -80,6 +80,12 @@ struct session_options {
 /* Opens store (as its one writer), data, space and devices, and trains or loads the supernet. */
 enum err session_open(
 	struct session *s, const struct session_options *o, struct err_ctx *ctx);
+/* Only the job, its space and its data: for what works on results (export). Nothing is
+ * leased or locked. */
+enum err session_open_data(
+	struct session *s, const struct session_options *o, struct err_ctx *ctx);
+/* Adds the supernet, training it if it is not there. */
+enum err session_open_supernet(struct session *s, struct err_ctx *ctx);
 void session_close(struct session *s);
 
 /* The evaluator that searches on this session. */

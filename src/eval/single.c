@@ -1,0 +1,148 @@
+#include "src/eval/single.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/base/file.h"
+#include "src/base/rng.h"
+#include "src/codegen/codegen.h"
+#include "src/model/graph.h"
+#include "src/store/store.h"
+
+#define GOLDEN_MAX_TOKENS 16
+#define LARGE_MACS 3e8	    /* a token of such a network takes long on the host's reference */
+#define TIMED_MAX_TOKENS 128 /* unless asked for more */
+#define SLOW_MACS_PER_S 3e8  /* what the slowest device is granted, for its time limit */
+
+static uint32_t timed_tokens(const struct genome *g, const struct single_options *o)
+{
+	uint32_t n = o->measure.n_tokens ? o->measure.n_tokens : TIMED_MAX_TOKENS;
+
+	return n < g->seq_len ? n : g->seq_len;
+}
+
+static double macs_of(const struct genome *g, const struct single_options *o, uint32_t tokens)
+{
+	struct graph_cost c;
+
+	graph_cost(g, &o->task, tokens, &c);
+	return c.macs;
+}
+
+/* Fewer samples for networks that take long, and a time limit that lets them end. */
+static void scale_effort(const struct genome *g, const struct single_options *o,
+	struct measure_options *m, struct device_profile *p, uint32_t tokens)
+{
+	double macs = macs_of(g, o, tokens), run_s = macs / 1e9, total_s;
+
+	if (run_s * m->n_samples > 2)
+		m->n_samples = run_s > 0.6 ? 3 : (uint32_t)(2 / run_s);
+	if (run_s * m->n_warmup > 1)
+		m->n_warmup = 1;
+	total_s = macs / SLOW_MACS_PER_S * (m->n_samples + m->n_warmup + 3);
+	if (total_s * 1000 > p->timeout_ms && total_s < 3600)
+		p->timeout_ms = (uint32_t)(total_s * 1000);
+}
+
+static enum err build(const struct genome *g, const struct single_options *o,
+	const struct device_profile *p, struct single_result *out, struct err_ctx *ctx)
+{
+	struct random_weights random = {1};
+	struct target target = {p->cc, p->cflags, p->isa, "linux"};
+	struct codegen_input in;
+	int32_t ids[GOLDEN_MAX_TOKENS];
+	uint32_t n = out->tokens < GOLDEN_MAX_TOKENS ? out->tokens : GOLDEN_MAX_TOKENS;
+	char cache[1200];
+	struct rng rng;
+	int hit;
+	enum err e;
+
+	if (macs_of(g, o, 1) > LARGE_MACS)
+		n = n < 2 ? n : 2;
+	rng_init(&rng, 1);
+	for (uint32_t i = 0; i < n; i++)
+		ids[i] = (int32_t)rng_below(&rng, g->vocab_size);
+	memset(&in, 0, sizeof(in));
+	in.genome = g;
+	in.task = o->task;
+	in.weights = tensor_source_random(&random);
+	hash_bytes(&in.weights_hash, "random 1", 8);
+	in.golden_ids = ids;
+	in.golden_len = &n;
+	in.n_golden = 1;
+	in.timed_tokens = out->tokens;
+	if ((e = file_join(cache, sizeof(cache), o->results, "builds", ctx)))
+		return e;
+	progress_begin(o->progress, "building", 0);
+	e = codegen_build(&in, &target, cache, &out->artefact, &hit, ctx);
+	progress_end(o->progress, e ? "failed" : hit ? "from the cache" : "done");
+	return e;
+}
+
+/* The time of one input as a whole; a decoder's time per token is printed, not kept, as it
+ * would have the same key. */
+static enum err store_result(struct store *s, const struct genome *g,
+	const struct single_options *o, const struct device_info *info,
+	const struct single_result *r, struct err_ctx *ctx)
+{
+	struct hash zero = {{0}}, weights;
+	int64_t job;
+	enum err e;
+
+	hash_bytes(&weights, "random 1", 8);
+	if (!(e = store_job_open(s, "measure", &zero, "", &job, ctx)) &&
+		!(e = store_put_candidate(s, job, g, "user", 0, ctx)) &&
+		!(e = store_put_device(s, &info->fingerprint, o->device, info->description,
+			  info->simulated, ctx)) &&
+		!(e = store_put_build(s, &r->job.candidate, &weights, o->device, &r->artefact,
+			  ctx)))
+		e = store_put_measurement(s, job, o->device, &r->job.m, ctx);
+	return e == ERR_EXISTS ? ERR_OK : e; /* the first measurement stays */
+}
+
+enum err single_measure(const struct genome *g, const struct single_options *o,
+	struct single_result *out, struct err_ctx *ctx)
+{
+	struct measure_options m = o->measure;
+	struct device_profile p;
+	struct device *dev = NULL;
+	struct store *store = NULL;
+	enum err e;
+
+	memset(out, 0, sizeof(*out));
+	out->tokens = timed_tokens(g, o);
+	if ((e = device_profile_load(&p, o->device, ctx)))
+		return e;
+	scale_effort(g, o, &m, &p, out->tokens);
+	m.n_tokens = out->tokens;
+	/* Before the work: a search that runs would be disturbed by it. */
+	if ((e = store_open(&store, o->database, STORE_WRITE, ctx)))
+		return e;
+	e = device_open(&dev, &p, ctx);
+	if (!e)
+		e = build(g, o, &p, out, ctx);
+	if (!e) {
+		const struct device_info *info = device_info(dev);
+
+		genome_hash(g, &out->job.candidate);
+		out->job.artefact = &out->artefact;
+		out->job.look = 1;
+		out->simulated = info->simulated;
+		snprintf(out->device, sizeof(out->device), "%s", info->description);
+		e = measure_run(dev, NULL, &out->job, 1, &m, NULL, NULL, o->progress, o->cancel,
+			ctx);
+		if (!e && out->job.verdict == VERDICT_OK && !m.phase)
+			e = store_result(store, g, o, info, out, ctx);
+	}
+	device_close(dev);
+	store_close(store);
+	if (e)
+		single_result_release(out);
+	return e;
+}
+
+void single_result_release(struct single_result *r)
+{
+	measurement_release(&r->job.m);
+}

@@ -1,0 +1,35 @@
+/* One network on one device, without a job: what `hawser measure` does. Weights are random, as
+ * latency does not depend on them; the answers are checked all the same.
+ */
+#ifndef HAWSER_EVAL_SINGLE_H
+#define HAWSER_EVAL_SINGLE_H
+
+#include "devices/device.h"
+#include "src/measure/measure.h"
+#include "src/model/artefact.h"
+#include "src/model/genome.h"
+#include "src/model/task.h"
+
+struct single_options {
+	const char *device;  /* profile */
+	const char *results; /* folder of the build cache */
+	const char *database; /* the measurement is stored here */
+	struct task_shape task;
+	struct measure_options measure;
+	struct progress *progress;
+	volatile const int *cancel;
+};
+struct single_result {
+	struct artefact artefact;
+	struct measure_job job; /* release with single_result_release */
+	char device[2048];	/* description */
+	int simulated;
+	uint32_t tokens;
+};
+/* Fails when it cannot be built or the device is not there; a network that fails on
+ * the device is a result with a verdict. */
+enum err single_measure(const struct genome *g, const struct single_options *o,
+	struct single_result *out, struct err_ctx *ctx);
+void single_result_release(struct single_result *r);
+
+#endif
