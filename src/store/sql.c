@@ -9,6 +9,9 @@ static enum err code_of(const struct store *s, int rc)
 {
 	int os = s->db ? sqlite3_system_errno(s->db) : 0;
 
+	/* SQLite forgets the system's error when a commit fails; errno still has it. */
+	if (!os)
+		os = errno;
 	switch (rc & 0xff) {
 	case SQLITE_OK:
 	case SQLITE_ROW:

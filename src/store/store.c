@@ -11,6 +11,8 @@
 #include "src/store/sql.h"
 
 #define BUSY_MS 10000
+/* One page of the smallest size: SQLite takes anything shorter for an empty database. */
+#define SMALLEST_DATABASE 512
 /* Every page is looked at on opening while that takes a fraction of a second. */
 #define QUICK_CHECK_BYTES (16 << 20)
 
@@ -29,6 +31,11 @@ static enum err look(const char *path, int64_t *size, struct err_ctx *ctx)
 	}
 	if (!S_ISREG(st.st_mode))
 		return err_set(ctx, ERR_CORRUPT, "'%s' is not a file", path);
+	if (st.st_size > 0 && st.st_size < SMALLEST_DATABASE)
+		return err_set(ctx, ERR_CORRUPT,
+			"'%s' is not a hawser database: choose another folder with "
+			"--results",
+			path);
 	*size = (int64_t)st.st_size;
 	return ERR_OK;
 }
