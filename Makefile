@@ -1,8 +1,13 @@
 # Hawser: build, test, demo. `make help` lists the goals.
-CC ?= gcc
+ifeq ($(origin CC),default)
+CC := gcc
+endif
 CONFIG ?= release
 PREFIX ?= /usr/local
-BUILD := build/$(CONFIG)
+BUILD ?= build/$(CONFIG)
+JOBS ?= 2
+# The demo's job; `make demo JOB=...` runs another.
+JOB ?= search/jobs/demo.yaml
 
 OPT_release := -O2 -g
 OPT_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
@@ -17,35 +22,51 @@ CPPFLAGS := -I. -D_GNU_SOURCE
 CFLAGS := -std=c11 $(WARN) $(OPT)
 LDLIBS := -lopenblas -lsqlite3 -lcurl -lfyaml -ljansson -lsodium -lpthread -lm
 
-HOST_SRC := $(wildcard src/base/*.c src/model/*.c src/codegen/*.c src/train/*.c src/train/*/*.c \
-	src/measure/*.c src/store/*.c src/eval/*.c src/report/*.c \
-	search/*.c search/*/*.c cost_models/*.c \
-	devices/*.c devices/proto/*.c devices/transport/*.c devices/sensors/*.c devices/sim/*.c) \
-	src/infer/tokenise.c
+# Debian and Ubuntu names of what is built and tested with.
+PACKAGES := gcc libc6-dev make libopenblas-dev libsqlite3-dev libcurl4-openssl-dev libfyaml-dev \
+	libjansson-dev libsodium-dev libcmocka-dev gnuplot-nox ca-certificates
+
+# The host library. A double build is for checking gradients and holds only what those need.
+HOST_SRC := $(wildcard src/base/*.c src/model/*.c src/train/*.c src/train/*/*.c) src/infer/tokenise.c
+ifneq ($(CONFIG),double)
+HOST_SRC += $(wildcard src/codegen/*.c src/measure/*.c src/store/*.c src/eval/*.c src/report/*.c \
+	search/*.c search/*/*.c cost_models/*.c devices/*.c devices/proto/*.c devices/transport/*.c \
+	devices/sensors/*.c devices/sim/*.c)
+endif
 CLI_SRC := $(wildcard src/cli/*.c)
 AGENT_SRC := $(wildcard devices/agent/*.c devices/proto/*.c)
-TEST_SRC := $(wildcard tests/unit/test_*.c)
+# What generated programs are made of, built for the host so that tests can call it.
+CORE_SRC := $(wildcard src/infer/ref/*.c)
+TEST_SRC := $(wildcard tests/unit/test_*.c tests/fuzz/test_*.c)
 
 HOST_OBJ := $(HOST_SRC:%.c=$(BUILD)/%.o)
 CLI_OBJ := $(CLI_SRC:%.c=$(BUILD)/%.o)
 AGENT_OBJ := $(AGENT_SRC:%.c=$(BUILD)/agent/%.o)
-TESTS := $(TEST_SRC:tests/unit/%.c=$(BUILD)/tests/%)
+CORE_OBJ := $(CORE_SRC:%.c=$(BUILD)/agent/%.o)
+TEST_OBJ := $(TEST_SRC:%.c=$(BUILD)/%.o)
+TESTS := $(foreach t,$(TEST_SRC),$(BUILD)/tests/$(basename $(notdir $(t))))
+GRADIENT_TESTS := $(filter $(BUILD)/tests/test_train_grad%,$(TESTS))
 LIB := $(BUILD)/libhawser.a
+TEST_LIB := $(BUILD)/libtested.a
+TALLY := build/tally
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all help check test unit e2e lint demo bench clean deps format
+.PHONY: all help deps tests unit unit-asan gradients e2e lint check test demo install clean format FORCE
 
 all: $(BUILD)/hawser $(BUILD)/hawser-agent ## build hawser and the agent into build/release
 
 help: ## list the goals
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@echo "settings: CONFIG=release|asan|double  CC=$(CC)  JOBS=$(JOBS)  PREFIX=$(PREFIX)  JOB=$(JOB)"
+
+deps: ## install the packages that are missing (Debian, Ubuntu)
+	@sh tests/deps $(PACKAGES)
 
 # The flags are part of what an object depends on.
 $(BUILD)/flags: FORCE
 	@mkdir -p $(BUILD)
 	@echo '$(CC) $(CPPFLAGS) $(CFLAGS)' | cmp -s - $@ || echo '$(CC) $(CPPFLAGS) $(CFLAGS)' > $@
-FORCE:
 
 $(BUILD)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
@@ -59,17 +80,70 @@ $(LIB): $(HOST_OBJ)
 	@rm -f $@
 	$(AR) rcs $@ $^
 
+# Parts of agent and core that a test asks for; `main` is only taken when it is called.
+$(TEST_LIB): $(CORE_OBJ) $(AGENT_OBJ)
+	@rm -f $@
+	$(AR) rcs $@ $^
+
 $(BUILD)/hawser: $(CLI_OBJ) $(LIB)
 	$(CC) $(CFLAGS) $^ $(LDLIBS) -o $@
 
 $(BUILD)/hawser-agent: $(AGENT_OBJ)
 	$(CC) $(CFLAGS) $^ -lm -o $@
 
-$(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $(LIB)
+$(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $(LIB) $(TEST_LIB)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $< $(LIB) $(LDLIBS) -lcmocka -o $@
+	$(CC) $(CFLAGS) $< $(LIB) $(TEST_LIB) $(LDLIBS) -lcmocka -o $@
+
+$(BUILD)/tests/%: $(BUILD)/tests/fuzz/%.o $(LIB) $(TEST_LIB)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $< $(LIB) $(TEST_LIB) $(LDLIBS) -lcmocka -o $@
+
+tests: $(TESTS) ## build the unit tests
+
+unit: all tests ## run the unit tests (CONFIG=asan: under the sanitisers)
+	@tests/run "unit, $(CONFIG)" $(TALLY) $(TESTS)
+
+# The gradient checks alone, in double precision.
+gradients: ## check every gradient against finite differences in double precision
+ifeq ($(CONFIG),double)
+gradients: $(GRADIENT_TESTS)
+	@tests/run "gradients, double" $(TALLY) $(GRADIENT_TESTS)
+else
+gradients:
+	@$(MAKE) --no-print-directory CONFIG=double BUILD=build/double gradients
+endif
+
+e2e: all ## run the end-to-end tests one by one
+	@HAWSER=$(BUILD)/hawser tests/run "end to end" $(TALLY) $(sort $(wildcard tests/e2e/*.sh))
+
+lint: ## check include table, headers, names, sizes
+	@tests/run "lint" $(TALLY) tests/lint/check.sh tests/lint/selftest.sh
+
+check: lint ## lint, and compile everything with warnings as errors
+	@$(MAKE) --no-print-directory -j$(JOBS) all tests
+
+test: deps ## install what is missing, then run every test
+	@JOBS=$(JOBS) tests/all $(TALLY) $(MAKE)
+
+demo: deps ## search the built-in task on this machine: ten minutes to a measured front
+	@$(MAKE) --no-print-directory -j$(JOBS) all
+	$(BUILD)/hawser search $(JOB)
+	$(BUILD)/hawser front
+	$(BUILD)/hawser report
+
+SHARE := $(DESTDIR)$(PREFIX)/share/hawser
+install: all ## install hawser, the agent and their files below PREFIX
+	install -d $(DESTDIR)$(PREFIX)/bin $(SHARE)
+	install -m 755 $(BUILD)/hawser $(BUILD)/hawser-agent $(DESTDIR)$(PREFIX)/bin
+	for f in $$(find search/spaces search/jobs devices/profiles src/infer devices/proto devices/agent \
+		devices/boards -name '*.[ch]' -o -name '*.yaml'); do \
+		install -D -m 644 $$f $(SHARE)/$$f || exit 1; done
+
+format: ## run clang-format over every file of ours
+	clang-format -i $$(git ls-files '*.c' '*.h')
 
 clean: ## remove build/
 	rm -rf build
 
--include $(shell find build -name '*.d' 2>/dev/null)
+-include $(patsubst %.o,%.d,$(HOST_OBJ) $(CLI_OBJ) $(AGENT_OBJ) $(CORE_OBJ) $(TEST_OBJ))
