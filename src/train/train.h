@@ -9,6 +9,8 @@
 #define HAWSER_TRAIN_TRAIN_H
 
 #include "src/base/progress.h"
+#include "src/base/rng.h"
+#include "src/base/stats.h"
 #include "src/model/genome.h"
 #include "src/model/weights.h"
 #include "src/train/dataset.h"
@@ -18,9 +20,13 @@ struct corpus {
 	struct dataset data;
 	struct tokeniser_table *tokeniser; /* of the largest vocabulary asked for */
 	struct hash hash; /* of data and tokeniser: the `data` key of accuracy facts */
+	struct corpus_cache *cache; /* encoded splits; private */
 };
 enum err corpus_open(struct corpus *c, const char *source, const char *format,
 	uint32_t vocab_size, struct err_ctx *ctx);
+/* The same from a data set in hand, which is taken over, also on failure. */
+enum err corpus_from_dataset(
+	struct corpus *c, struct dataset *data, uint32_t vocab_size, struct err_ctx *ctx);
 void corpus_release(struct corpus *c);
 /* Encoded split for a vocabulary and length, made on first use and kept; thread-safe.
  * The result belongs to the corpus. */
@@ -62,6 +68,8 @@ struct train_options {
 	double dropout;
 	double word_dropout; /* token -> UNK */
 	double slot_weight;  /* of the tag loss */
+	double label_smoothing;
+	double distil_share; /* supernet: share of the largest network's answers in targets */
 	double qat_share;    /* last share of the steps trained with fake quantisation */
 	uint32_t threads;
 	uint64_t seed;

@@ -1,0 +1,123 @@
+#include "src/train/batch.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void batch_init(struct batch *b)
+{
+	memset(b, 0, sizeof(*b));
+}
+
+void batch_release(struct batch *b)
+{
+	free(b->start);
+	free(b->ids);
+	free(b->intent);
+	free(b->word_tok);
+	free(b->word_tag);
+	free(b->word_slot);
+	free(b->slot_word);
+	free(b->next);
+	batch_init(b);
+}
+
+static int grow(void *array, size_t n, size_t size)
+{
+	void **p = array, *q = realloc(*p, (n ? n : 1) * size);
+
+	if (!q)
+		return -1;
+	*p = q;
+	return 0;
+}
+
+static enum err reserve(
+	struct batch *b, size_t n_seq, size_t n_tok, size_t n_word, struct err_ctx *ctx)
+{
+	int bad = 0;
+
+	if (n_seq + 1 > b->cap_seq) {
+		bad |= grow(&b->start, n_seq + 1, sizeof(*b->start));
+		bad |= grow(&b->intent, n_seq + 1, sizeof(*b->intent));
+		b->cap_seq = bad ? 0 : n_seq + 1;
+	}
+	if (!bad && n_tok > b->cap_tok) {
+		n_tok += n_tok / 4;
+		bad |= grow(&b->ids, n_tok, sizeof(*b->ids));
+		bad |= grow(&b->next, n_tok, sizeof(*b->next));
+		b->cap_tok = bad ? 0 : n_tok;
+	}
+	if (!bad && n_word > b->cap_word) {
+		n_word += n_word / 4;
+		bad |= grow(&b->word_tok, n_word, sizeof(*b->word_tok));
+		bad |= grow(&b->word_tag, n_word, sizeof(*b->word_tag));
+		bad |= grow(&b->word_slot, n_word, sizeof(*b->word_slot));
+		bad |= grow(&b->slot_word, n_word, sizeof(*b->slot_word));
+		b->cap_word = bad ? 0 : n_word;
+	}
+	return bad ? err_set(ctx, ERR_NOMEM, "out of memory for a batch") : ERR_OK;
+}
+
+static void add_words(struct batch *b, const struct encoded *e, size_t seq, uint32_t at,
+	uint32_t len)
+{
+	for (uint32_t w = e->word_start[seq]; w < e->word_start[seq + 1]; w++) {
+		uint32_t slot = b->n_slots++;
+
+		b->slot_word[slot] = BATCH_NO_ROW;
+		if (e->word_token[w] >= len)
+			continue;
+		b->slot_word[slot] = b->n_words;
+		b->word_tok[b->n_words] = at + e->word_token[w];
+		b->word_tag[b->n_words] = e->word_tags[w];
+		b->word_slot[b->n_words++] = slot;
+	}
+}
+
+static void add_sequence(struct batch *b, const struct encoded *e, size_t seq)
+{
+	uint32_t from = e->start[seq], len = e->start[seq + 1] - from, at = b->n_tok;
+
+	b->start[b->n_seq] = at;
+	b->intent[b->n_seq++] = e->intent ? e->intent[seq] : -1;
+	for (uint32_t t = 0; t < len; t++) {
+		b->ids[at + t] = e->ids[from + t];
+		b->next[at + t] = t + 1 < len ? e->ids[from + t + 1] : -1;
+	}
+	b->n_targets += len ? len - 1 : 0;
+	if (e->word_tags && e->word_start)
+		add_words(b, e, seq, at, len);
+	b->n_tok += len;
+	b->longest = len > b->longest ? len : b->longest;
+}
+
+enum err batch_fill(struct batch *b, const struct encoded *e, const uint32_t *index, size_t n,
+	struct err_ctx *ctx)
+{
+	size_t n_tok = 0, n_word = 0;
+	enum err err;
+
+	for (size_t i = 0; i < n; i++) {
+		size_t s = index[i] % e->n;
+
+		n_tok += e->start[s + 1] - e->start[s];
+		if (e->word_start)
+			n_word += e->word_start[s + 1] - e->word_start[s];
+	}
+	err = reserve(b, n, n_tok, n_word, ctx);
+	if (err)
+		return err;
+	b->n_seq = b->n_tok = b->longest = b->n_words = b->n_slots = b->n_targets = 0;
+	b->from = e;
+	for (size_t i = 0; i < n; i++)
+		add_sequence(b, e, index[i] % e->n);
+	b->start[b->n_seq] = b->n_tok;
+	return ERR_OK;
+}
+
+void batch_drop_words(struct batch *b, double p, struct rng *rng)
+{
+	for (uint32_t t = 0; p > 0 && t < b->n_tok; t++)
+		if (rng_unit(rng) < p)
+			b->ids[t] = TOKEN_UNK;
+}
