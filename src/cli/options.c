@@ -49,10 +49,15 @@ enum err cli_database(char *out, size_t cap, struct err_ctx *ctx)
 	return e ? e : file_join(out, cap, dir, "hawser.db", ctx);
 }
 
+/* Lines that are indented already keep no more than the prefix. */
 static void print_indented(FILE *f, const char *prefix, const char *lines)
 {
 	while (lines && *lines) {
-		size_t len = strcspn(lines, "\n");
+		size_t len;
+
+		if (prefix[0])
+			lines += strspn(lines, " ");
+		len = strcspn(lines, "\n");
 
 		if (len)
 			fprintf(f, "%s%.*s\n", prefix, (int)len, lines);
