@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "src/base/buf.h"
 #include "src/base/err.h"
 #include "src/base/hash.h"
 #include "src/infer/tokenise.h"
@@ -39,35 +40,46 @@ struct dataset {
 };
 
 /* "builtin:home", "builtin:home?seed=7&n=4000", or a path: the format is recognised
- * (folder with seq.in, Snips JSON folder, CLINC150 data_full.json, .tsv, .txt) or forced
- * by `format` ("tsv" "snips2017" "seqio" "clinc150" "text"; NULL: recognise). Errors
- * name file and line. */
+ * (folder with seq.in, Snips JSON folder, CLINC150 data_full.json, .tsv, .txt, a folder
+ * written by dataset_save) or forced by `format` ("home" "saved" "seqio" "snips2017" "clinc150"
+ * "clinc150-oos" "tsv" "text"; NULL: recognise). Errors name file and line. See
+ * src/train/data/README.md for each format. */
 enum err dataset_open(struct dataset *d, const char *source, const char *format,
 	struct err_ctx *ctx);
 void dataset_release(struct dataset *d);
+/* Name and description of the i-th format; NULL after the last. */
+const char *dataset_format(size_t i, const char **what);
 /* Writes / reads Hawser's own imported form: a folder of seqio files and meta.yaml. */
 enum err dataset_save(const struct dataset *d, const char *dir, struct err_ctx *ctx);
-/* Permutes the labels (intents and tags) of train: a control that must fall to chance. */
+/* Permutes the labels (intents over utterances, tags over words) of train: a control that
+ * must fall to chance. The hash changes with them. */
 void dataset_shuffle_labels(struct dataset *d, uint64_t seed);
 struct task_shape dataset_task(const struct dataset *d);
 
 /* Trains a tokeniser with `vocab_size` tokens on the training text only. A tokeniser of
  * a smaller vocabulary is a prefix of a larger one: token id t means the same in both, so
- * a supernet's embedding table serves all of a space's vocabularies. */
+ * a supernet's embedding table serves all of a space's vocabularies. A small text may not hold
+ * enough pairs that occur twice: then the table has fewer tokens than asked for. */
 enum err tokeniser_train(const struct dataset *d, uint32_t vocab_size,
 	struct tokeniser_table **out, struct err_ctx *ctx);
-void tokeniser_free(struct tokeniser_table *t);
+void tokeniser_free(struct tokeniser_table *t); /* NULL is allowed */
+/* Appends the stored form that tokenise_view reads. */
+void tokeniser_pack(const struct tokeniser_table *t, struct buf *out);
 
-/* A split as token ids, for one vocabulary size (<= that of the table) and length. */
+/* A split as token ids, for one vocabulary size and length (a vocabulary larger than the
+ * table's gives the table's ids). No special tokens are put around a text.
+ * Plain text is one stream: windows of seq_len follow each other without gaps, and ids[start[n]]
+ * exists too, so ids[k + 1] is the target of every ids[k] of a window. */
 struct encoded {
 	size_t n;	 /* sequences: utterances, or windows of text */
 	uint32_t *start; /* [n + 1] into ids and tags */
 	int32_t *ids;
 	int16_t *tags;	 /* per token: the word's tag at its first token, -1 elsewhere */
-	int16_t *intent; /* [n] */
+	int16_t *intent; /* [n]; -1 for plain text */
 	size_t n_truncated; /* sequences cut at seq_len */
 	/* Whole words per sequence, for span scores: [n + 1] into word_tags; words that were cut off
-	 * are there, so a truncated sequence is scored against all of its spans. */
+	 * are there, so a truncated sequence is scored against all of its spans. No words for
+	 * plain text. */
 	uint32_t *word_start;
 	int16_t *word_tags;
 	uint32_t *word_token; /* token index within its sequence of a word's first

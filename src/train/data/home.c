@@ -1,0 +1,420 @@
+/* builtin:home, made by the grammar of home_*.c: "builtin:home?seed=7&n=4000".
+ *
+ * Intents come in turn, so that they are balanced. Every utterance is new, and neither
+ * its skeleton (slots taken for their names) nor any slot value occurs in another split:
+ * a ledger of both is kept beside the grammar's own division, since noise could break
+ * that.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/train/data/home_expand.h"
+#include "src/train/data/reader.h"
+
+#define PREFIX "builtin:home"
+#define DEFAULT_TRAIN 6000
+#define MIN_TRAIN 100
+#define MAX_TRAIN 60000
+#define DRAWS 400 /* for one utterance, before the grammar counts as exhausted */
+
+struct generator {
+	struct rng rng;
+	struct strmap ledger; /* "u text", "s skeleton", "v slot value" */
+	unsigned char *owner; /* [ledger.n] split */
+	size_t cap;
+};
+
+struct request {
+	uint64_t seed;
+	size_t n[N_SPLITS];
+};
+
+/* ---- noise */
+
+static int chance(struct rng *rng, unsigned percent)
+{
+	return rng_below(rng, 100) < percent;
+}
+
+/* A wrapper that the split may use. */
+static const char *draw_wrapper(
+	struct rng *rng, const struct home_wrapper *list, enum split split)
+{
+	size_t n = 0, pick;
+	const struct home_wrapper *w;
+
+	for (w = list; w->text; w++)
+		n += w->splits >> split & 1;
+	pick = (size_t)rng_below(rng, n);
+	for (w = list; w->text; w++)
+		if ((w->splits >> split & 1) && !pick--)
+			break;
+	return w->text;
+}
+
+static int add_wrappers(
+	struct rng *rng, enum split split, int is_request, struct sentence *s)
+{
+	int ok = 1;
+
+	if (is_request && chance(rng, 35))
+		ok = home_insert(s, 0, draw_wrapper(rng, home_requests, split));
+	if (ok && chance(rng, 15))
+		ok = home_insert(s, 0, draw_wrapper(rng, home_openers, split));
+	if (ok && chance(rng, 18))
+		ok = home_insert(s, s->n_words, draw_wrapper(rng, home_closers, split));
+	if (ok && chance(rng, 12)) {
+		size_t at = (size_t)rng_below(rng, s->n_words);
+
+		while (at > 0 && s->words[at].span >= 0 &&
+			s->words[at].span == s->words[at - 1].span)
+			at--;
+		ok = home_insert(s, at, draw_wrapper(rng, home_fillers, split));
+	}
+	return ok;
+}
+
+/* A slip of the fingers: two letters swapped, one lost, one doubled, or a key beside it.
+ */
+static void slip(struct rng *rng, char *w)
+{
+	static const char left_of[] = "qvxswdfguhjknbiozeartcymg";
+	size_t n = strlen(w), at = 1 + (size_t)rng_below(rng, n - 2);
+	char t = w[at];
+
+	switch (rng_below(rng, 4)) {
+	case 0:
+		w[at] = w[at + 1];
+		w[at + 1] = t;
+		break;
+	case 1:
+		memmove(w + at, w + at + 1, n - at);
+		break;
+	case 2:
+		if (n + 2 > sizeof(((struct home_word *)0)->text))
+			break;
+		memmove(w + at + 1, w + at, n - at + 1);
+		break;
+	default:
+		if (t >= 'a' && t < 'a' + (char)(sizeof(left_of) - 1))
+			w[at] = left_of[t - 'a'];
+		break;
+	}
+}
+
+static void add_slips(struct rng *rng, struct sentence *s)
+{
+	for (size_t i = 0; i < s->n_words; i++) {
+		char *w = s->words[i].text;
+
+		if (strlen(w) >= 4 && w[0] >= 'a' && chance(rng, 2))
+			slip(rng, w);
+	}
+}
+
+/* ---- ledger */
+
+static enum err claim(struct generator *g, char kind, const struct buf *key,
+	enum split split, int *granted, struct err_ctx *ctx)
+{
+	uint32_t before = g->ledger.n, index;
+	struct buf full;
+	enum err e;
+
+	buf_init(&full);
+	buf_printf(&full, "%c %s", kind, buf_str(key));
+	e = buf_err(&full, ctx);
+	if (!e)
+		e = strmap_put(&g->ledger, full.data, full.len, &index, ctx);
+	buf_release(&full);
+	if (e)
+		return e;
+	if (g->ledger.n > g->cap) {
+		size_t cap = g->cap ? 2 * g->cap : 1024;
+		unsigned char *owner = realloc(g->owner, cap);
+
+		if (!owner)
+			return err_set(ctx, ERR_NOMEM, "out of memory");
+		g->owner = owner;
+		g->cap = cap;
+	}
+	if (index == before)
+		g->owner[index] = (unsigned char)split;
+	else if (kind == 'u' || g->owner[index] != split)
+		*granted = 0;
+	return ERR_OK;
+}
+
+/* Words from..to-1 with spaces; `skeleton` writes a slot's name for its words. */
+static void put_words(
+	const struct sentence *s, size_t from, size_t to, int skeleton, struct buf *out)
+{
+	buf_reset(out);
+	for (size_t i = from; i < to; i++) {
+		int span = s->words[i].span;
+
+		if (skeleton && span >= 0 && i > from && s->words[i - 1].span == span)
+			continue;
+		if (i > from)
+			buf_putc(out, ' ');
+		if (skeleton && span >= 0)
+			buf_printf(out, "{%s}", s->spans[span].slot);
+		else
+			buf_puts(out, s->words[i].text);
+	}
+}
+
+static enum err claim_skeleton(struct generator *g, const struct sentence *s,
+	enum split split, int *granted, struct err_ctx *ctx)
+{
+	struct buf key;
+	enum err e;
+
+	buf_init(&key);
+	put_words(s, 0, s->n_words, 1, &key);
+	e = claim(g, 's', &key, split, granted, ctx);
+	buf_release(&key);
+	return e;
+}
+
+static enum err claim_values(struct generator *g, const struct sentence *s,
+	enum split split, int *granted, struct err_ctx *ctx)
+{
+	struct buf key, value;
+	enum err e = ERR_OK;
+
+	buf_init(&key);
+	buf_init(&value);
+	for (size_t i = 0, to; i < s->n_words && !e; i = to) {
+		int span = s->words[i].span;
+
+		for (to = i + 1;
+			to < s->n_words && span >= 0 && s->words[to].span == span;)
+			to++;
+		if (span < 0)
+			continue;
+		put_words(s, i, to, 0, &value);
+		buf_reset(&key);
+		buf_printf(&key, "%s %s", s->spans[span].slot, buf_str(&value));
+		e = claim(g, 'v', &key, split, granted, ctx);
+	}
+	buf_release(&key);
+	buf_release(&value);
+	return e;
+}
+
+/* ---- utterances */
+
+static void put_tags(const struct sentence *s, struct buf *out)
+{
+	buf_reset(out);
+	for (size_t i = 0; i < s->n_words; i++) {
+		int span = s->words[i].span;
+
+		if (i)
+			buf_putc(out, ' ');
+		if (span < 0)
+			buf_putc(out, 'O');
+		else
+			buf_printf(out, "%c-%s",
+				i && s->words[i - 1].span == span ? 'I' : 'B',
+				s->spans[span].slot);
+	}
+}
+
+/* One draw: *granted is 0 when it may not be used. */
+static enum err draw(struct generator *g, const struct home_template *t,
+	struct sentence *s, struct buf *text, int *granted, struct err_ctx *ctx)
+{
+	int is_request = t->text[0] != '!';
+	enum err e;
+
+	*granted = home_expand(t->text + !is_request, t->split, &g->rng, s);
+	if (!*granted)
+		return ERR_OK;
+	e = claim_skeleton(g, s, t->split, granted, ctx);
+	if (e || !*granted)
+		return e;
+	*granted = add_wrappers(&g->rng, t->split, is_request, s);
+	add_slips(&g->rng, s);
+	if (*granted)
+		e = claim_skeleton(g, s, t->split, granted, ctx);
+	if (!e && *granted)
+		e = claim_values(g, s, t->split, granted, ctx);
+	if (e || !*granted)
+		return e;
+	put_words(s, 0, s->n_words, 0, text);
+	return claim(g, 'u', text, t->split, granted, ctx);
+}
+
+/* The templates of an intent for a split: how many, and the pick-th. */
+static const struct home_template *template_of(
+	const struct home_template *first, enum split split, size_t pick, size_t *n)
+{
+	const struct home_template *found = NULL;
+
+	*n = 0;
+	for (const struct home_template *t = first;
+		t->intent && !strcmp(t->intent, first->intent); t++) {
+		if (t->split != split)
+			continue;
+		if (*n == pick)
+			found = t;
+		(*n)++;
+	}
+	return found;
+}
+
+static enum err add_utterance(struct generator *g, struct builder *b, enum split split,
+	const struct home_template *first, struct buf *text, struct err_ctx *ctx)
+{
+	struct finding f = {.file = PREFIX,
+		.unit = split_names[split],
+		.intent = first->intent,
+		.line = b->d->n[split] + 1};
+	struct sentence s;
+	struct buf tags;
+	int granted = 0;
+	enum err e = ERR_OK;
+	size_t n;
+
+	template_of(first, split, 0, &n);
+	for (int i = 0; i < DRAWS && !granted && !e; i++)
+		e = draw(g, template_of(first, split, (size_t)rng_below(&g->rng, n), &n),
+			&s, text, &granted, ctx);
+	if (e)
+		return e;
+	if (!granted)
+		return err_set(ctx, ERR_INVALID,
+			"the grammar holds no %zu different utterances; ask for fewer "
+			"(n=...)",
+			f.line);
+	buf_init(&tags);
+	put_tags(&s, &tags);
+	f.text = buf_str(text);
+	f.tags = buf_str(&tags);
+	e = buf_err(text->failed ? text : &tags, ctx);
+	if (!e)
+		e = builder_add(b, split, &f, ctx);
+	buf_release(&tags);
+	return e;
+}
+
+/* Intents came in turn: mix them. */
+static void mix(struct rng *rng, struct utterance *u, size_t n)
+{
+	for (size_t i = n; i > 1; i--) {
+		size_t j = (size_t)rng_below(rng, i);
+		struct utterance t = u[i - 1];
+
+		u[i - 1] = u[j];
+		u[j] = t;
+	}
+}
+
+static enum err make_split(struct generator *g, struct builder *b, enum split split,
+	size_t n, struct err_ctx *ctx)
+{
+	const struct home_template *t = home_templates;
+	struct buf text;
+	enum err e = ERR_OK;
+
+	buf_init(&text);
+	for (size_t i = 0; i < n && !e; i++) {
+		const char *intent = t->intent;
+
+		e = add_utterance(g, b, split, t, &text, ctx);
+		while (t->intent && !strcmp(t->intent, intent))
+			t++;
+		if (!t->intent)
+			t = home_templates;
+	}
+	buf_release(&text);
+	if (!e)
+		mix(&g->rng, b->d->u[split], n);
+	return e;
+}
+
+/* ---- the source's name */
+
+static enum err read_number(const char *text, size_t len, uint64_t *out)
+{
+	uint64_t x = 0;
+
+	if (!len || len > 18)
+		return ERR_USAGE;
+	for (size_t i = 0; i < len; i++) {
+		if (text[i] < '0' || text[i] > '9')
+			return ERR_USAGE;
+		x = 10 * x + (uint64_t)(text[i] - '0');
+	}
+	*out = x;
+	return ERR_OK;
+}
+
+static enum err read_request(const char *source, struct request *r, struct err_ctx *ctx)
+{
+	const char *at = source + strlen(PREFIX);
+	uint64_t n = DEFAULT_TRAIN;
+
+	r->seed = 1;
+	while (*at) {
+		size_t len = strcspn(at + 1, "&"), key = strcspn(at + 1, "=&");
+		uint64_t *to = NULL;
+
+		if (key == 4 && !strncmp(at + 1, "seed", 4))
+			to = &r->seed;
+		else if (key == 1 && at[1] == 'n')
+			to = &n;
+		if (!to || key >= len || read_number(at + 2 + key, len - key - 1, to))
+			return err_set(ctx, ERR_USAGE,
+				"'%s': cannot read '%.*s'; say " PREFIX "?seed=7&n=4000",
+				source, (int)len, at + 1);
+		at += 1 + len;
+	}
+	if (n < MIN_TRAIN || n > MAX_TRAIN)
+		return err_set(ctx, ERR_USAGE, "'%s': n must be %d to %d", source,
+			MIN_TRAIN, MAX_TRAIN);
+	r->n[SPLIT_TRAIN] = (size_t)n;
+	r->n[SPLIT_VALID] = (size_t)n / 6;
+	r->n[SPLIT_TEST] = (size_t)n / 5;
+	return ERR_OK;
+}
+
+static int recognise(const char *source)
+{
+	size_t n = strlen(PREFIX);
+
+	return !strncmp(source, PREFIX, n) && (!source[n] || source[n] == '?');
+}
+
+static enum err read(struct builder *b, const char *source, struct err_ctx *ctx)
+{
+	struct generator g;
+	struct request r;
+	struct rng root;
+	enum err e;
+
+	if (!recognise(source))
+		return err_set(ctx, ERR_USAGE, "'%s' is not '" PREFIX "'", source);
+	e = read_request(source, &r, ctx);
+	if (e)
+		return e;
+	memset(&g, 0, sizeof(g));
+	rng_init(&root, r.seed);
+	strmap_init(&g.ledger);
+	for (int s = 0; s < N_SPLITS && !e; s++) {
+		rng_split(&root, "home", (uint64_t)s, &g.rng);
+		e = make_split(&g, b, (enum split)s, r.n[s], ctx);
+	}
+	strmap_release(&g.ledger);
+	free(g.owner);
+	if (!e)
+		builder_note(b, "made by a grammar; valid and test have templates and "
+				"slot values of their own");
+	return e;
+}
+
+const struct reader reader_home = {
+	"home", "builtin:home, smart-home commands made by a grammar", recognise, read};
