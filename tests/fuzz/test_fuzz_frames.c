@@ -1,0 +1,120 @@
+/* Frames on a bad line: whatever comes in, a frame that is taken is one that was sent,
+ * the buffer is never left, and sound frames around the damage arrive. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "devices/proto/frame.h"
+#include "tests/fuzz/mutate.h"
+
+#define PAYLOAD_MAX 300
+#define WIRE_MAX FRAME_WIRE_BYTES(PAYLOAD_MAX)
+#define N_FRAMES 3
+#define GUARD 0xa5
+
+struct sent {
+	uint8_t payload[PAYLOAD_MAX];
+	size_t len;
+};
+
+static size_t send_frame(struct rng *rng, struct sent *s, uint8_t *wire)
+{
+	size_t n;
+
+	s->len = (size_t)rng_below(rng, PAYLOAD_MAX + 1);
+	for (size_t i = 0; i < s->len; i++)
+		s->payload[i] = rng_below(rng, 3) ? (uint8_t)rng_below(rng, 256) : 0;
+	memcpy(wire + frame_headroom(s->len), s->payload, s->len);
+	n = frame_encode(wire, WIRE_MAX, s->len);
+	assert_true(n > 0 && n <= FRAME_WIRE_BYTES(s->len));
+	return n;
+}
+
+static int was_sent(const struct sent *s, size_t n_sent, const uint8_t *payload, size_t n)
+{
+	for (size_t i = 0; i < n_sent; i++)
+		if (s[i].len == n && memcmp(s[i].payload, payload, n) == 0)
+			return 1;
+	return 0;
+}
+
+static void frames_survive_damage(void **state)
+{
+	static uint8_t stream[N_FRAMES * WIRE_MAX + 256];
+	uint8_t wire[WIRE_MAX], *buf = malloc(WIRE_MAX + 16);
+	size_t arrived = 0, last_arrived = 0;
+	struct sent sent[N_FRAMES];
+	struct frame_decoder d;
+	struct rng rng;
+
+	(void)state;
+	assert_non_null(buf);
+	rng_init(&rng, 1);
+	for (int round = 0; round < 10000; round++) {
+		size_t len = 0, n, tail;
+
+		/* Two frames that may be damaged, and a sound one after them. */
+		for (int i = 0; i < N_FRAMES - 1; i++) {
+			n = send_frame(&rng, &sent[i], wire);
+			memcpy(stream + len, wire, n);
+			len += n;
+		}
+		for (uint64_t k = rng_below(&rng, 4); k; k--)
+			len = mutate(&rng, stream, len, sizeof(stream) - WIRE_MAX, NULL);
+		tail = send_frame(&rng, &sent[N_FRAMES - 1], wire);
+		memcpy(stream + len, wire, tail);
+		len += tail;
+
+		memset(buf + WIRE_MAX, GUARD, 16);
+		frame_decoder_init(&d, buf, WIRE_MAX);
+		for (size_t i = 0; i < len; i++) {
+			if (!frame_decoder_put(&d, stream[i], &n))
+				continue;
+			if (!was_sent(sent, N_FRAMES, d.buf, n))
+				fail_msg("round %d: a frame of %zu bytes nobody sent",
+					round, n);
+			arrived++;
+			last_arrived += i == len - 1;
+		}
+		for (int i = 0; i < 16; i++)
+			assert_int_equal(buf[WIRE_MAX + i], GUARD);
+	}
+	assert_int_equal(last_arrived, 10000); /* the sound frame always did */
+	assert_true(arrived > 15000 && arrived < 30000);
+	free(buf);
+}
+
+static void frames_are_not_found_in_noise(void **state)
+{
+	uint8_t buf[WIRE_MAX];
+	struct frame_decoder d;
+	struct rng rng;
+	size_t n;
+
+	(void)state;
+	rng_init(&rng, 2);
+	frame_decoder_init(&d, buf, sizeof(buf));
+	for (int i = 0; i < 1000000; i++) {
+		uint8_t byte = rng_below(&rng, 20) ? (uint8_t)rng_below(&rng, 256) : 0;
+
+		assert_int_equal(frame_decoder_put(&d, byte, &n), 0);
+		assert_true(d.len <= sizeof(buf));
+	}
+	assert_int_equal(d.n_good, 0);
+	assert_true(d.n_bad > 1000);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(frames_survive_damage),
+		cmocka_unit_test(frames_are_not_found_in_noise),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
