@@ -114,7 +114,7 @@ static enum err link_image(struct job *j)
 	args_add_words(&a, "-static -no-pie -s -Wl,--gc-sections -Wl,--build-id=none "
 			   "-Wl,-u,model_card -o image model.o golden.o weights.o");
 	if (j->in->vocab)
-		args_add_words(&a, "-Wl,-u,model_vocab vocab.o");
+		args_add_words(&a, "-Wl,-u,model_text vocab.o");
 	add_objects(&a, j, -1);
 	args_add(&a, "-lm");
 	e = toolchain_run(&a, j->work, j->ctx);
@@ -134,14 +134,9 @@ static enum err link_model(struct job *j)
 	args_add_words(&a, j->target->cflags);
 	args_add_words(&a, "-r -no-pie -nostdlib -Wl,--gc-sections -Wl,-u,model_run "
 			   "-Wl,-u,model_reset -Wl,-u,model_info -o model_only.o model.o");
-	if (j->in->vocab) {
-		args_add_words(&a, "-Wl,-u,model_vocab -Wl,-u,tokenise_text "
+	if (j->in->vocab)
+		args_add_words(&a, "-Wl,-u,model_text -Wl,-u,tokenise_text "
 				   "-Wl,-u,tokenise_normalise -Wl,-u,tokenise_view vocab.o");
-		if (j->program->intent != NO_BUFFER)
-			args_add(&a, "-Wl,-u,model_intents");
-		if (j->program->tags != NO_BUFFER)
-			args_add(&a, "-Wl,-u,model_tags");
-	}
 	add_objects(&a, j, PART_CORE);
 	e = toolchain_run(&a, j->work, j->ctx);
 	args_release(&a);

@@ -419,6 +419,19 @@ static void put_info(const struct printer *pr, const struct codegen_input *in)
 	buf_puts(pr->out, ",\n};\n");
 }
 
+static void put_text(const struct printer *pr, const struct codegen_input *in)
+{
+	if (!in->vocab) {
+		buf_puts(pr->out, "\nconst struct model_text model_text = {0, 0, 0, 0};\n");
+		return;
+	}
+	buf_printf(pr->out,
+		"\nconst struct model_text model_text = {model_vocab, MODEL_VOCAB_BYTES, %s, "
+		"%s};\n",
+		pr->p->intent == NO_BUFFER ? "0" : "model_intents",
+		pr->p->tags == NO_BUFFER ? "0" : "model_tags");
+}
+
 void emit_model(const struct codegen_input *in, const struct program *p, struct buf *out)
 {
 	struct packed_tensor *at = calloc(p->layout.n_tensors, sizeof(*at));
@@ -445,5 +458,6 @@ void emit_model(const struct codegen_input *in, const struct program *p, struct 
 	put_run(&pr);
 	put_reset(&pr);
 	put_info(&pr, in);
+	put_text(&pr, in);
 	free(at);
 }

@@ -51,7 +51,7 @@ void emit_header(const struct codegen_input *in, const struct program *p, struct
 			"extern const uint8_t model_vocab[MODEL_VOCAB_BYTES];\n",
 			in->vocab_len);
 	if (in->vocab && p->intent != NO_BUFFER)
-		buf_puts(out, "extern const char model_intents[]; /* names, '\\n' between */\n");
+		buf_puts(out, "extern const char model_intents[]; /* names, each ended by '\\n' */\n");
 	if (in->vocab && p->tags != NO_BUFFER)
 		buf_puts(out, "extern const char model_tags[];\n");
 	buf_puts(out, "\n#endif\n");
@@ -63,10 +63,10 @@ static void put_names(const char *array, const char *names, struct buf *out)
 	while (*names) {
 		size_t len = strcspn(names, "\n");
 
-		len += names[len] == '\n';
 		buf_puts(out, "\n\t");
 		emit_string(names, len, out);
-		names += len;
+		buf_puts(out, "\"\\n\"");
+		names += len + (names[len] == '\n');
 	}
 	buf_puts(out, ";\n");
 }

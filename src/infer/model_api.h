@@ -31,7 +31,15 @@ struct model_golden {
 	const float *intent, *tags, *lm; /* expected, as in model_output */
 };
 
+/* The text that travels with a model, all 0 when there is none (random weights). */
+struct model_text {
+	const uint8_t *vocab; /* tokeniser tables, the stored form of src/infer/tokenise.h */
+	uint32_t vocab_bytes;
+	const char *intents, *tags; /* names in the order of the logits, each ended by '\n' */
+};
+
 extern const struct model_info model_info;
+extern const struct model_text model_text;
 extern const struct model_golden model_golden[];
 extern const uint32_t model_n_golden;
 extern const float model_golden_tolerance; /* on |d - r| / (1 + |r|) */
