@@ -24,7 +24,7 @@ LDLIBS := -lopenblas -lsqlite3 -lcurl -lfyaml -ljansson -lsodium -lpthread -lm
 
 # Debian and Ubuntu names of what is built and tested with.
 PACKAGES := gcc libc6-dev make libopenblas-dev libsqlite3-dev libcurl4-openssl-dev libfyaml-dev \
-	libjansson-dev libsodium-dev libcmocka-dev gnuplot-nox ca-certificates
+	libjansson-dev libsodium-dev libcmocka-dev gnuplot-nox ca-certificates procps
 
 # The host library. A double build is for checking gradients and holds only what those need.
 HOST_SRC := $(wildcard src/base/*.c src/model/*.c src/train/*.c src/train/*/*.c) src/infer/tokenise.c

@@ -14,12 +14,15 @@ BEGIN {
 	allow["src/codegen"] = host " src/infer"
 	allow["src/train"] = host " src/infer/tokenise.h"
 	allow["src/store"] = host
-	allow["devices"] = host " devices/proto"
-	allow["devices/agent"] = "src/infer devices/proto"
+	allow["devices"] = host " devices/proto devices/sensors"
+	# sensors and the simulated device live in the agent
+	allow["devices/sensors"] = "devices/proto"
+	allow["devices/sim"] = "devices/proto devices/agent"
+	allow["devices/agent"] = "src/infer devices/proto devices/sensors devices/sim"
 	allow["devices/boards"] = "src/infer devices/proto devices/agent"
 	allow["src/measure"] = host " devices/device.h devices/sensors"
 	allow["src/eval"] = host " src/infer devices/proto search/space search cost_models" \
-		" src/codegen src/train src/store devices src/measure src/report"
+		" src/codegen src/train src/store devices devices/sensors src/measure src/report"
 	allow["src/report"] = host " src/store"
 	allow["src/cli"] = "*"
 	allow["tests"] = "*"
@@ -33,7 +36,7 @@ BEGIN {
 	only["spawn.h"] = "devices/transport devices/agent devices/boards src/codegen tests"
 
 	# folders that run on devices use none of these
-	bare = "src/infer devices/proto devices/agent devices/boards"
+	bare = "src/infer devices/proto devices/agent devices/boards devices/sensors devices/sim"
 	n_host = split("sqlite3.h cblas.h libfyaml.h curl/curl.h jansson.h sodium.h", host_lib, " ")
 	# and these two are freestanding
 	freestanding = "src/infer devices/proto"
