@@ -31,10 +31,11 @@ HOST_SRC := $(wildcard src/base/*.c src/model/*.c src/train/*.c src/train/*/*.c)
 ifneq ($(CONFIG),double)
 HOST_SRC += $(wildcard src/codegen/*.c src/measure/*.c src/store/*.c src/eval/*.c src/report/*.c \
 	search/*.c search/*/*.c cost_models/*.c devices/*.c devices/proto/*.c devices/transport/*.c \
-	devices/sensors/*.c devices/sim/*.c)
+	devices/sensors/*.c)
 endif
 CLI_SRC := $(wildcard src/cli/*.c)
-AGENT_SRC := $(wildcard devices/agent/*.c devices/proto/*.c)
+AGENT_SRC := $(wildcard devices/agent/*.c devices/agent/linux/*.c devices/proto/*.c devices/sensors/*.c \
+	devices/sim/*.c)
 # What generated programs are made of, built for the host so that tests can call it.
 CORE_SRC := $(wildcard src/infer/ref/*.c)
 TEST_SRC := $(wildcard tests/unit/test_*.c tests/fuzz/test_*.c)
