@@ -20,6 +20,11 @@ struct front_point {
 					   is, else inherited; latency: last look */
 	struct value test[OBJECTIVES_MAX]; /* quality on the test split (finalists) */
 	int n_seeds;			   /* behind the test values */
+	int on_front;			   /* not dominated, by value */
+	/* Another front member costs no more and its quality interval overlaps this one's:
+	 * what this one costs more does not buy a quality that can be told apart. */
+	int tied;
+	struct hash tied_with; /* the cheapest such; zero unless tied */
 };
 struct front {
 	char job[128];
@@ -36,8 +41,13 @@ struct front_query {
 	size_t n_where;
 	int all;	    /* every evaluated candidate, not only the front */
 	int finalists_only; /* those with trained weights and a test score */
-	const char *best;   /* metric: only the best point of it; NULL: all */
+	const char *best;   /* only the best point: a metric ("latency_us@local", "macs"), an
+			       objective's metric without its device, or "accuracy" for the
+			       first quality objective; NULL: all */
 };
+/* The job's own objectives, as stored. ERR_INVALID when it has none. */
+enum err front_objectives(struct store *s, const char *job,
+	struct objective out[OBJECTIVES_MAX], size_t *n, struct err_ctx *ctx);
 enum err front_collect(struct store *s, const struct front_query *q, struct front *out,
 	struct err_ctx *ctx);
 void front_release(struct front *f);

@@ -1,0 +1,364 @@
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/report/facts.h"
+#include "src/report/text.h"
+
+/* A candidate that passed the limits, before its texts are copied. */
+struct row {
+	uint32_t candidate;
+	int on_front;
+	int known; /* every objective has a value */
+	const struct hash *hash;
+	struct value v[OBJECTIVES_MAX];
+	double cost[OBJECTIVES_MAX]; /* all minimised; NAN where unknown */
+};
+
+struct collection {
+	const struct facts *f;
+	const struct front_query *q;
+	struct objective o[OBJECTIVES_MAX];
+	size_t n_o;
+	size_t order[OBJECTIVES_MAX]; /* costs before qualities */
+	struct row *rows;
+	size_t n;
+};
+
+enum err front_objectives(struct store *s, const char *job,
+	struct objective out[OBJECTIVES_MAX], size_t *n, struct err_ctx *ctx)
+{
+	struct store_job j;
+	enum err e = store_job_find(s, job, &j, ctx);
+
+	if (e)
+		return e;
+	e = objectives_parse(j.objectives, out, n, ctx);
+	if (!e && !*n)
+		e = err_set(ctx, ERR_INVALID,
+			"job '%s' has stored no objectives: name them with --objectives",
+			j.name);
+	store_job_release(&j);
+	return e;
+}
+
+static enum err choose_objectives(struct collection *c, struct err_ctx *ctx)
+{
+	const struct objective *from =
+		c->q->n_objectives ? c->q->objectives : c->f->objectives;
+	size_t at = 0;
+
+	c->n_o = c->q->n_objectives ? c->q->n_objectives : c->f->n_objectives;
+	if (!c->n_o || c->n_o > OBJECTIVES_MAX)
+		return err_set(ctx, ERR_INVALID,
+			"job '%s' has %zu objectives: name 1 to %d with --objectives",
+			c->f->job.name, c->n_o, OBJECTIVES_MAX);
+	memcpy(c->o, from, c->n_o * sizeof(*from));
+	for (int quality = 0; quality < 2; quality++)
+		for (size_t k = 0; k < c->n_o; k++)
+			if (!c->o[k].metric->quality == !quality)
+				c->order[at++] = k;
+	return ERR_OK;
+}
+
+/* ---- values and limits */
+
+static int within_limits(const struct collection *c, uint32_t candidate)
+{
+	for (size_t i = 0; i < c->q->n_where; i++) {
+		struct value v;
+
+		facts_value(c->f, candidate, &c->q->where[i].what, "valid", &v, NULL);
+		if (!limit_holds(&c->q->where[i], v.value))
+			return 0;
+	}
+	return 1;
+}
+
+/* 0 when nothing is known of it, or a limit is broken. */
+static int fill_row(const struct collection *c, uint32_t candidate, struct row *r)
+{
+	int any = 0;
+
+	memset(r, 0, sizeof(*r));
+	r->candidate = candidate;
+	r->hash = &c->f->candidates[candidate].hash;
+	r->known = 1;
+	for (size_t k = 0; k < c->n_o; k++) {
+		facts_value(c->f, candidate, &c->o[k], "valid", &r->v[k], NULL);
+		r->cost[k] = c->o[k].metric->maximise ? -r->v[k].value : r->v[k].value;
+		any |= !isnan(r->cost[k]);
+		r->known &= !isnan(r->cost[k]);
+	}
+	return any && within_limits(c, candidate);
+}
+
+/* ---- dominance: in lexicographic order a point can be dominated only by an earlier one,
+ * so each is held against the front so far. */
+
+static int compare_unknown_last(double a, double b)
+{
+	if (isnan(a) || isnan(b))
+		return isnan(a) - isnan(b);
+	return (a > b) - (a < b);
+}
+
+static int compare_rows(const void *a, const void *b, void *arg)
+{
+	const struct collection *c = arg;
+	const struct row *x = a, *y = b;
+
+	for (size_t i = 0; i < c->n_o; i++) {
+		size_t k = c->order[i];
+		int d = compare_unknown_last(x->cost[k], y->cost[k]);
+
+		if (d)
+			return d;
+	}
+	return memcmp(x->hash->b, y->hash->b, HASH_BYTES);
+}
+
+static int dominates(const struct row *a, const struct row *b, size_t m)
+{
+	int better = 0;
+
+	for (size_t k = 0; k < m; k++) {
+		if (a->cost[k] > b->cost[k])
+			return 0;
+		better |= a->cost[k] < b->cost[k];
+	}
+	return better;
+}
+
+static enum err mark_front(struct collection *c, struct err_ctx *ctx)
+{
+	size_t *front = malloc((c->n + 1) * sizeof(*front)), n = 0;
+
+	if (!front)
+		return err_set(ctx, ERR_NOMEM, "out of memory");
+	for (size_t i = 0; i < c->n; i++) {
+		struct row *r = &c->rows[i];
+		size_t j = n;
+
+		/* The newest members are the nearest in the first objective. */
+		while (r->known && j > 0 && !dominates(&c->rows[front[j - 1]], r, c->n_o))
+			j--;
+		r->on_front = r->known && j == 0;
+		if (r->on_front)
+			front[n++] = i;
+	}
+	free(front);
+	return ERR_OK;
+}
+
+/* ---- what is shown */
+
+static int has_test(const struct collection *c, uint32_t candidate, struct front_point *p)
+{
+	int n, most = 0;
+
+	for (size_t k = 0; k < c->n_o; k++) {
+		p->test[k] = (struct value){NAN, {NAN, NAN}, PROV_NONE};
+		if (!c->o[k].metric->quality)
+			continue;
+		facts_value(c->f, candidate, &c->o[k], "test", &p->test[k], &n);
+		most = n > most ? n : most;
+	}
+	p->n_seeds = most;
+	return most > 0;
+}
+
+static void fill_point(
+	const struct collection *c, const struct row *r, struct front_point *p)
+{
+	const struct store_candidate *sc = &c->f->candidates[r->candidate];
+
+	memset(p, 0, sizeof(*p));
+	p->candidate = sc->hash;
+	strncpy(p->text, sc->text, sizeof(p->text) - 1);
+	p->finalist = sc->finalist;
+	p->on_front = r->on_front;
+	memcpy(p->v, r->v, sizeof(p->v));
+	has_test(c, r->candidate, p);
+	for (size_t k = 0; k < c->n_o; k++) {
+		const struct store_measurement *m;
+
+		if (!c->o[k].metric->per_device)
+			continue;
+		m = facts_measurement(c->f, r->candidate, c->o[k].device);
+		if (m) {
+			p->build = m->m.build;
+			p->device = m->m.device;
+			return;
+		}
+	}
+}
+
+/* A cheaper front member whose quality interval overlaps: nothing resolved was bought. */
+static int ties(
+	const struct front *f, const struct front_point *p, const struct front_point *q)
+{
+	int overlap = 0;
+
+	for (size_t k = 0; k < f->n_objectives; k++) {
+		const struct value *a = &p->v[k], *b = &q->v[k];
+
+		if (f->objectives[k].metric->quality)
+			overlap |= a->ci.lo <= b->ci.hi && b->ci.lo <= a->ci.hi;
+		else if (f->objectives[k].metric->maximise ? b->value < a->value
+							   : b->value > a->value)
+			return 0;
+	}
+	return overlap;
+}
+
+static void mark_ties(struct front *f)
+{
+	for (size_t i = 0; i < f->n; i++) {
+		struct front_point *p = &f->points[i];
+
+		/* whatever costs no more stands before it */
+		for (size_t j = 0; p->on_front && j < i && !p->tied; j++) {
+			const struct front_point *q = &f->points[j];
+
+			if (q->on_front && ties(f, p, q)) {
+				p->tied = 1;
+				p->tied_with = q->candidate;
+			}
+		}
+	}
+}
+
+static int is_shown(
+	const struct collection *c, const struct row *r, struct front_point *p)
+{
+	if (c->q->finalists_only)
+		return c->f->candidates[r->candidate].finalist &&
+		       has_test(c, r->candidate, p);
+	return c->q->all || r->on_front;
+}
+
+static enum err make_points(
+	const struct collection *c, struct front *out, struct err_ctx *ctx)
+{
+	struct front_point scratch;
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->n; i++)
+		n += is_shown(c, &c->rows[i], &scratch) != 0;
+	out->points = calloc(n + 1, sizeof(*out->points));
+	if (!out->points)
+		return err_set(ctx, ERR_NOMEM, "out of memory");
+	for (size_t i = 0; i < c->n; i++)
+		if (is_shown(c, &c->rows[i], &scratch))
+			fill_point(c, &c->rows[i], &out->points[out->n++]);
+	return ERR_OK;
+}
+
+/* ---- the best one */
+
+static enum err best_objective(
+	const struct collection *c, struct objective *o, struct err_ctx *ctx)
+{
+	const char *name = c->q->best;
+	int quality = !strcmp(name, "accuracy") || !strcmp(name, "quality");
+
+	for (size_t k = 0; k < c->n_o; k++) {
+		const struct metric *m = c->o[k].metric;
+
+		if (quality ? m->quality : !strcmp(m->name, name)) {
+			*o = c->o[k];
+			return ERR_OK;
+		}
+	}
+	return objective_parse(o, name, ctx);
+}
+
+/* Among what is shown; ties go to the first in the order of the table. */
+static enum err keep_best(
+	const struct collection *c, struct front *out, struct err_ctx *ctx)
+{
+	struct objective o;
+	size_t best = out->n;
+	double best_cost = NAN;
+	enum err e = best_objective(c, &o, ctx);
+
+	if (e)
+		return e;
+	for (size_t i = 0; i < out->n; i++) {
+		struct value v;
+		double cost;
+
+		facts_value(c->f, facts_find(c->f, &out->points[i].candidate), &o,
+			"valid", &v, NULL);
+		cost = o.metric->maximise ? -v.value : v.value;
+		if (!isnan(cost) && (best == out->n || cost < best_cost)) {
+			best = i;
+			best_cost = cost;
+		}
+	}
+	if (best < out->n)
+		out->points[0] = out->points[best];
+	out->n = best < out->n;
+	return ERR_OK;
+}
+
+static enum err collect(struct collection *c, struct front *out, struct err_ctx *ctx)
+{
+	enum err e = choose_objectives(c, ctx);
+
+	if (e)
+		return e;
+	c->rows = malloc((c->f->n_candidates + 1) * sizeof(*c->rows));
+	if (!c->rows)
+		return err_set(ctx, ERR_NOMEM, "out of memory");
+	for (uint32_t i = 0; i < c->f->n_candidates; i++)
+		c->n += fill_row(c, i, &c->rows[c->n]) != 0;
+	if (c->n)
+		qsort_r(c->rows, c->n, sizeof(*c->rows), compare_rows, c);
+	e = mark_front(c, ctx);
+	if (e)
+		return e;
+	memset(out, 0, sizeof(*out));
+	memcpy(out->job, c->f->job.name, sizeof(out->job));
+	memcpy(out->objectives, c->o, sizeof(out->objectives));
+	out->n_objectives = c->n_o;
+	e = make_points(c, out, ctx);
+	if (e)
+		return e;
+	mark_ties(out);
+	if (c->q->best)
+		e = keep_best(c, out, ctx);
+	if (e)
+		front_release(out);
+	return e;
+}
+
+enum err front_from_facts(const struct facts *f, const struct front_query *q,
+	struct front *out, struct err_ctx *ctx)
+{
+	struct collection c = {.f = f, .q = q};
+	enum err e = collect(&c, out, ctx);
+
+	free(c.rows);
+	return e;
+}
+
+enum err front_collect(struct store *s, const struct front_query *q, struct front *out,
+	struct err_ctx *ctx)
+{
+	struct facts f;
+	enum err e = facts_load(s, q->job, &f, ctx);
+
+	if (e)
+		return e;
+	e = front_from_facts(&f, q, out, ctx);
+	facts_release(&f);
+	return e;
+}
+
+void front_release(struct front *f)
+{
+	free(f->points);
+	memset(f, 0, sizeof(*f));
+}
