@@ -2,15 +2,9 @@
  * reordered. */
 #include <math.h>
 
+#include "src/train/clones.h"
 #include "src/train/real.h"
 
-#if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && \
-	!defined(__SANITIZE_ADDRESS__)
-#define CLONES                                                                           \
-	__attribute__((target_clones("default", "arch=haswell", "arch=skylake-avx512")))
-#else
-#define CLONES
-#endif
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC optimize("O3", "no-math-errno", "no-trapping-math")
 #endif

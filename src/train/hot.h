@@ -4,13 +4,9 @@
 #ifndef HAWSER_TRAIN_HOT_H
 #define HAWSER_TRAIN_HOT_H
 
-#if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && \
-	!defined(__SANITIZE_ADDRESS__)
-#define HOT                                                                              \
-	__attribute__((target_clones("default", "arch=haswell", "arch=skylake-avx512")))
-#else
-#define HOT
-#endif
+#include "src/train/clones.h"
+
+#define HOT CLONES
 
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC optimize("O3", "no-math-errno", "no-trapping-math", "no-signed-zeros", \

@@ -2,6 +2,7 @@
  * and (with slots) seq.out, or <split>.txt for plain text. meta.yaml holds the hash: a
  * changed file is noticed.
  */
+#include <dirent.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -13,6 +14,33 @@
 #define META "meta.yaml"
 #define FORM "hawser-data"
 #define FORM_VERSION 1
+
+/* ---- the folder */
+
+static int recognise(const char *source)
+{
+	char path[DATA_PATH_MAX], head[64];
+
+	if (!file_is_dir(source) || file_join(path, sizeof(path), source, META, NULL))
+		return 0;
+	source_head(path, head, sizeof(head));
+	return !strncmp(head, "form: " FORM "\n", strlen("form: " FORM "\n"));
+}
+
+/* Also of a folder that is not there. */
+static int is_empty(const char *dir)
+{
+	DIR *d = opendir(dir);
+	const struct dirent *entry;
+	int n = 0;
+
+	if (!d)
+		return 1;
+	while ((entry = readdir(d)))
+		n += strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..");
+	closedir(d);
+	return n == 0;
+}
 
 /* ---- writing */
 
@@ -124,8 +152,11 @@ enum err dataset_save(const struct dataset *d, const char *dir, struct err_ctx *
 	struct buf out;
 	enum err e;
 
-	if (file_exists(dir) && !source_has(dir, META) && !file_is_dir(dir))
+	if (file_exists(dir) && !file_is_dir(dir))
 		return err_set(ctx, ERR_EXISTS, "'%s' exists and is no folder", dir);
+	if (!recognise(dir) && !is_empty(dir))
+		return err_set(ctx, ERR_EXISTS,
+			"folder '%s' holds other files; name a new one", dir);
 	e = file_mkdirs(dir, ctx);
 	buf_init(&out);
 	for (int s = 0; s < N_SPLITS && !e; s++)
@@ -137,16 +168,6 @@ enum err dataset_save(const struct dataset *d, const char *dir, struct err_ctx *
 }
 
 /* ---- reading */
-
-static int recognise(const char *source)
-{
-	char path[DATA_PATH_MAX], head[64];
-
-	if (!file_is_dir(source) || file_join(path, sizeof(path), source, META, NULL))
-		return 0;
-	source_head(path, head, sizeof(head));
-	return !strncmp(head, "form: " FORM "\n", strlen("form: " FORM "\n"));
-}
 
 struct meta {
 	const char *name, *note, *kind, *hash;
