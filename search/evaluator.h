@@ -28,32 +28,44 @@ struct prediction {
 	double violation; /* > 0: predicted to break a limit, by how much (relative) */
 };
 
+/* Hypervolumes are shares of one reference box that is fixed once two feasible candidates
+ * are known, costs on a logarithmic scale; NAN before. They may pass 1, as later
+ * candidates may be better than the box's best corner. */
 struct generation_note {
 	int generation;
-	int n_candidates, n_measured;
-	double hv_claimed, hv_remeasured;
+	int n_candidates;     /* so far */
+	int n_measured;	      /* looks so far, each counted */
+	double hv_claimed;    /* of everybody's first look */
+	double hv_remeasured; /* of the last looks of those that had two */
 };
 
 struct evaluator {
 	void *self;
 	const struct objective *objectives;
 	size_t n_objectives;
-	/* Cheap: from fitted models and analytic values only. n genomes at once. */
+	/* Cheap: from fitted models and analytic values only. n genomes at once. A mean
+	 * of NAN: not known yet, such candidates are not picked by prediction. The same
+	 * holds for all n on ERR_NOTFOUND, ERR_UNSUPPORTED and ERR_INVALID (no model);
+	 * other errors end the search. */
 	enum err (*predict)(void *self, const struct genome *g, size_t n,
 		struct prediction *out, struct err_ctx *ctx);
-	/* Middle: replaces predicted quality by the real, inherited one (sd 0). May be NULL. */
+	/* Middle: replaces predicted quality by the real, inherited one (sd 0); `out`
+	 * holds the predictions. May be NULL. */
 	enum err (*refine)(void *self, const struct genome *g, size_t n,
 		struct prediction *out, struct err_ctx *ctx);
-	/* Real: trains or inherits, builds, pushes, measures. look >= 1. `origin` and generation
-	 * are recorded. */
+	/* Real: trains or inherits, builds, pushes, measures. look >= 1. `origin` and
+	 * generation are recorded. Look 1 comes once a genome, look 2 once for those that
+	 * were on the front. ERR_CANCELLED ends the search as stop() does. */
 	enum err (*evaluate)(void *self, const struct genome *g, size_t n, int look,
 		const char *origin, int generation, struct evaluation *out,
 		struct err_ctx *ctx);
-	/* Refits the models on all evaluations so far. */
+	/* Refits the models on all evaluations so far; may be NULL. Too few points are no
+	 * error (or one of those of predict). */
 	enum err (*refit)(void *self, struct err_ctx *ctx);
 	/* After each generation, for the store and the progress line. */
-	enum err (*note)(void *self, const struct generation_note *note, struct err_ctx *ctx);
-	/* Non-zero: stop now (signal, stop request, hours). */
+	enum err (*note)(
+		void *self, const struct generation_note *note, struct err_ctx *ctx);
+	/* Non-zero: stop now (signal, stop request, hours). May be NULL, as may note. */
 	int (*stop)(void *self);
 };
 

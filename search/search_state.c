@@ -1,0 +1,229 @@
+#include "search/search_state.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "search/pareto.h"
+
+/* ---- genome set */
+
+static int is_free(const struct hash *h)
+{
+	static const struct hash none;
+
+	return hash_equal(h, &none);
+}
+
+static size_t probe(const struct genome_set *s, const struct hash *h)
+{
+	size_t at = (size_t)hash_u64(h) & (s->cap - 1);
+
+	while (!is_free(&s->slot[at]) && !hash_equal(&s->slot[at], h))
+		at = (at + 1) & (s->cap - 1);
+	return at;
+}
+
+void genome_set_release(struct genome_set *s)
+{
+	free(s->slot);
+	memset(s, 0, sizeof(*s));
+}
+
+int genome_set_has(const struct genome_set *s, const struct genome *g)
+{
+	struct hash h;
+
+	if (s->n == 0)
+		return 0;
+	genome_hash(g, &h);
+	return !is_free(&s->slot[probe(s, &h)]);
+}
+
+static enum err set_grow(struct genome_set *s, struct err_ctx *ctx)
+{
+	struct genome_set larger = {NULL, s->n, s->cap ? s->cap * 2 : 64};
+
+	larger.slot = calloc(larger.cap, sizeof(*larger.slot));
+	if (!larger.slot)
+		return err_set(ctx, ERR_NOMEM, "out of memory");
+	for (size_t i = 0; i < s->cap; i++)
+		if (!is_free(&s->slot[i]))
+			larger.slot[probe(&larger, &s->slot[i])] = s->slot[i];
+	free(s->slot);
+	*s = larger;
+	return ERR_OK;
+}
+
+enum err genome_set_add(
+	struct genome_set *s, const struct genome *g, int *added, struct err_ctx *ctx)
+{
+	struct hash h;
+	size_t at;
+	enum err e;
+
+	if (2 * (s->n + 1) > s->cap && (e = set_grow(s, ctx)))
+		return e;
+	genome_hash(g, &h);
+	at = probe(s, &h);
+	*added = is_free(&s->slot[at]);
+	s->slot[at] = h;
+	s->n += (size_t)*added;
+	return ERR_OK;
+}
+
+/* ---- scale */
+
+double scale_value(const struct search_state *st, size_t k, double value)
+{
+	const struct metric *metric = st->ev->objectives[k].metric;
+
+	if (!isfinite(value))
+		return NAN;
+	if (metric->quality)
+		return metric->maximise ? -value : value;
+	/* A cost of 0 (or a prediction below) is better than any other, but comparable.
+	 */
+	value = log(value > 1e-9 ? value : 1e-9);
+	return metric->maximise ? -value : value;
+}
+
+void scale_evaluation(
+	const struct search_state *st, const struct evaluation *e, double *x)
+{
+	for (size_t k = 0; k < st->m; k++)
+		x[k] = e->failed ? NAN : scale_value(st, k, e->v[k].value);
+}
+
+double evaluation_violation(const struct evaluation *e)
+{
+	if (e->failed)
+		return INFINITY;
+	return e->feasible ? 0 : 1;
+}
+
+void scale_box_observe(
+	const struct search_state *st, int feasible_only, struct scale_box *box)
+{
+	double x[OBJECTIVES_MAX];
+	size_t seen = 0;
+
+	memset(box, 0, sizeof(*box));
+	for (size_t i = 0; i < st->n; i++) {
+		int whole = st->members[i].last.feasible || !feasible_only;
+
+		scale_evaluation(st, &st->members[i].last, x);
+		for (size_t k = 0; k < st->m; k++)
+			whole = whole && !isnan(x[k]);
+		if (!whole)
+			continue;
+		for (size_t k = 0; k < st->m; k++) {
+			box->lo[k] = seen ? fmin(box->lo[k], x[k]) : x[k];
+			box->hi[k] = seen ? fmax(box->hi[k], x[k]) : x[k];
+		}
+		seen++;
+	}
+	for (size_t k = 0; k < st->m; k++) {
+		box->valid |= box->hi[k] > box->lo[k];
+		if (!(box->hi[k] > box->lo[k]))
+			box->hi[k] = box->lo[k] + 1;
+	}
+}
+
+void scale_to_box(const struct search_state *st, const struct scale_box *box, double *x)
+{
+	for (size_t k = 0; k < st->m; k++)
+		x[k] = (x[k] - box->lo[k]) / (box->hi[k] - box->lo[k]);
+}
+
+/* ---- members */
+
+enum err search_state_add(struct search_state *st, const struct genome *g,
+	const struct evaluation *first, struct err_ctx *ctx)
+{
+	struct search_member *m;
+	int added;
+	enum err e;
+
+	if (st->n == st->cap) {
+		size_t cap = st->cap ? st->cap * 2 : 64;
+		int *looks = realloc(st->looks, cap * sizeof(*looks));
+
+		if (looks)
+			st->looks = looks;
+		m = looks ? realloc(st->members, cap * sizeof(*m)) : NULL;
+		if (!m)
+			return err_set(ctx, ERR_NOMEM, "out of memory");
+		st->members = m;
+		st->cap = cap;
+	}
+	if ((e = genome_set_add(&st->known, g, &added, ctx)))
+		return e;
+	m = &st->members[st->n];
+	memset(m, 0, sizeof(*m));
+	m->g = *g;
+	m->first = m->last = *first;
+	st->looks[st->n++] = 1;
+	st->n_looks++;
+	return ERR_OK;
+}
+
+enum err search_state_update(struct search_state *st, struct err_ctx *ctx)
+{
+	double *x = malloc((st->n + 1) * st->m * sizeof(*x));
+	unsigned char *keep = malloc(st->n + 1);
+
+	if (!x || !keep) {
+		free(x);
+		free(keep);
+		return err_set(ctx, ERR_NOMEM, "out of memory");
+	}
+	for (size_t i = 0; i < st->n; i++) {
+		const struct evaluation *e = &st->members[i].last;
+
+		scale_evaluation(st, e, &x[i * st->m]);
+		if (evaluation_violation(e) > 0)
+			x[i * st->m] = NAN;
+	}
+	pareto_filter(x, st->n, st->m, keep);
+	for (size_t i = 0; i < st->n; i++)
+		st->members[i].on_front = keep[i];
+	if (!st->box.valid)
+		scale_box_observe(st, 1, &st->box);
+	free(x);
+	free(keep);
+	return ERR_OK;
+}
+
+double search_state_hypervolume(const struct search_state *st, int remeasured)
+{
+	double ref[OBJECTIVES_MAX], hv = NAN, whole = 1, *x;
+	size_t n = 0;
+
+	x = st->box.valid ? malloc((st->n + 1) * st->m * sizeof(*x)) : NULL;
+	for (size_t k = 0; k < st->m; k++) {
+		ref[k] = SCALE_REFERENCE;
+		whole *= SCALE_REFERENCE;
+	}
+	for (size_t i = 0; x && i < st->n; i++) {
+		const struct search_member *m = &st->members[i];
+		const struct evaluation *e = remeasured ? &m->last : &m->first;
+
+		if ((remeasured && st->looks[i] < 2) || evaluation_violation(e) > 0)
+			continue;
+		scale_evaluation(st, e, &x[n * st->m]);
+		scale_to_box(st, &st->box, &x[n * st->m]);
+		n++;
+	}
+	if (x && (n || !remeasured))
+		hv = pareto_hypervolume(x, n, st->m, ref) / whole;
+	free(x);
+	return hv;
+}
+
+void search_state_release(struct search_state *st)
+{
+	free(st->members);
+	free(st->looks);
+	genome_set_release(&st->known);
+}
