@@ -1,10 +1,11 @@
 /* The measuring procedure: builds in, measurements or failures out.
  *
- * Every build passes its golden check before it is timed. Then rounds: in each, one process of every
- * unfinished build and of the reference build, in an order drawn anew; a process warms up and takes samples. A
- * build is finished when the 95 % interval of its latency is narrower than `precision` or after
- * max_processes ("unresolved"). The process is the statistical unit.
- * Energy is read around the timed part when the device has a sensor.
+ * Every build passes its golden check before it is timed. Then rounds: in each, one
+ * process of every unfinished build and of the reference build, in an order drawn anew; a
+ * process warms up and takes samples. A build is finished when the 95 % interval of its
+ * latency is narrower than `precision` or after max_processes ("unresolved"). The process
+ * is the statistical unit. Energy is read around the timed part when the device has a
+ * sensor.
  */
 #ifndef HAWSER_MEASURE_MEASURE_H
 #define HAWSER_MEASURE_MEASURE_H
@@ -18,7 +19,7 @@ struct measure_options {
 	uint32_t min_processes, max_processes;
 	uint32_t n_warmup, n_samples;
 	uint32_t min_sample_ns;
-	double precision; /* relative half-width of the interval that is narrow enough */
+	double precision;  /* relative half-width of the interval that is narrow enough */
 	uint32_t n_tokens; /* 0: build's default */
 	uint32_t phase;
 	uint64_t seed;
@@ -39,10 +40,11 @@ struct measure_job {
 };
 
 /* Called as soon as one job is done, so that it can be stored at once. */
-typedef enum err (*measure_done_fn)(void *self, struct measure_job *job, struct err_ctx *ctx);
+typedef enum err (*measure_done_fn)(
+	void *self, struct measure_job *job, struct err_ctx *ctx);
 
-/* `reference` may be NULL (no interleaved reference). A device that stays lost is ERR_DEVICE;
- * jobs that were done are done. */
+/* `reference` may be NULL (no interleaved reference). A device that stays lost is
+ * ERR_DEVICE; jobs that were done are done. */
 enum err measure_run(struct device *d, const struct artefact *reference,
 	struct measure_job *jobs, size_t n, const struct measure_options *o,
 	measure_done_fn done, void *self, struct progress *progress,

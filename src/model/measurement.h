@@ -71,6 +71,9 @@ void measurement_init(struct measurement *m);
 void measurement_release(struct measurement *m);
 /* Appends a zeroed run with room for n samples; NULL when out of memory. */
 struct process_run *measurement_add_run(struct measurement *m, uint32_t n);
+/* A process's latency: the least thread CPU time of an inference, or the least wall time
+ * where the device has no CPU clock (all zero). NAN without samples. */
+double process_latency_ns(const struct process_run *r);
 /* Fills the summary from the runs; `rng` drives the bootstrap. */
 void measurement_summarise(struct measurement *m, struct rng *rng);
 

@@ -1,0 +1,411 @@
+/* The procedure of measure.h on a table of device operations. */
+#include <math.h>
+#include <stdlib.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "src/measure/device_ops.h"
+
+/* Process indices of one look; the sim draws its noise from them, so that looks differ.
+ */
+#define LOOK_STRIDE 1000
+
+void measure_options_default(struct measure_options *o)
+{
+	*o = (struct measure_options){
+		.min_processes = 6,
+		.max_processes = 24,
+		.n_warmup = 5,
+		.n_samples = 30,
+		.min_sample_ns = 50000,
+		.precision = 0.02,
+		.seed = 1,
+		.retries = 3,
+	};
+}
+
+static enum err check_options(const struct measure_options *o, struct err_ctx *ctx)
+{
+	if (o->min_processes < 1 || o->max_processes < o->min_processes ||
+		o->max_processes >= LOOK_STRIDE)
+		return err_set(ctx, ERR_INVALID,
+			"measure: %u..%u processes; 1 <= min <= max < %d is allowed",
+			o->min_processes, o->max_processes, LOOK_STRIDE);
+	if (o->n_samples < 1)
+		return err_set(ctx, ERR_INVALID, "measure: samples must be at least 1");
+	if (!(o->precision > 0) || !isfinite(o->precision))
+		return err_set(ctx, ERR_INVALID,
+			"measure: precision %g is not a positive share", o->precision);
+	if (o->retries < 0)
+		return err_set(ctx, ERR_INVALID, "measure: retries must not be negative");
+	return ERR_OK;
+}
+
+static int is_lost(enum verdict v)
+{
+	return v == VERDICT_DEVICE_LOST || v == VERDICT_LINK_LOST;
+}
+
+/* Faults of device or link that recovery may cure. */
+static int is_link_fault(enum err e)
+{
+	return e == ERR_DEVICE || e == ERR_LINK || e == ERR_TIMEOUT;
+}
+
+/* A device that claims success without sound samples talks nonsense: a lost link. */
+static void check_samples(struct run_result *r)
+{
+	const struct process_run *p = &r->run;
+	int sound = p->n > 0 && p->wall_ns && p->cpu_ns;
+
+	for (uint32_t i = 0; sound && i < p->n; i++)
+		sound = isfinite(p->wall_ns[i]) && p->wall_ns[i] > 0 &&
+			isfinite(p->cpu_ns[i]) && p->cpu_ns[i] >= 0;
+	if (!sound) {
+		r->verdict = VERDICT_LINK_LOST;
+		snprintf(r->detail, sizeof(r->detail),
+			"the device answered without sound samples");
+	}
+}
+
+/* One attempt: upload and run. ERR_OK with a verdict, or a code of this host. */
+static enum err attempt(const struct measure_session *s, const struct artefact *a,
+	const struct run_request *rq, struct run_result *r, struct err_ctx *ctx)
+{
+	struct err_ctx fault = {{0}};
+	enum err e = s->ops->upload(s->device, a->path, &a->image, &fault);
+
+	if (!e)
+		e = s->ops->run(s->device, rq, r, &fault);
+	if (!e && r->verdict == VERDICT_OK && rq->mode == RUN_TIME)
+		check_samples(r);
+	if (!e)
+		return ERR_OK;
+	if (!is_link_fault(e))
+		return err_set(ctx, e, "%s", fault.msg);
+	r->verdict = e == ERR_DEVICE ? VERDICT_DEVICE_LOST : VERDICT_LINK_LOST;
+	snprintf(r->detail, sizeof(r->detail), "%.*s", (int)sizeof(r->detail) - 1,
+		fault.msg);
+	return ERR_OK;
+}
+
+/* Frees what a result carries, keeps what it says. */
+static void drop_payload(const struct measure_session *s, struct run_result *r)
+{
+	struct run_result said = *r;
+
+	s->ops->release(r);
+	memset(r, 0, sizeof(*r));
+	r->verdict = said.verdict;
+	memcpy(r->detail, said.detail, sizeof(r->detail));
+}
+
+/* Runs one process, recovering the device as often as the options allow. A result that is
+ * still lost then is returned as such; a device that can not be recovered is an error.
+ * After ERR_OK the caller releases the result. */
+static enum err run_process(const struct measure_session *s, const struct artefact *a,
+	enum run_mode mode, uint32_t index, struct run_result *r, struct err_ctx *ctx)
+{
+	const struct measure_options *o = s->options;
+	const struct run_request rq = {
+		.mode = mode,
+		.image = a->image,
+		.process_index = index,
+		.n_warmup = o->n_warmup,
+		.n_samples = o->n_samples,
+		.min_sample_ns = o->min_sample_ns,
+		.n_tokens = o->n_tokens,
+		.phase = o->phase,
+	};
+
+	for (int tries = 0;; tries++) {
+		enum err e;
+
+		if (s->cancel && *s->cancel)
+			return err_set(ctx, ERR_CANCELLED, "measuring was interrupted");
+		memset(r, 0, sizeof(*r));
+		e = attempt(s, a, &rq, r, ctx);
+		if (!e && !is_lost(r->verdict))
+			return ERR_OK;
+		drop_payload(s, r);
+		if (!e)
+			e = s->ops->recover(s->device, ctx);
+		if (e || tries == o->retries)
+			return e;
+	}
+}
+
+/* What the procedure keeps of a job while it runs. */
+struct track {
+	struct measure_job *job;
+	int ran; /* in this round */
+};
+
+static enum err finish(const struct measure_session *s, struct track *t, enum verdict v,
+	const char *detail, struct err_ctx *ctx)
+{
+	struct measure_job *job = t->job;
+
+	job->verdict = v;
+	snprintf(job->detail, sizeof(job->detail), "%s", detail);
+	job->done = 1;
+	if (v != VERDICT_OK)
+		measurement_release(&job->m);
+	return s->done ? s->done(s->self, job, ctx) : ERR_OK;
+}
+
+/* Sizes that the profile forbids; 0 when the build fits. */
+static int misfit(const struct measure_session *s, const struct artefact *a, char *detail,
+	size_t cap)
+{
+	const struct device_profile *p = s->ops->profile(s->device);
+	uint64_t ram = a->arena_bytes + a->state_bytes;
+
+	if (p->flash_bytes && a->flash_bytes > p->flash_bytes) {
+		snprintf(detail, cap, "flash: %llu bytes, the device takes %llu",
+			(unsigned long long)a->flash_bytes,
+			(unsigned long long)p->flash_bytes);
+		return 1;
+	}
+	if (p->ram_bytes && ram > p->ram_bytes) {
+		snprintf(detail, cap,
+			"arena and state: %llu bytes, the device takes %llu",
+			(unsigned long long)ram, (unsigned long long)p->ram_bytes);
+		return 1;
+	}
+	return 0;
+}
+
+/* Checks one build's answers; a build that fails is done. */
+static enum err check_golden(
+	const struct measure_session *s, struct track *t, struct err_ctx *ctx)
+{
+	struct measure_job *job = t->job;
+	const struct artefact *a = job->artefact;
+	struct run_result r;
+	char detail[256];
+	enum err e;
+
+	measurement_init(&job->m);
+	job->m.candidate = job->candidate;
+	job->m.build = a->build;
+	job->m.device = s->ops->info(s->device)->fingerprint;
+	job->m.look = job->look;
+	snprintf(job->m.energy_source, sizeof(job->m.energy_source), "%s",
+		s->ops->info(s->device)->sensor);
+	job->golden_error = 0;
+	if (misfit(s, a, detail, sizeof(detail)))
+		return finish(s, t, VERDICT_NO_FIT, detail, ctx);
+	e = run_process(s, a, RUN_GOLDEN, job->look * LOOK_STRIDE, &r, ctx);
+	if (e)
+		return e;
+	job->golden_error = r.golden_error;
+	if (r.verdict != VERDICT_OK)
+		e = finish(s, t, r.verdict, r.detail, ctx);
+	s->ops->release(&r);
+	return e;
+}
+
+/* The reference's verdict speaks about the device: it ran well before it was taken as a
+ * reference. */
+static enum err run_reference(const struct measure_session *s, enum run_mode mode,
+	uint32_t index, double *latency_ns, struct err_ctx *ctx)
+{
+	struct run_result r;
+	enum err e = run_process(s, s->reference, mode, index, &r, ctx);
+
+	if (e)
+		return e;
+	if (r.verdict != VERDICT_OK)
+		e = err_set(ctx, ERR_DEVICE,
+			"device '%s': the reference build fails on it: %s: %s",
+			s->ops->profile(s->device)->name, verdict_names[r.verdict],
+			r.detail);
+	else if (mode == RUN_TIME)
+		*latency_ns = process_latency_ns(&r.run);
+	s->ops->release(&r);
+	return e;
+}
+
+/* Copies a process's samples into the measurement. */
+static enum err keep_run(struct measurement *m, const struct process_run *from,
+	uint32_t order, struct err_ctx *ctx)
+{
+	struct process_run *to = measurement_add_run(m, from->n);
+	struct process_run own;
+
+	if (!to)
+		return err_set(ctx, ERR_NOMEM, "out of memory");
+	own = *to;
+	memcpy(own.wall_ns, from->wall_ns, from->n * sizeof(*own.wall_ns));
+	memcpy(own.cpu_ns, from->cpu_ns, from->n * sizeof(*own.cpu_ns));
+	*to = *from;
+	to->index = own.index;
+	to->order = order;
+	to->wall_ns = own.wall_ns;
+	to->cpu_ns = own.cpu_ns;
+	to->reference_ratio = 0;
+	return ERR_OK;
+}
+
+static enum err run_timed(const struct measure_session *s, struct track *t,
+	uint32_t order, struct err_ctx *ctx)
+{
+	struct measure_job *job = t->job;
+	uint32_t index = job->m.n_runs;
+	struct run_result r;
+	enum err e = run_process(
+		s, job->artefact, RUN_TIME, job->look * LOOK_STRIDE + index, &r, ctx);
+
+	if (e)
+		return e;
+	if (r.golden_error > job->golden_error)
+		job->golden_error = r.golden_error;
+	if (r.verdict != VERDICT_OK) {
+		e = finish(s, t, r.verdict, r.detail, ctx);
+	} else {
+		e = keep_run(&job->m, &r.run, order, ctx);
+		t->ran = 1;
+	}
+	s->ops->release(&r);
+	return e;
+}
+
+/* Same build, look and seed: same interval, whatever else was measured beside it. */
+static void summarise(const struct measure_session *s, struct measure_job *job)
+{
+	struct rng root, look, rng;
+
+	rng_init(&root, s->options->seed);
+	rng_split(&root, "bootstrap look", job->look, &look);
+	rng_split(&look, "bootstrap build", hash_u64(&job->m.build), &rng);
+	measurement_summarise(&job->m, &rng);
+}
+
+static int is_resolved(const struct measurement *m, double precision)
+{
+	double half = (m->latency_ci.hi - m->latency_ci.lo) / 2;
+
+	return half <= precision * m->latency_ns;
+}
+
+/* After a round: notes the ratio to the reference, and ends what is narrow or used up. */
+static enum err close_round(const struct measure_session *s, struct track *t,
+	double reference_ns, struct err_ctx *ctx)
+{
+	struct measurement *m = &t->job->m;
+
+	if (!t->ran)
+		return ERR_OK;
+	t->ran = 0;
+	if (reference_ns > 0) {
+		struct process_run *last = &m->runs[m->n_runs - 1];
+
+		last->reference_ratio = process_latency_ns(last) / reference_ns;
+	}
+	if (m->n_runs < s->options->min_processes)
+		return ERR_OK;
+	summarise(s, t->job);
+	m->resolved = is_resolved(m, s->options->precision);
+	if (!m->resolved && m->n_runs < s->options->max_processes)
+		return ERR_OK;
+	return finish(s, t, VERDICT_OK, "", ctx);
+}
+
+/* The order of one round: every unfinished job, and the reference as number n. */
+static size_t draw_order(const struct measure_session *s, const struct track *t, size_t n,
+	uint32_t round, uint32_t *order)
+{
+	struct rng root, rng;
+	size_t count = 0;
+
+	rng_init(&root, s->options->seed);
+	rng_split(&root, "schedule", round, &rng);
+	for (size_t i = 0; i < n; i++)
+		if (!t[i].job->done)
+			order[count++] = (uint32_t)i;
+	if (count && s->reference)
+		order[count++] = (uint32_t)n;
+	rng_shuffle(&rng, order, count);
+	return count;
+}
+
+static size_t count_done(const struct track *t, size_t n)
+{
+	size_t done = 0;
+
+	for (size_t i = 0; i < n; i++)
+		done += t[i].job->done != 0;
+	return done;
+}
+
+static enum err run_rounds(const struct measure_session *s, struct track *t, size_t n,
+	uint32_t *order, struct err_ctx *ctx)
+{
+	uint32_t position = 0;
+
+	for (uint32_t round = 0;; round++) {
+		size_t count = draw_order(s, t, n, round, order);
+		double reference_ns = 0;
+		enum err e = ERR_OK;
+
+		if (!count)
+			return ERR_OK;
+		for (size_t i = 0; i < count && !e; i++, position++) {
+			if (order[i] == n)
+				e = run_reference(s, RUN_TIME, round, &reference_ns, ctx);
+			else
+				e = run_timed(s, &t[order[i]], position, ctx);
+			progress_update(s->progress, count_done(t, n), "process %u",
+				position + 1);
+		}
+		for (size_t i = 0; i < n && !e; i++)
+			e = close_round(s, &t[i], reference_ns, ctx);
+		progress_update(s->progress, count_done(t, n), "round %u", round + 1);
+		if (e)
+			return e;
+	}
+}
+
+static enum err measure_tracks(
+	const struct measure_session *s, struct track *t, size_t n, struct err_ctx *ctx)
+{
+	uint32_t *order = calloc(n + 1, sizeof(*order));
+	enum err e = order ? ERR_OK : err_set(ctx, ERR_NOMEM, "out of memory");
+
+	if (!e && s->reference && count_done(t, n) < n)
+		e = run_reference(s, RUN_GOLDEN, 0, NULL, ctx);
+	for (size_t i = 0; i < n && !e; i++)
+		if (!t[i].job->done)
+			e = check_golden(s, &t[i], ctx);
+	if (!e)
+		e = run_rounds(s, t, n, order, ctx);
+	free(order);
+	return e;
+}
+
+enum err measure_with_ops(const struct measure_session *s, struct measure_job *jobs,
+	size_t n, struct err_ctx *ctx)
+{
+	enum err e = check_options(s->options, ctx);
+	struct track *t;
+
+	if (e)
+		return e;
+	t = calloc(n + 1, sizeof(*t));
+	if (!t)
+		return err_set(ctx, ERR_NOMEM, "out of memory");
+	for (size_t i = 0; i < n; i++) {
+		t[i].job = &jobs[i];
+		if (!jobs[i].done)
+			measurement_init(&jobs[i].m);
+	}
+	progress_begin(s->progress, "measure", n);
+	e = measure_tracks(s, t, n, ctx);
+	progress_end(s->progress, "%zu of %zu builds done", count_done(t, n), n);
+	for (size_t i = 0; i < n; i++)
+		if (!jobs[i].done)
+			measurement_release(&jobs[i].m);
+	free(t);
+	return e;
+}

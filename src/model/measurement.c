@@ -1,0 +1,159 @@
+#include "src/model/measurement.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *const verdict_names[N_VERDICTS] = {
+	[VERDICT_OK] = "ok",
+	[VERDICT_BUILD_ERROR] = "build-error",
+	[VERDICT_NO_FIT] = "no-fit",
+	[VERDICT_WRONG_OUTPUT] = "wrong-output",
+	[VERDICT_CRASH] = "crash",
+	[VERDICT_EXIT] = "exit",
+	[VERDICT_TIMEOUT] = "timeout",
+	[VERDICT_OOM] = "oom",
+	[VERDICT_DEVICE_LOST] = "device-lost",
+	[VERDICT_LINK_LOST] = "link-lost",
+};
+
+int verdict_blames_candidate(enum verdict v)
+{
+	return v > VERDICT_OK && v < VERDICT_DEVICE_LOST;
+}
+
+static void clear_summary(struct measurement *m)
+{
+	const struct interval none = {NAN, NAN};
+
+	m->latency_ns = NAN;
+	m->latency_ci = none;
+	m->wall_p50_ns = m->wall_p90_ns = m->wall_p99_ns = NAN;
+	m->peak_rss_bytes = 0;
+	m->energy_uj = NAN;
+	m->energy_ci = none;
+}
+
+void measurement_init(struct measurement *m)
+{
+	memset(m, 0, sizeof(*m));
+	m->protocol = MEASURE_PROTOCOL;
+	m->look = 1;
+	clear_summary(m);
+}
+
+void measurement_release(struct measurement *m)
+{
+	for (uint32_t i = 0; i < m->n_runs; i++) {
+		free(m->runs[i].wall_ns);
+		free(m->runs[i].cpu_ns);
+	}
+	free(m->runs);
+	measurement_init(m);
+}
+
+struct process_run *measurement_add_run(struct measurement *m, uint32_t n)
+{
+	size_t room = n ? n : 1;
+	struct process_run *runs, *r;
+	float *wall, *cpu;
+
+	if (m->n_runs == UINT32_MAX)
+		return NULL;
+	runs = realloc(m->runs, ((size_t)m->n_runs + 1) * sizeof(*runs));
+	if (!runs)
+		return NULL;
+	m->runs = runs;
+	wall = calloc(room, sizeof(*wall));
+	cpu = calloc(room, sizeof(*cpu));
+	if (!wall || !cpu) {
+		free(wall);
+		free(cpu);
+		return NULL;
+	}
+	r = &m->runs[m->n_runs];
+	memset(r, 0, sizeof(*r));
+	r->index = m->n_runs++;
+	r->n = n;
+	r->wall_ns = wall;
+	r->cpu_ns = cpu;
+	r->temp_mc = INT32_MIN;
+	r->energy_uj = NAN;
+	return r;
+}
+
+double process_latency_ns(const struct process_run *r)
+{
+	float cpu = INFINITY, wall = INFINITY;
+	int has_cpu = 0;
+
+	for (uint32_t i = 0; i < r->n; i++) {
+		if (r->cpu_ns[i] > 0)
+			has_cpu = 1;
+		if (r->cpu_ns[i] < cpu)
+			cpu = r->cpu_ns[i];
+		if (r->wall_ns[i] < wall)
+			wall = r->wall_ns[i];
+	}
+	if (!r->n)
+		return NAN;
+	return has_cpu ? cpu : wall;
+}
+
+static void summarise_latency(struct measurement *m, double *x, struct rng *rng)
+{
+	for (uint32_t i = 0; i < m->n_runs; i++)
+		x[i] = process_latency_ns(&m->runs[i]);
+	m->latency_ns = stats_median(x, m->n_runs);
+	m->latency_ci = stats_median_interval(x, m->n_runs, 0.95, rng);
+}
+
+static void summarise_energy(struct measurement *m, double *x, struct rng *rng)
+{
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < m->n_runs; i++)
+		if (isfinite(m->runs[i].energy_uj))
+			x[n++] = m->runs[i].energy_uj;
+	if (!n)
+		return;
+	m->energy_uj = stats_median(x, n);
+	m->energy_ci = stats_median_interval(x, n, 0.95, rng);
+}
+
+/* Quantiles over all samples of all processes. */
+static void summarise_wall(struct measurement *m)
+{
+	size_t n = 0, at = 0;
+	double *x;
+
+	for (uint32_t i = 0; i < m->n_runs; i++)
+		n += m->runs[i].n;
+	x = malloc((n ? n : 1) * sizeof(*x));
+	if (!x)
+		return;
+	for (uint32_t i = 0; i < m->n_runs; i++)
+		for (uint32_t j = 0; j < m->runs[i].n; j++)
+			x[at++] = m->runs[i].wall_ns[j];
+	stats_sort(x, n);
+	m->wall_p50_ns = stats_quantile_sorted(x, n, 0.50);
+	m->wall_p90_ns = stats_quantile_sorted(x, n, 0.90);
+	m->wall_p99_ns = stats_quantile_sorted(x, n, 0.99);
+	free(x);
+}
+
+void measurement_summarise(struct measurement *m, struct rng *rng)
+{
+	double *x = malloc((m->n_runs ? m->n_runs : 1) * sizeof(*x));
+
+	clear_summary(m);
+	if (x && m->n_runs) {
+		summarise_latency(m, x, rng);
+		summarise_energy(m, x, rng);
+		summarise_wall(m);
+	}
+	free(x);
+	for (uint32_t i = 0; i < m->n_runs; i++)
+		if (m->runs[i].peak_rss_bytes > m->peak_rss_bytes)
+			m->peak_rss_bytes = m->runs[i].peak_rss_bytes;
+}
