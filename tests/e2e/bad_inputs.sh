@@ -131,7 +131,7 @@ bad 'limit without a bound' 2 'j.yaml:[0-9]+:[0-9]+: .*slot_f1' $run
 echo 'search: {algorithm: magic}' | job
 bad 'unknown algorithm' 2 "unknown algorithm 'magic'" $run
 echo 'data: builtin:nope' | job
-bad 'unknown built-in data' 2 'builtin:nope' $run
+bad 'unknown built-in data' 2 "'nope'" $run
 echo 'job: "../../x"' | job
 bad 'job name that is a path' 2 "job name" $run
 
@@ -186,9 +186,12 @@ unchanged 'a text file stays as it is' "$db"
 # One empty page of SQLite whose application id, at byte 68, is another program's.
 {
 	printf 'SQLite format 3\000\020\000\001\001\000\100\040\040\000\000\000\001\000\000\000\001'
-	head -c 40 /dev/zero
+	head -c 24 /dev/zero
+	printf '\000\000\000\001'
+	head -c 8 /dev/zero
 	printf '\052\052\052\052'
-	head -c 28 /dev/zero
+	head -c 20 /dev/zero
+	printf '\000\000\000\001\000\056\107\020'
 	printf '\015\000\000\000\000\020\000\000'
 	head -c 3988 /dev/zero
 } >"$db"
