@@ -1,5 +1,6 @@
-/* Bounded little-endian codec: numbers and strings put to and got from a byte range, field
- * by field. The only way bytes of the wire become numbers; no struct is ever copied.
+/* Bounded little-endian codec: numbers and strings put to and got from a byte range,
+ * field by field. The only way bytes of the wire become numbers; no struct is ever
+ * copied.
  *
  * Failure is sticky: after a put that does not fit or a get past the end, `failed` is set
  * and later calls do nothing (gets return 0), so a message is checked once at its end.

@@ -1,7 +1,8 @@
-/* CRC-32 (ISO-HDLC: polynomial 0x04c11db7 reflected, initial value and final xor all ones),
- * the check of every frame. Table of 16 entries: 64 bytes of flash. Freestanding.
+/* CRC-32 (ISO-HDLC: polynomial 0x04c11db7 reflected, initial value and final xor all
+ * ones), the check of every frame. Table of 16 entries: 64 bytes of flash. Freestanding.
  *
- * Start with 0 and feed the result back: crc32_update(crc32_update(0, a), b) is that of ab.
+ * Start with 0 and feed the result back: crc32_update(crc32_update(0, a), b) is that of
+ * ab.
  */
 #ifndef HAWSER_DEVICES_PROTO_CRC32_H
 #define HAWSER_DEVICES_PROTO_CRC32_H

@@ -1,8 +1,8 @@
 /* Frames on any carrier: 0x00, COBS(payload, CRC-32 of payload), 0x00.
  *
- * COBS (Cheshire and Baker 1999) takes every 0x00 out of the content, so a lost, doubled or
- * damaged byte costs at most the frames it touches and the next 0x00 starts anew. A frame
- * that does not decode is dropped in silence; it is counted and never answered.
+ * COBS (Cheshire and Baker 1999) takes every 0x00 out of the content, so a lost, doubled
+ * or damaged byte costs at most the frames it touches and the next 0x00 starts anew. A
+ * frame that does not decode is dropped in silence; it is counted and never answered.
  * Freestanding; all buffers are the caller's.
  */
 #ifndef HAWSER_DEVICES_PROTO_FRAME_H
@@ -14,8 +14,8 @@
 /* Room that a payload of n bytes needs on the wire. */
 #define FRAME_WIRE_BYTES(n) ((n) + 4 + ((n) + 4) / 254 + 1 + 2)
 
-/* Where in a buffer of FRAME_WIRE_BYTES(n) a payload of n bytes must stand to be encoded in
- * place. */
+/* Where in a buffer of FRAME_WIRE_BYTES(n) a payload of n bytes must stand to be encoded
+ * in place. */
 size_t frame_headroom(size_t n);
 /* Encodes in place: the payload stands at wire + frame_headroom(n). Returns the
  * number of bytes to send from `wire`; 0 when `cap` is too small. */

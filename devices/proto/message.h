@@ -1,5 +1,5 @@
-/* The messages of devices/PROTOCOL.md as structs, and their bytes. Decoders accept exactly
- * what encoders write: a short, long or out-of-range message is refused (0).
+/* The messages of devices/PROTOCOL.md as structs, and their bytes. Decoders accept
+ * exactly what encoders write: a short, long or out-of-range message is refused (0).
  *
  * Freestanding. Pointers in decoded messages lead into the frame and live as long as it.
  */
@@ -37,12 +37,12 @@ enum wire_type {
 };
 
 enum wire_code {
-	WIRE_E_UNKNOWN = 1,  /* a request this agent does not have */
-	WIRE_E_REQUEST = 2,  /* malformed, or a field out of range */
-	WIRE_E_SESSION = 3,  /* say HELLO first */
-	WIRE_E_VERSION = 4,  /* no common version */
-	WIRE_E_LEASED = 5,   /* another controller holds the device; the text says who */
-	WIRE_E_BUSY = 6,     /* a RUN is going on */
+	WIRE_E_UNKNOWN = 1, /* a request this agent does not have */
+	WIRE_E_REQUEST = 2, /* malformed, or a field out of range */
+	WIRE_E_SESSION = 3, /* say HELLO first */
+	WIRE_E_VERSION = 4, /* no common version */
+	WIRE_E_LEASED = 5,  /* another controller holds the device; the text says who */
+	WIRE_E_BUSY = 6,    /* a RUN is going on */
 	WIRE_E_TOO_LARGE = 7,
 	WIRE_E_NO_SPACE = 8,
 	WIRE_E_NOT_FOUND = 9, /* no such image, input or result */
@@ -53,9 +53,9 @@ enum wire_code {
 enum wire_outcome {
 	OUTCOME_OK,
 	OUTCOME_WRONG_OUTPUT,
-	OUTCOME_CRASH,	    /* code: signal or fault number */
-	OUTCOME_EXIT,	    /* code: exit code */
-	OUTCOME_NO_RESULT,  /* ended well, but its records are not sound */
+	OUTCOME_CRASH,	   /* code: signal or fault number */
+	OUTCOME_EXIT,	   /* code: exit code */
+	OUTCOME_NO_RESULT, /* ended well, but its records are not sound */
 	OUTCOME_TIMEOUT,
 	OUTCOME_OOM,
 	OUTCOME_CANCELLED,
@@ -103,7 +103,7 @@ struct wire_offer {
 };
 
 struct wire_have {
-	uint64_t have; /* bytes the agent holds: go on from there */
+	uint64_t have;	  /* bytes the agent holds: go on from there */
 	uint8_t complete; /* all there and verified */
 };
 
@@ -133,9 +133,9 @@ struct wire_done {
 	char detail[200];
 	uint32_t output_len;
 	uint32_t output_crc;
-	uint64_t wall_ns, cpu_ns; /* of the whole process */
-	uint64_t peak_rss_bytes;  /* 0: unknown */
-	uint32_t n_vcsw, n_ivcsw; /* of the whole process */
+	uint64_t wall_ns, cpu_ns;		  /* of the whole process */
+	uint64_t peak_rss_bytes;		  /* 0: unknown */
+	uint32_t n_vcsw, n_ivcsw;		  /* of the whole process */
 	uint32_t freq_before_khz, freq_after_khz; /* 0: unknown */
 	int32_t temp_before_mc, temp_after_mc;	  /* WIRE_TEMP_UNKNOWN */
 	char governor[32];

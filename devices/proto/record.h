@@ -1,5 +1,5 @@
-/* Records: what a running image writes and reads (devices/PROTOCOL.md, "Records"). Used by
- * the harness that is linked with every model, by agents, which check before they pass
+/* Records: what a running image writes and reads (devices/PROTOCOL.md, "Records"). Used
+ * by the harness that is linked with every model, by agents, which check before they pass
  * them on, and by the host, which checks again.
  *
  * Freestanding. A stream is RECORD_MAGIC, records (kind, length, bytes), and END.
@@ -28,6 +28,7 @@ enum record_kind {
 #define HARNESS_EXIT_INPUT 66 /* the evaluation input is malformed */
 #define HARNESS_EXIT_IO 74
 
+#define GOLDEN_BYTES 30
 #define TIME_MAX_SAMPLES 8192
 #define TIME_HEAD_BYTES 40 /* of a RECORD_TIME, before its samples of 8 bytes */
 
@@ -87,6 +88,7 @@ int record_scan(const uint8_t *stream, size_t len, struct record_summary *out);
 /* Copies the bytes of all OUTPUT records, in order; the stream was scanned before. */
 void record_output(const uint8_t *stream, size_t len, uint8_t *out);
 /* Sample i of a scanned record. */
-void record_sample(const struct record_time *t, uint32_t i, float *wall_ns, float *cpu_ns);
+void record_sample(
+	const struct record_time *t, uint32_t i, float *wall_ns, float *cpu_ns);
 
 #endif

@@ -1,0 +1,38 @@
+/* Uploaded content kept in one block of memory, first in, first out: for simulated
+ * devices, tests and machines without files. Freestanding; the block is the caller's.
+ */
+#ifndef HAWSER_DEVICES_AGENT_RAM_STORE_H
+#define HAWSER_DEVICES_AGENT_RAM_STORE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "devices/proto/sha256.h"
+
+#define RAM_STORE_SLOTS 128
+
+struct ram_slot {
+	uint8_t hash[SHA256_BYTES];
+	size_t at, size, have;
+	int complete;
+};
+
+struct ram_store {
+	uint8_t *mem; /* borrowed */
+	size_t cap;
+	size_t n; /* slots, in order of age and of address */
+	struct ram_slot slot[RAM_STORE_SLOTS];
+	struct ram_slot *open;
+};
+
+void ram_store_init(struct ram_store *s, void *mem, size_t cap);
+/* As agent_ops.store_open and the others: 0 or a wire_code. */
+int ram_store_open(struct ram_store *s, const uint8_t hash[SHA256_BYTES], uint64_t size,
+	uint64_t *have, int *complete);
+int ram_store_append(struct ram_store *s, const uint8_t *data, size_t len);
+int ram_store_verify(struct ram_store *s);
+/* Verified content, or NULL. Valid until the next open. */
+const uint8_t *ram_store_find(
+	const struct ram_store *s, const uint8_t hash[SHA256_BYTES], size_t *size);
+
+#endif
