@@ -6,7 +6,8 @@
 #include "src/train/real.h"
 
 #if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC optimize("O3", "no-math-errno", "no-trapping-math")
+#pragma GCC optimize("O3", "no-math-errno", "no-trapping-math", "no-signed-zeros", \
+	"fp-contract=fast")
 #endif
 
 #ifndef TRAIN_DOUBLE
@@ -22,9 +23,9 @@ static inline float exp_one(float x)
 
 	x = x < -87.0f ? -87.0f : x;
 	x = x > 88.0f ? 88.0f : x;
-	p = x * 1.44269504f;
-	n = (int32_t)(p + (p >= 0 ? 0.5f : -0.5f));
-	whole = (float)n;
+	/* Adding 1.5 * 2^23 rounds to a whole number. */
+	whole = x * 1.44269504f + 12582912.0f - 12582912.0f;
+	n = (int32_t)whole;
 	r = x - whole * 0.693359375f;
 	r -= whole * -2.12194440e-4f;
 	p = 1.9875691500e-4f;
