@@ -23,11 +23,13 @@ void batch_release(struct batch *b)
 
 static int grow(void *array, size_t n, size_t size)
 {
-	void **p = array, *q = realloc(*p, (n ? n : 1) * size);
+	void *p;
 
-	if (!q)
+	memcpy(&p, array, sizeof(p)); /* whatever it points to */
+	p = realloc(p, (n ? n : 1) * size);
+	if (!p)
 		return -1;
-	*p = q;
+	memcpy(array, &p, sizeof(p));
 	return 0;
 }
 
@@ -79,14 +81,14 @@ static void add_sequence(struct batch *b, const struct encoded *e, size_t seq)
 	uint32_t from = e->start[seq], len = e->start[seq + 1] - from, at = b->n_tok;
 
 	b->start[b->n_seq] = at;
-	b->intent[b->n_seq++] = e->intent ? e->intent[seq] : -1;
+	b->intent[b->n_seq++] = e->intent[seq];
+	/* Windows of text are cut from one stream: the token after a window exists, too. */
 	for (uint32_t t = 0; t < len; t++) {
 		b->ids[at + t] = e->ids[from + t];
-		b->next[at + t] = t + 1 < len ? e->ids[from + t + 1] : -1;
+		b->next[at + t] = e->intent[seq] < 0 ? e->ids[from + t + 1] : -1;
 	}
-	b->n_targets += len ? len - 1 : 0;
-	if (e->word_tags && e->word_start)
-		add_words(b, e, seq, at, len);
+	b->n_targets += e->intent[seq] < 0 ? len : 0;
+	add_words(b, e, seq, at, len);
 	b->n_tok += len;
 	b->longest = len > b->longest ? len : b->longest;
 }
@@ -101,8 +103,7 @@ enum err batch_fill(struct batch *b, const struct encoded *e, const uint32_t *in
 		size_t s = index[i] % e->n;
 
 		n_tok += e->start[s + 1] - e->start[s];
-		if (e->word_start)
-			n_word += e->word_start[s + 1] - e->word_start[s];
+		n_word += e->word_start[s + 1] - e->word_start[s];
 	}
 	err = reserve(b, n, n_tok, n_word, ctx);
 	if (err)

@@ -13,7 +13,7 @@ struct batch {
 	uint32_t longest;
 	uint32_t n_words;    /* words that have a first token and a tag */
 	uint32_t n_slots;    /* words, cut-off ones included: equal for all encodings */
-	uint32_t n_targets;  /* tokens with a next token */
+	uint32_t n_targets;  /* tokens with a next one to predict */
 	uint32_t *start;     /* [n_seq + 1] */
 	int32_t *ids;	     /* [n_tok] */
 	int32_t *intent;     /* [n_seq] */
@@ -21,7 +21,7 @@ struct batch {
 	int32_t *word_tag;   /* [n_words] */
 	uint32_t *word_slot; /* [n_words] its number among all words of the batch */
 	uint32_t *slot_word; /* [n_slots] the inverse, or BATCH_NO_ROW */
-	int32_t *next;	     /* [n_tok] the following token of the sequence, or -1 */
+	int32_t *next;	     /* [n_tok] the token that follows in a text, or -1 */
 	const struct encoded *from;
 	size_t cap_seq, cap_tok, cap_word; /* allocated */
 };

@@ -86,11 +86,11 @@ static enum err score(struct corpus *c, const struct ngrams *m, enum split split
 	if (err)
 		return err;
 	for (size_t s = 0; s < e->n; s++)
-		for (uint32_t t = e->start[s] + 1; t < e->start[s + 1]; t++, n++) {
-			size_t longest = t - e->start[s] + 1;
+		for (uint32_t t = e->start[s]; t < e->start[s + 1]; t++, n++) {
+			size_t longest = t - e->start[s] + 2;
 
 			sum -= log(probability(
-				m, e->ids + t, longest < ORDER ? longest : ORDER));
+				m, e->ids + t + 1, longest < ORDER ? longest : ORDER));
 		}
 	if (!n)
 		return err_set(ctx, ERR_INVALID, "no token to predict");

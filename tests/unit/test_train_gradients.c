@@ -400,8 +400,8 @@ static const struct {
 };
 
 /* Four sequences of 9, 1, 4 and 6 tokens; the last one's last word is cut off. */
-static void make_encoded(struct encoded *e, uint32_t start[5], int32_t id[20], int16_t intent[4],
-	uint32_t word_start[5], int16_t tag[10], uint32_t token[10])
+static void make_encoded(struct encoded *e, uint32_t start[5], int32_t id[21], int16_t intent[4],
+	uint32_t word_start[5], int16_t tag[10], uint32_t token[10], int text)
 {
 	static const uint32_t s[5] = {0, 9, 10, 14, 20}, ws[5] = {0, 4, 5, 7, 10};
 	static const uint32_t tok[10] = {0, 2, 3, 7, 0, 0, 1, 0, 4, UINT32_MAX};
@@ -411,10 +411,10 @@ static void make_encoded(struct encoded *e, uint32_t start[5], int32_t id[20], i
 	memcpy(start, s, sizeof(s));
 	memcpy(word_start, ws, sizeof(ws));
 	memcpy(token, tok, sizeof(tok));
-	for (int i = 0; i < 20; i++)
+	for (int i = 0; i < 21; i++)
 		id[i] = (int32_t)rng_below(&r, 20);
 	for (int i = 0; i < 4; i++)
-		intent[i] = (int16_t)rng_below(&r, 3);
+		intent[i] = text ? -1 : (int16_t)rng_below(&r, 3);
 	for (int i = 0; i < 10; i++)
 		tag[i] = (int16_t)rng_below(&r, 5);
 	memset(e, 0, sizeof(*e));
@@ -477,7 +477,7 @@ static void check_net(const char *text, enum task_kind kind, float drop)
 	struct task_shape task = {kind, kind == TASK_LM ? 0 : 3, kind == TASK_INTENT_SLOTS ? 5 : 0};
 	uint32_t start[5], word_start[5], token[10], index[4] = {2, 0, 1, 3};
 	int16_t intent[4], tag[10];
-	int32_t id[20];
+	int32_t id[21];
 	struct encoded e;
 	struct net_case c;
 	struct genome g;
@@ -487,7 +487,7 @@ static void check_net(const char *text, enum task_kind kind, float drop)
 	struct rng r;
 
 	memset(&c, 0, sizeof(c));
-	make_encoded(&e, start, id, intent, word_start, tag, token);
+	make_encoded(&e, start, id, intent, word_start, tag, token, kind == TASK_LM);
 	if (genome_parse(&g, text, &ctx) || net_init(&c.net, &g, &task, &ctx))
 		fail_msg("%s", ctx.msg);
 	c.drop = drop;
