@@ -6,19 +6,32 @@
 #include "src/train/data/lines.h"
 #include "src/train/data/reader.h"
 
+/* Most lines of the file's beginning have one tab: a text with a tab here and there is
+ * text, a table with a broken row is a table. */
+static int looks_tabbed(const char *head)
+{
+	size_t n_lines = 0, n_tabbed = 0;
+
+	while (*head) {
+		size_t len = strcspn(head, "\n");
+		const char *tab = memchr(head, '\t', len);
+
+		n_lines++;
+		n_tabbed += tab && !memchr(tab + 1, '\t', (size_t)(head + len - tab) - 1);
+		head += len + (head[len] == '\n');
+	}
+	return 2 * n_tabbed > n_lines;
+}
+
 static int recognise(const char *source)
 {
 	char head[8192];
-	const char *line = head;
 
 	if (file_is_dir(source))
 		return source_has(source, "train.tsv");
 	if (source_ends_with(source, ".tsv"))
 		return file_exists(source);
-	if (!source_head(source, head, sizeof(head)))
-		return 0;
-	line += strspn(line, "\r\n");
-	return memchr(line, '\t', strcspn(line, "\n")) != NULL;
+	return source_head(source, head, sizeof(head)) && looks_tabbed(head);
 }
 
 static char *trim(char *s)
