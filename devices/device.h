@@ -19,12 +19,12 @@
 /* A device as its YAML profile describes it (devices/profiles, or the user's folder). */
 struct device_profile {
 	char name[64];
-	char driver[16];   /* "local", "sim"; later "ssh", "serial" */
-	char cc[256];	   /* the target's compiler: "gcc"; "none" for sim (not compiled) */
-	char cflags[512];  /* target flags: "-march=native" */
-	char isa[32];	   /* kernel folder in src/infer/opt for KERNELS_OPT; "" none */
-	char cpu[16];	   /* "auto", "any", or a core's number to pin to */
-	uint32_t timeout_ms;   /* of one process run */
+	char driver[16]; /* "local", "sim"; later "ssh", "serial" */
+	char cc[256];	 /* the target's compiler: "gcc"; "none" for sim (not compiled) */
+	char cflags[512];    /* target flags: "-march=native" */
+	char isa[32];	     /* kernel folder in src/infer/opt for KERNELS_OPT; "" none */
+	char cpu[16];	     /* "auto", "any", or a core's number to pin to */
+	uint32_t timeout_ms; /* of one process run */
 	uint64_t memory_bytes; /* address-space limit of a process; 0: none */
 	uint64_t flash_bytes;  /* largest model the device takes; 0: no limit */
 	uint64_t ram_bytes;    /* largest arena + state; 0: no limit */
@@ -47,7 +47,9 @@ struct device_info {
 	int simulated;
 	uint32_t max_frame_bytes;
 	uint64_t clock_resolution_ns;
-	char sensor[64]; /* the energy sensor in use; "" none */
+	char sensor[64];       /* the energy sensor in use; "" none */
+	char sensor_note[192]; /* what it covers, or why there is none */
+	int can_evaluate;      /* offers RUN_EVAL */
 };
 
 enum run_mode {
@@ -59,10 +61,10 @@ enum run_mode {
 struct run_request {
 	enum run_mode mode;
 	struct hash image; /* must have been uploaded */
-	uint32_t process_index; /* tells the sim which noise to draw; recorded otherwise */
+	uint32_t process_index; /* which noise the sim draws; recorded otherwise */
 	uint32_t n_warmup;
 	uint32_t n_samples;
-	uint32_t min_sample_ns; /* inferences are batched until a sample lasts this long */
+	uint32_t min_sample_ns; /* inferences are batched until a sample lasts so long */
 	uint32_t n_tokens;	/* length of the timed input; 0: the build's default */
 	uint32_t phase;		/* 0: whole input (prefill); 1: decoder, one token a step */
 	const uint8_t *input;	/* RUN_EVAL: records as in devices/PROTOCOL.md; borrowed */
@@ -71,8 +73,8 @@ struct run_request {
 
 struct run_result {
 	enum verdict verdict;
-	char detail[256]; /* "signal 11", "output 3 differs by 0.4" */
-	double golden_error; /* largest |d - r| / (1 + |r|) seen on the device */
+	char detail[256];	/* "signal 11", "output 3 differs by 0.4" */
+	double golden_error;	/* largest |d - r| / (1 + |r|) seen on the device */
 	struct process_run run; /* RUN_TIME; samples owned by the result */
 	uint8_t *output;	/* RUN_EVAL; owned */
 	size_t output_len;
@@ -84,6 +86,10 @@ struct device;
 /* Starts the agent, says hello, leases the device. ERR_DEVICE when it cannot be had. */
 enum err device_open(
 	struct device **out, const struct device_profile *p, struct err_ctx *ctx);
+/* The same with a driver that need not be in the table (borrowed; `p` is copied). */
+struct device_driver;
+enum err device_open_with(struct device **out, const struct device_profile *p,
+	const struct device_driver *driver, struct err_ctx *ctx);
 void device_close(struct device *d); /* NULL is allowed */
 const struct device_info *device_info(const struct device *d);
 const struct device_profile *device_profile(const struct device *d);
@@ -93,8 +99,10 @@ enum err device_upload(struct device *d, const char *path, const struct hash *im
 /* ERR_OK with a verdict for everything that the candidate or the device did; other
  * codes are faults of the caller or of this host. After VERDICT_DEVICE_LOST or
  * VERDICT_LINK_LOST the device is reopened by device_recover. */
-enum err device_run(struct device *d, const struct run_request *rq, struct run_result *out,
-	struct err_ctx *ctx);
+enum err device_run(struct device *d, const struct run_request *rq,
+	struct run_result *out, struct err_ctx *ctx);
+/* Time of one request and its answer: what the carrier and the agent alone cost. */
+enum err device_ping(struct device *d, uint64_t *round_trip_ns, struct err_ctx *ctx);
 /* Ladder: resync, restart the agent; a few tries with growing pauses, then ERR_DEVICE. */
 enum err device_recover(struct device *d, struct err_ctx *ctx);
 

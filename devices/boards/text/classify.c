@@ -1,8 +1,8 @@
 /* Intent and slots of every line.
  *
  * Tags are the best path under the BIO grammar (Viterbi: I-x follows B-x or I-x only), on
- * the logits of every word's first token, as in training's scores. Words behind the longest
- * input have no tag.
+ * the logits of every word's first token, as in training's scores. Words behind the
+ * longest input have no tag.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,11 +16,11 @@ struct classifier {
 	int32_t *ids;
 	uint32_t *word_first; /* token of every word */
 	float *p;	      /* intents */
-	int32_t *begin;	      /* per tag: of I-x its B-x or -1; of others the tag itself */
-	char *inside;	      /* per tag: it is an I-x */
-	uint32_t *back;	      /* [seq_len, n_tags] */
-	float *score;	      /* [2, n_tags] */
-	uint32_t *tags;	      /* a word */
+	int32_t *begin; /* per tag: of I-x its B-x or -1; of others the tag itself */
+	char *inside;	/* per tag: it is an I-x */
+	uint32_t *back; /* [seq_len, n_tags] */
+	float *score;	/* [2, n_tags] */
+	uint32_t *tags; /* a word */
 };
 
 static const char *tag_name(uint32_t i, size_t *len)
@@ -150,8 +150,8 @@ static int answer(struct classifier *c)
 	size_t len = 0;
 
 	tokenise_normalise(c->line, c->text, sizeof(c->text));
-	n = tokenise_text(c->t, model_info.vocab_size, c->text, c->ids, model_info.seq_len,
-		c->word_first, &n_words);
+	n = tokenise_text(c->t, model_info.vocab_size, c->text, c->ids,
+		model_info.seq_len, c->word_first, &n_words);
 	if (!n)
 		return 0; /* an empty line */
 	if (model_run(c->ids, n, &o))
@@ -183,8 +183,8 @@ int text_classify(const struct tokeniser_table *t)
 	c.back = calloc(seq * tags, sizeof(*c.back));
 	c.score = calloc(2 * tags, sizeof(*c.score));
 	c.tags = calloc(seq, sizeof(*c.tags));
-	if (!c.ids || !c.word_first || !c.p || !c.begin || !c.inside || !c.back || !c.score ||
-		!c.tags) {
+	if (!c.ids || !c.word_first || !c.p || !c.begin || !c.inside || !c.back ||
+		!c.score || !c.tags) {
 		fprintf(stderr, "out of memory\n");
 		return 1;
 	}

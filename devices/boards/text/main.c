@@ -50,8 +50,10 @@ static int usage(const char *program)
 {
 	fprintf(stderr,
 		"usage: %s [-t temperature] [-n tokens] [-s seed] < text\n"
-		"A classifier prints intent and slots of every line; a language model goes on\n"
-		"with every line for n tokens (64), picking the likeliest (-t 0, the default)\n"
+		"A classifier prints intent and slots of every line; a language model "
+		"goes on\n"
+		"with every line for n tokens (64), picking the likeliest (-t 0, the "
+		"default)\n"
 		"or by chance.\n",
 		program);
 	return 2;
@@ -87,7 +89,8 @@ int main(int argc, char **argv)
 
 	if (!parse(argc, argv, &o))
 		return usage(argv[0]);
-	if (!model_text.vocab || tokenise_view(&t, model_text.vocab, model_text.vocab_bytes)) {
+	if (!model_text.vocab ||
+		tokenise_view(&t, model_text.vocab, model_text.vocab_bytes)) {
 		fprintf(stderr, "this model has no vocabulary: it cannot read text\n");
 		return 1;
 	}

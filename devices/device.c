@@ -1,0 +1,465 @@
+#include "devices/device.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "devices/link.h"
+#include "devices/result.h"
+#include "src/base/clock.h"
+#include "src/base/file.h"
+
+#define MAX_IMAGE (1u << 30)
+#define SILENCE_MS 2500 /* more than two BEATs */
+#define MAX_SILENCES 6
+#define GRACE_MS 15000 /* for idle power, start and end of a run */
+#define N_LOST 32
+
+/* An image that was uploaded, so that it can be sent again to a device that has lost it.
+ */
+struct upload_note {
+	struct hash image;
+	char *path;
+};
+
+/* A run that was lost with the device: its next attempt gets the next number. */
+struct lost_run {
+	struct hash image;
+	uint32_t process_index, attempt;
+};
+
+struct device {
+	struct device_profile profile;
+	const struct device_driver *driver;
+	struct device_info info;
+	struct upload_note *uploads;
+	size_t n_uploads, cap_uploads;
+	struct lost_run lost[N_LOST];
+	size_t n_lost;
+	struct link link;
+};
+
+const struct device_info *device_info(const struct device *d)
+{
+	return &d->info;
+}
+
+const struct device_profile *device_profile(const struct device *d)
+{
+	return &d->profile;
+}
+
+/* Opening */
+
+static enum err read_info(struct device *d, struct device_info *info, struct err_ctx *ctx)
+{
+	const struct wire_welcome *w = &d->link.welcome;
+	struct buf text;
+	enum err e;
+
+	memset(info, 0, sizeof(*info));
+	buf_init(&text);
+	e = link_fetch(&d->link, BLOB_DESCRIPTION, 0, w->description_len,
+		w->description_crc, &text, ctx);
+	if (!e) {
+		/* get_welcome has bounded the length. */
+		memcpy(info->description, buf_str(&text), text.len);
+		for (size_t i = 0; i < text.len; i++)
+			if (info->description[i] != '\n' &&
+				(info->description[i] < 32 || info->description[i] > 126))
+				info->description[i] = '?';
+	}
+	buf_release(&text);
+	if (e)
+		return e;
+	hash_bytes(&info->fingerprint, info->description, strlen(info->description));
+	info->protocol = w->version;
+	memcpy(info->agent, w->agent, sizeof(info->agent));
+	info->simulated = (w->flags & WIRE_IS_SIMULATED) != 0;
+	info->can_evaluate = (w->flags & WIRE_CAN_EVAL) != 0;
+	info->max_frame_bytes = w->max_payload;
+	info->clock_resolution_ns = w->clock_resolution_ns;
+	memcpy(info->sensor, w->sensor, sizeof(info->sensor));
+	memcpy(info->sensor_note, w->sensor_note, sizeof(info->sensor_note));
+	return ERR_OK;
+}
+
+static enum err start(struct device *d, struct device_info *info, struct err_ctx *ctx)
+{
+	struct transport *t;
+	enum err e;
+
+	link_close(&d->link);
+	e = d->driver->start(&d->profile, &t, ctx);
+	if (e)
+		return e;
+	link_attach(&d->link, t);
+	e = link_hello(&d->link, ctx);
+	return e ? e : read_info(d, info, ctx);
+}
+
+/* What the caller hears: the device cannot be had, and why. */
+static enum err unavailable(struct device *d, enum err e, struct err_ctx *ctx)
+{
+	if (e == ERR_NOMEM || e == ERR_INVALID || e == ERR_UNSUPPORTED)
+		return e;
+	return err_prefix(
+		ctx, ERR_DEVICE, "device '%s' is not available", d->profile.name);
+}
+
+enum err device_open_with(struct device **out, const struct device_profile *p,
+	const struct device_driver *driver, struct err_ctx *ctx)
+{
+	struct device *d = calloc(1, sizeof(*d));
+	enum err e;
+
+	if (!d)
+		return err_set(ctx, ERR_NOMEM, "out of memory");
+	d->profile = *p;
+	d->driver = driver;
+	link_init(&d->link);
+	e = start(d, &d->info, ctx);
+	if (e) {
+		e = unavailable(d, e, ctx);
+		device_close(d);
+		return e;
+	}
+	*out = d;
+	return ERR_OK;
+}
+
+enum err device_open(
+	struct device **out, const struct device_profile *p, struct err_ctx *ctx)
+{
+	const struct device_driver *driver = device_driver_find(p->driver);
+
+	if (!driver)
+		return err_set(ctx, ERR_USAGE, "unknown driver '%s'", p->driver);
+	return device_open_with(out, p, driver, ctx);
+}
+
+void device_close(struct device *d)
+{
+	if (!d)
+		return;
+	link_close(&d->link);
+	for (size_t i = 0; i < d->n_uploads; i++)
+		free(d->uploads[i].path);
+	free(d->uploads);
+	free(d);
+}
+
+enum err device_recover(struct device *d, struct err_ctx *ctx)
+{
+	static const int pause_ms[] = {0, 0, 200, 1000, 3000, 8000};
+	enum err e = ERR_DEVICE;
+
+	for (size_t i = 0; i < sizeof(pause_ms) / sizeof(pause_ms[0]); i++) {
+		struct timespec pause = {
+			pause_ms[i] / 1000, pause_ms[i] % 1000 * 1000000L};
+		struct device_info info;
+
+		nanosleep(&pause, NULL);
+		if (i == 0) {
+			e = link_hello(&d->link, ctx);
+			e = e ? e : read_info(d, &info, ctx);
+		} else {
+			e = start(d, &info, ctx);
+		}
+		if (e)
+			continue;
+		if (!hash_equal(&info.fingerprint, &d->info.fingerprint)) {
+			link_close(&d->link);
+			return err_set(ctx, ERR_DEVICE,
+				"device '%s' came back as another machine",
+				d->profile.name);
+		}
+		d->info = info;
+		return ERR_OK;
+	}
+	return unavailable(d, e, ctx);
+}
+
+enum err device_ping(struct device *d, uint64_t *round_trip_ns, struct err_ctx *ctx)
+{
+	struct wire_ping m = {.data = "hawser", .len = 6}, back;
+	uint64_t start_ns = clock_mono_ns();
+	struct get g;
+	enum err e;
+
+	put_ping(link_begin(&d->link), &m);
+	e = link_call(&d->link, WIRE_PING, WIRE_PING | WIRE_ANSWER, &g, ctx);
+	if (e)
+		return e;
+	if (!get_ping(&g, &back) || back.len != m.len ||
+		memcmp(back.data, m.data, m.len) != 0)
+		return err_set(ctx, ERR_LINK, "the agent's answer makes no sense");
+	*round_trip_ns = clock_mono_ns() - start_ns;
+	return ERR_OK;
+}
+
+/* Uploads */
+
+static struct upload_note *find_upload(struct device *d, const struct hash *image)
+{
+	for (size_t i = d->n_uploads; i > 0; i--)
+		if (hash_equal(&d->uploads[i - 1].image, image))
+			return &d->uploads[i - 1];
+	return NULL;
+}
+
+static enum err note_upload(
+	struct device *d, const struct hash *image, const char *path, struct err_ctx *ctx)
+{
+	struct upload_note *note = find_upload(d, image);
+	char *copy = strdup(path);
+
+	if (copy && !note && d->n_uploads == d->cap_uploads) {
+		size_t cap = d->cap_uploads ? 2 * d->cap_uploads : 32;
+		struct upload_note *p = realloc(d->uploads, cap * sizeof(*p));
+
+		if (p) {
+			d->uploads = p;
+			d->cap_uploads = cap;
+		}
+	}
+	if (!copy || (!note && d->n_uploads == d->cap_uploads)) {
+		free(copy);
+		return err_set(ctx, ERR_NOMEM, "out of memory");
+	}
+	if (!note) {
+		note = &d->uploads[d->n_uploads++];
+		note->path = NULL;
+	}
+	free(note->path);
+	note->image = *image;
+	note->path = copy;
+	return ERR_OK;
+}
+
+static enum err send_image(
+	struct device *d, const char *path, const struct hash *image, struct err_ctx *ctx)
+{
+	struct hash found;
+	struct buf file;
+	enum err e;
+
+	buf_init(&file);
+	e = file_read(path, MAX_IMAGE, &file, ctx);
+	hash_bytes(&found, buf_str(&file), file.len);
+	if (!e && (file.len == 0 || !hash_equal(&found, image)))
+		e = err_set(
+			ctx, ERR_INVALID, "'%s' is not the image its hash says", path);
+	if (!e)
+		e = link_upload(
+			&d->link, image->b, (const uint8_t *)file.data, file.len, ctx);
+	buf_release(&file);
+	return e;
+}
+
+enum err device_upload(
+	struct device *d, const char *path, const struct hash *image, struct err_ctx *ctx)
+{
+	enum err e = send_image(d, path, image, ctx);
+
+	/* An upload that was cut goes on where it stopped. */
+	if (e == ERR_LINK || e == ERR_DEVICE) {
+		e = device_recover(d, ctx);
+		if (!e)
+			e = send_image(d, path, image, ctx);
+	}
+	return e ? e : note_upload(d, image, path, ctx);
+}
+
+/* Runs */
+
+static struct lost_run *find_lost(struct device *d, const struct run_request *rq)
+{
+	for (size_t i = 0; i < N_LOST && i < d->n_lost; i++)
+		if (d->lost[i].process_index == rq->process_index &&
+			hash_equal(&d->lost[i].image, &rq->image))
+			return &d->lost[i];
+	return NULL;
+}
+
+static void note_lost(struct device *d, const struct run_request *rq)
+{
+	struct lost_run *l = find_lost(d, rq);
+
+	if (!l) {
+		l = &d->lost[d->n_lost++ % N_LOST];
+		l->image = rq->image;
+		l->process_index = rq->process_index;
+		l->attempt = 0;
+	}
+	l->attempt++;
+}
+
+static void put_request(
+	struct device *d, const struct run_request *rq, const struct hash *input)
+{
+	const struct lost_run *lost = find_lost(d, rq);
+	struct wire_run m = {
+		.mode = rq->mode == RUN_TIME   ? MODE_TIME
+			: rq->mode == RUN_EVAL ? MODE_EVAL
+					       : MODE_GOLDEN,
+		.phase = rq->phase != 0,
+		.process_index = rq->process_index,
+		.attempt = lost ? lost->attempt : 0,
+		.n_warmup = rq->n_warmup,
+		.n_samples = rq->n_samples,
+		.min_sample_ns = rq->min_sample_ns,
+		.n_tokens = rq->n_tokens,
+		.timeout_ms = d->profile.timeout_ms,
+		.memory_bytes = d->profile.memory_bytes,
+	};
+
+	memcpy(m.image, rq->image.b, sizeof(m.image));
+	memcpy(m.input, input->b, sizeof(m.input));
+	put_run(link_begin(&d->link), &m);
+}
+
+/* The RUN's answer: BEATs tell that it goes on; silence is answered by asking again under
+ * the same number, which never starts it twice. */
+static enum err await_done(struct device *d, struct wire_done *done, struct err_ctx *ctx)
+{
+	struct link *l = &d->link;
+	uint64_t until = l->t->ops->now_ms(l->t) + d->profile.timeout_ms + GRACE_MS;
+	int silences = 0;
+
+	for (;;) {
+		struct wire_header h;
+		struct get g;
+		enum err e;
+
+		if (l->t->ops->now_ms(l->t) >= until)
+			return err_set(ctx, ERR_DEVICE, "the run does not end");
+		e = link_next(l, SILENCE_MS, &h, &g, ctx);
+		if (e == ERR_TIMEOUT) {
+			if (++silences == MAX_SILENCES)
+				return err_set(ctx, ERR_LINK, "the agent fell silent");
+			e = link_repost(l, WIRE_RUN, ctx);
+			if (e)
+				return e;
+			continue;
+		}
+		if (e)
+			return e;
+		if (h.request != l->request)
+			continue;
+		silences = 0;
+		if (h.type == WIRE_ERROR)
+			return link_refused(l, ctx);
+		if (h.type == WIRE_DONE && get_done(&g, done))
+			return ERR_OK;
+	}
+}
+
+static enum err run_once(struct device *d, const struct run_request *rq,
+	const struct hash *input, struct wire_done *done, struct err_ctx *ctx)
+{
+	enum err e;
+
+	put_request(d, rq, input);
+	e = link_post(&d->link, WIRE_RUN, ctx);
+	return e ? e : await_done(d, done, ctx);
+}
+
+/* A device may have dropped the image for want of room, or with its memory. */
+static enum err run_with_image(struct device *d, const struct run_request *rq,
+	const struct hash *input, struct wire_done *done, struct err_ctx *ctx)
+{
+	enum err e = run_once(d, rq, input, done, ctx);
+	const struct upload_note *note;
+
+	if (e != ERR_INVALID || d->link.refusal.code != WIRE_E_NOT_FOUND)
+		return e;
+	note = find_upload(d, &rq->image);
+	if (!note)
+		return err_set(ctx, ERR_NOTFOUND, "the image was not uploaded to '%s'",
+			d->profile.name);
+	e = send_image(d, note->path, &rq->image, ctx);
+	if (!e && rq->mode == RUN_EVAL)
+		e = link_upload(&d->link, input->b, rq->input, rq->input_len, ctx);
+	return e ? e : run_once(d, rq, input, done, ctx);
+}
+
+static enum err run_and_fetch(struct device *d, const struct run_request *rq,
+	struct run_result *out, struct err_ctx *ctx)
+{
+	struct hash input = {{0}};
+	struct wire_done done;
+	struct buf blob;
+	uint32_t run;
+	enum err e = ERR_OK;
+
+	if (rq->mode == RUN_EVAL) {
+		if (!rq->input || rq->input_len == 0)
+			return err_set(ctx, ERR_INVALID, "nothing to evaluate");
+		hash_bytes(&input, rq->input, rq->input_len);
+		e = link_upload(&d->link, input.b, rq->input, rq->input_len, ctx);
+	}
+	if (!e)
+		e = run_with_image(d, rq, &input, &done, ctx);
+	if (e)
+		return e;
+	run = d->link.request;
+	buf_init(&blob);
+	if (done.output_len > d->link.welcome.output_bytes)
+		e = err_set(ctx, ERR_LINK, "the agent announces more than it can have");
+	if (!e)
+		e = link_fetch(&d->link, BLOB_RESULT, run, done.output_len,
+			done.output_crc, &blob, ctx);
+	if (!e)
+		e = result_fill(
+			out, rq, &done, (const uint8_t *)buf_str(&blob), blob.len, ctx);
+	buf_release(&blob);
+	return e;
+}
+
+static enum err check_request(
+	const struct device *d, const struct run_request *rq, struct err_ctx *ctx)
+{
+	if (rq->mode == RUN_EVAL && !d->info.can_evaluate)
+		return err_set(ctx, ERR_UNSUPPORTED, "device '%s' cannot evaluate inputs",
+			d->profile.name);
+	if (rq->mode == RUN_TIME && rq->n_samples == 0)
+		return err_set(ctx, ERR_INVALID, "no samples were asked for");
+	return ERR_OK;
+}
+
+static int is_loss(const struct device *d, enum err e)
+{
+	return e == ERR_LINK || e == ERR_DEVICE || e == ERR_TIMEOUT ||
+	       (e == ERR_INVALID && d->link.refusal.code != WIRE_E_REQUEST &&
+		       d->link.refusal.code != 0);
+}
+
+enum err device_run(struct device *d, const struct run_request *rq,
+	struct run_result *out, struct err_ctx *ctx)
+{
+	struct err_ctx own = {{0}};
+	struct run_result r;
+	enum err e = check_request(d, rq, ctx);
+
+	if (e)
+		return e;
+	memset(&r, 0, sizeof(r));
+	memset(&d->link.refusal, 0, sizeof(d->link.refusal));
+	e = run_and_fetch(d, rq, &r, &own);
+	if (e && !is_loss(d, e)) {
+		run_result_release(&r);
+		return err_set(ctx, e, "%s", own.msg);
+	}
+	if (e) {
+		run_result_release(&r);
+		r.verdict = e == ERR_LINK || e == ERR_TIMEOUT ? VERDICT_LINK_LOST
+							      : VERDICT_DEVICE_LOST;
+		snprintf(r.detail, sizeof(r.detail), "%.255s", own.msg);
+	}
+	if (!verdict_blames_candidate(r.verdict) && r.verdict != VERDICT_OK)
+		note_lost(d, rq);
+	*out = r;
+	return ERR_OK;
+}

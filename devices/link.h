@@ -1,0 +1,67 @@
+/* The host's side of devices/PROTOCOL.md: frames over a transport, sessions, repetition.
+ * Internal to devices/: callers use device.h.
+ *
+ * A refusal by the agent (ERROR) is kept in `refusal` and returned as ERR_INVALID;
+ * ERR_LINK means that no sensible answer came in spite of repetition; ERR_DEVICE that the
+ * agent has forgotten the session (it was restarted).
+ */
+#ifndef HAWSER_DEVICES_LINK_H
+#define HAWSER_DEVICES_LINK_H
+
+#include "devices/proto/frame.h"
+#include "devices/proto/message.h"
+#include "devices/transport/transport.h"
+#include "src/base/buf.h"
+#include "src/base/err.h"
+
+#define LINK_MAX_PAYLOAD 65536
+
+struct link {
+	struct transport *t; /* owned; NULL when closed */
+	struct wire_welcome welcome;
+	uint32_t request;
+	uint32_t chunk;	    /* bytes per PUT or FETCH now: halved on a bad line */
+	uint32_t bad, good; /* in a row */
+	struct wire_error refusal;
+	struct put body; /* of the request being made */
+	struct frame_decoder decoder;
+	/* Received bytes that are not decoded yet. */
+	uint8_t raw[16384];
+	size_t raw_at, raw_len;
+	uint8_t rx[FRAME_WIRE_BYTES(LINK_MAX_PAYLOAD)];
+	uint8_t tx[FRAME_WIRE_BYTES(LINK_MAX_PAYLOAD)];
+	uint8_t body_bytes[LINK_MAX_PAYLOAD];
+};
+
+void link_init(struct link *l);
+/* Closes what is open; takes the transport. */
+void link_attach(struct link *l, struct transport *t);
+void link_close(struct link *l);
+
+/* Two 0x00, silence, HELLO: opens a new session. ERR_DEVICE when the device is leased. */
+enum err link_hello(struct link *l, struct err_ctx *ctx);
+
+/* A request: begin, put the body, then call or post. */
+struct put *link_begin(struct link *l);
+/* Sends and waits for `answer`, repeating; *g then stands at the answer's body, which
+ * is valid until the next call. */
+enum err link_call(
+	struct link *l, uint8_t type, uint8_t answer, struct get *g, struct err_ctx *ctx);
+/* Sends as a new request and does not wait. */
+enum err link_post(struct link *l, uint8_t type, struct err_ctx *ctx);
+/* Sends the current body under the current request number again. */
+enum err link_repost(struct link *l, uint8_t type, struct err_ctx *ctx);
+/* The next sound frame of this session, whatever request it answers; ERR_TIMEOUT. An
+ * ERROR fills `refusal`. */
+enum err link_next(struct link *l, int timeout_ms, struct wire_header *h, struct get *g,
+	struct err_ctx *ctx);
+enum err link_refused(const struct link *l, struct err_ctx *ctx);
+
+/* Content by hash, resumed where an earlier upload ended. */
+enum err link_upload(struct link *l, const uint8_t hash[SHA256_BYTES],
+	const uint8_t *data, size_t len, struct err_ctx *ctx);
+/* Appends `len` bytes of a blob to `out` and compares their CRC-32. */
+enum err link_fetch(struct link *l, enum wire_blob blob, uint32_t run, uint32_t len,
+	uint32_t crc, struct buf *out, struct err_ctx *ctx);
+
+#endif

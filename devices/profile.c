@@ -1,0 +1,283 @@
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "devices/device.h"
+#include "src/base/buf.h"
+#include "src/base/file.h"
+#include "src/base/yaml.h"
+
+#define FOLDER "devices/profiles"
+#define SUFFIX ".yaml"
+
+static const char *const keys[] = {"driver", "cc", "cflags", "isa", "cpu", "timeout_ms",
+	"memory_bytes", "flash_bytes", "ram_bytes", "sensor", "sysfs_root", "law",
+	"about", NULL};
+
+struct loader {
+	struct yaml_doc *doc;
+	const struct yaml_node *root;
+	struct err_ctx *ctx;
+};
+
+static enum err text(struct loader *l, const char *key, char *out, size_t cap)
+{
+	const struct yaml_node *n = yaml_get(l->root, key);
+	const char *s;
+	enum err e;
+
+	if (!n)
+		return ERR_OK;
+	e = yaml_str(l->doc, n, &s, l->ctx);
+	if (e)
+		return e;
+	if (strlen(s) >= cap)
+		return yaml_err(l->doc, n, ERR_INVALID, l->ctx,
+			"'%s' is longer than %zu characters", key, cap - 1);
+	memcpy(out, s, strlen(s) + 1);
+	return ERR_OK;
+}
+
+static enum err bytes(struct loader *l, const char *key, uint64_t *out)
+{
+	const struct yaml_node *n = yaml_get(l->root, key);
+	int64_t v;
+	enum err e;
+
+	if (!n)
+		return ERR_OK;
+	e = yaml_int(l->doc, n, 0, (int64_t)1 << 50, &v, l->ctx);
+	if (!e)
+		*out = (uint64_t)v;
+	return e;
+}
+
+static enum err timeout(struct loader *l, uint32_t *out)
+{
+	const struct yaml_node *n = yaml_get(l->root, "timeout_ms");
+	int64_t v;
+	enum err e;
+
+	if (!n)
+		return ERR_OK;
+	e = yaml_int(l->doc, n, 10, 24 * 3600 * 1000, &v, l->ctx);
+	if (!e)
+		*out = (uint32_t)v;
+	return e;
+}
+
+/* A mapping of numbers becomes "key=value,..." for the agent, which knows the keys. */
+static enum err law(struct loader *l, char *out, size_t cap)
+{
+	const struct yaml_node *n = yaml_get(l->root, "law");
+	size_t len = 0;
+
+	if (!n)
+		return ERR_OK;
+	if (yaml_kind(n) != YAML_MAPPING)
+		return yaml_err(l->doc, n, ERR_INVALID, l->ctx,
+			"'law' must be a mapping of keys to numbers");
+	for (size_t i = 0; i < yaml_count(n); i++) {
+		const struct yaml_node *value = yaml_value(n, i);
+		const char *s;
+		double number;
+		enum err e = yaml_double(l->doc, value, 0, 1e18, &number, l->ctx);
+
+		if (!e)
+			e = yaml_str(l->doc, value, &s, l->ctx);
+		if (e)
+			return e;
+		len += (size_t)snprintf(out + len, cap - len, "%s%s=%s", len ? "," : "",
+			yaml_key(n, i), s);
+		if (len >= cap)
+			return yaml_err(
+				l->doc, n, ERR_INVALID, l->ctx, "'law' is too long");
+	}
+	return ERR_OK;
+}
+
+static enum err check_driver(struct loader *l, struct device_profile *p)
+{
+	const struct yaml_node *n;
+	enum err e = yaml_require(l->doc, l->root, "driver", &n, l->ctx);
+	char known[128] = "";
+
+	if (!e)
+		e = text(l, "driver", p->driver, sizeof(p->driver));
+	if (e || device_driver_find(p->driver))
+		return e;
+	for (size_t i = 0; device_driver_at(i); i++)
+		snprintf(known + strlen(known), sizeof(known) - strlen(known), "%s%s",
+			i ? ", " : "", device_driver_at(i)->name);
+	return yaml_err(l->doc, n, ERR_INVALID, l->ctx,
+		"unknown driver '%s': use one of %s", p->driver, known);
+}
+
+static enum err check_cpu(struct loader *l, const struct device_profile *p)
+{
+	if (strcmp(p->cpu, "auto") == 0 || strcmp(p->cpu, "any") == 0 ||
+		(p->cpu[0] && p->cpu[strspn(p->cpu, "0123456789")] == '\0'))
+		return ERR_OK;
+	return yaml_err(l->doc, yaml_get(l->root, "cpu"), ERR_INVALID, l->ctx,
+		"'cpu' must be auto, any or the number of a core");
+}
+
+static enum err check_cc(struct loader *l, const struct device_profile *p)
+{
+	if (p->cc[0])
+		return ERR_OK;
+	return yaml_err(l->doc, yaml_get(l->root, "cc"), ERR_INVALID, l->ctx,
+		"'cc' is empty: name the target's compiler");
+}
+
+static enum err load(struct loader *l, struct device_profile *p)
+{
+	enum err e = yaml_check_keys(l->doc, l->root, keys, l->ctx);
+	char about[512];
+
+	e = e ? e : check_driver(l, p);
+	snprintf(p->cc, sizeof(p->cc), "%s",
+		strcmp(p->driver, "sim") == 0 ? "none" : "gcc");
+	e = e ? e : text(l, "cc", p->cc, sizeof(p->cc));
+	e = e ? e : check_cc(l, p);
+	e = e ? e : text(l, "cflags", p->cflags, sizeof(p->cflags));
+	e = e ? e : text(l, "isa", p->isa, sizeof(p->isa));
+	e = e ? e : text(l, "cpu", p->cpu, sizeof(p->cpu));
+	e = e ? e : check_cpu(l, p);
+	e = e ? e : timeout(l, &p->timeout_ms);
+	e = e ? e : bytes(l, "memory_bytes", &p->memory_bytes);
+	e = e ? e : bytes(l, "flash_bytes", &p->flash_bytes);
+	e = e ? e : bytes(l, "ram_bytes", &p->ram_bytes);
+	e = e ? e : text(l, "sensor", p->sensor, sizeof(p->sensor));
+	e = e ? e : text(l, "sysfs_root", p->sysfs_root, sizeof(p->sysfs_root));
+	e = e ? e : text(l, "about", about, sizeof(about));
+	return e ? e : law(l, p->sim_law, sizeof(p->sim_law));
+}
+
+static int is_path(const char *s)
+{
+	size_t n = strlen(s);
+
+	return n > strlen(SUFFIX) && strcmp(s + n - strlen(SUFFIX), SUFFIX) == 0;
+}
+
+static enum err locate(char *out, size_t cap, const char *name, struct err_ctx *ctx)
+{
+	char home[4096];
+	enum err e;
+
+	if (is_path(name)) {
+		if ((size_t)snprintf(out, cap, "%s", name) >= cap)
+			return err_set(ctx, ERR_INVALID,
+				"the path '%.60s...' is too long", name);
+		return ERR_OK;
+	}
+	if (!name[0] || strlen(name) >= 64 || strchr(name, '/') || name[0] == '.')
+		return err_set(ctx, ERR_USAGE,
+			"'%.80s' is not a device's name: 'hawser device list' shows them",
+			name);
+	e = file_home(home, sizeof(home), ctx);
+	if (e)
+		return e;
+	if ((size_t)snprintf(out, cap, "%s/" FOLDER "/%s" SUFFIX, home, name) >= cap)
+		return err_set(ctx, ERR_INVALID, "the folder's path is too long");
+	if (!file_exists(out))
+		return err_set(ctx, ERR_NOTFOUND,
+			"no device '%s': 'hawser device list' shows those that are known",
+			name);
+	return ERR_OK;
+}
+
+static void set_name(struct device_profile *p, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	size_t n;
+
+	path = slash ? slash + 1 : path;
+	n = strlen(path) - strlen(SUFFIX);
+	if (n >= sizeof(p->name))
+		n = sizeof(p->name) - 1;
+	memcpy(p->name, path, n);
+	p->name[n] = '\0';
+}
+
+enum err device_profile_load(
+	struct device_profile *p, const char *name_or_path, struct err_ctx *ctx)
+{
+	struct device_profile q = {.cpu = "auto", .sensor = "auto", .timeout_ms = 60000};
+	struct loader l = {.ctx = ctx};
+	char path[4400];
+	enum err e = locate(path, sizeof(path), name_or_path, ctx);
+
+	if (!e)
+		e = yaml_open(&l.doc, path, ctx);
+	if (e)
+		return e;
+	l.root = yaml_root(l.doc);
+	set_name(&q, path);
+	e = load(&l, &q);
+	yaml_close(l.doc);
+	if (!e)
+		*p = q;
+	return e;
+}
+
+/* List */
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Names, each with its NUL, one after another. */
+static enum err collect(
+	const char *folder, struct buf *names, size_t *n, struct err_ctx *ctx)
+{
+	DIR *dir = opendir(folder);
+	struct dirent *e;
+
+	if (!dir)
+		return err_set(ctx, ERR_NOTFOUND, "cannot read '%s': %s", folder,
+			strerror(errno));
+	while ((e = readdir(dir))) {
+		size_t len = strlen(e->d_name);
+
+		if (e->d_name[0] == '.' || !is_path(e->d_name))
+			continue;
+		buf_append(names, e->d_name, len - strlen(SUFFIX));
+		buf_putc(names, '\0');
+		++*n;
+	}
+	closedir(dir);
+	return buf_err(names, ctx);
+}
+
+enum err device_profile_list(char ***out, struct err_ctx *ctx)
+{
+	char home[4096], folder[4200], **list, *at;
+	struct buf names;
+	size_t n = 0;
+	enum err e = file_home(home, sizeof(home), ctx);
+
+	if (e)
+		return e;
+	snprintf(folder, sizeof(folder), "%s/" FOLDER, home);
+	buf_init(&names);
+	e = collect(folder, &names, &n, ctx);
+	list = e ? NULL : malloc((n + 1) * sizeof(*list) + names.len + 1);
+	if (!list) {
+		buf_release(&names);
+		return e ? e : err_set(ctx, ERR_NOMEM, "out of memory");
+	}
+	at = (char *)(list + n + 1);
+	memcpy(at, buf_str(&names), names.len);
+	buf_release(&names);
+	for (size_t i = 0; i < n; i++, at += strlen(at) + 1)
+		list[i] = at;
+	list[n] = NULL;
+	qsort(list, n, sizeof(*list), by_name);
+	*out = list;
+	return ERR_OK;
+}
