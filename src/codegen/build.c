@@ -39,10 +39,12 @@ static enum err check_input(
 
 	if (!in->weights.read || hash_equal(&in->weights_hash, &zero))
 		return err_set(ctx, ERR_INVALID,
-			"weights without a source or without a hash: builds could not be told "
+			"weights without a source or without a hash: builds could not be "
+			"told "
 			"apart");
 	if (!t->cc || !*t->cc || !t->cflags || !t->isa || !t->harness)
-		return err_set(ctx, ERR_INVALID, "the target names no compiler or no harness");
+		return err_set(
+			ctx, ERR_INVALID, "the target names no compiler or no harness");
 	return ERR_OK;
 }
 
@@ -51,8 +53,8 @@ static void make_key(struct job *j)
 {
 	const struct codegen_input *in = j->in;
 	size_t n_ids = 0;
-	const struct buf *const texts[] = {&j->gen.model_c, &j->gen.model_h, &j->gen.vocab_c,
-		&j->gen.weights_s, &j->gen.card};
+	const struct buf *const texts[] = {&j->gen.model_c, &j->gen.model_h,
+		&j->gen.vocab_c, &j->gen.weights_s, &j->gen.card};
 	struct hash_state st;
 	uint32_t version = EMIT_VERSION;
 
@@ -122,8 +124,9 @@ static enum err link_image(struct job *j)
 	return e;
 }
 
-/* What a firmware would hold of the model: everything that model_run, and with a vocabulary
- * the tokeniser, can reach. Golden data, card, harness and C library are not counted. */
+/* What a firmware would hold of the model: everything that model_run, and with a
+ * vocabulary the tokeniser, can reach. Golden data, card, harness and C library are not
+ * counted. */
 static enum err link_model(struct job *j)
 {
 	struct args a;
@@ -132,11 +135,13 @@ static enum err link_model(struct job *j)
 	args_init(&a);
 	args_add_words(&a, j->target->cc);
 	args_add_words(&a, j->target->cflags);
-	args_add_words(&a, "-r -no-pie -nostdlib -Wl,--gc-sections -Wl,-u,model_run "
-			   "-Wl,-u,model_reset -Wl,-u,model_info -o model_only.o model.o");
+	args_add_words(&a,
+		"-r -no-pie -nostdlib -Wl,--gc-sections -Wl,-u,model_run "
+		"-Wl,-u,model_reset -Wl,-u,model_info -o model_only.o model.o");
 	if (j->in->vocab)
-		args_add_words(&a, "-Wl,-u,model_text -Wl,-u,tokenise_text "
-				   "-Wl,-u,tokenise_normalise -Wl,-u,tokenise_view vocab.o");
+		args_add_words(&a,
+			"-Wl,-u,model_text -Wl,-u,tokenise_text "
+			"-Wl,-u,tokenise_normalise -Wl,-u,tokenise_view vocab.o");
 	add_objects(&a, j, PART_CORE);
 	e = toolchain_run(&a, j->work, j->ctx);
 	args_release(&a);
@@ -215,8 +220,8 @@ static enum err make(struct job *j)
 	if (!e) {
 		j->a.arena_bytes = j->program->arena_bytes;
 		j->a.state_bytes = j->program->state_bytes;
-		j->a.flash_bytes = j->a.text_bytes + j->a.weight_bytes + j->a.vocab_bytes +
-			j->a.data_bytes;
+		j->a.flash_bytes = j->a.text_bytes + j->a.weight_bytes +
+				   j->a.vocab_bytes + j->a.data_bytes;
 		snprintf(j->a.compiler, sizeof(j->a.compiler), "%.120s; -%s %.120s",
 			j->sources ? j->sources->compiler : "none",
 			opt_level_names[j->in->genome->opt], j->target->cflags);
@@ -230,14 +235,15 @@ static enum err make(struct job *j)
 static enum err prepare(struct job *j)
 {
 	enum err e = emit_texts(j->in, j->program, &j->gen, j->ctx);
-	unsigned long long bytes = j->gen.weight_bytes + j->program->arena_bytes +
-		j->program->state_bytes;
+	unsigned long long bytes =
+		j->gen.weight_bytes + j->program->arena_bytes + j->program->state_bytes;
 
 	if (e || !is_compiled(j->target))
 		return e;
 	if (bytes > IMAGE_LIMIT)
 		return err_set(j->ctx, ERR_INVALID,
-			"weights and working memory of %llu bytes, one image holds %llu: use "
+			"weights and working memory of %llu bytes, one image holds %llu: "
+			"use "
 			"fewer weight bits or a shorter sequence",
 			bytes, IMAGE_LIMIT);
 	j->sources = calloc(1, sizeof(*j->sources));

@@ -70,8 +70,8 @@ enum err cache_work_dir(const char *cache, char *out, size_t cap, struct err_ctx
 	return ERR_OK;
 }
 
-enum err cache_object_path(const char *cache, const struct hash *key, char *out, size_t cap,
-	struct err_ctx *ctx)
+enum err cache_object_path(const char *cache, const struct hash *key, char *out,
+	size_t cap, struct err_ctx *ctx)
 {
 	char name[HASH_HEX + 3];
 
@@ -80,8 +80,8 @@ enum err cache_object_path(const char *cache, const struct hash *key, char *out,
 	return join(out, cap, cache, "objects", name, ctx);
 }
 
-static enum err hash_file(const char *path, struct hash *out, uint64_t *bytes,
-	struct err_ctx *ctx)
+static enum err hash_file(
+	const char *path, struct hash *out, uint64_t *bytes, struct err_ctx *ctx)
 {
 	static const size_t chunk = 1u << 16;
 	FILE *f = fopen(path, "rbe");
@@ -116,7 +116,10 @@ struct field {
 	const char *key;
 	size_t at;
 };
-#define FIELD(name) {#name, offsetof(struct artefact, name)}
+#define FIELD(name)                                                                      \
+	{                                                                                \
+#name, offsetof(struct artefact, name)                                   \
+	}
 static const struct field fields[] = {
 	FIELD(image_bytes),
 	FIELD(text_bytes),
@@ -201,10 +204,10 @@ static int is_sound(const char *dir, struct artefact *a)
 
 	buf_init(&text);
 	ok = !file_join(path, sizeof(path), dir, "build.txt", NULL) &&
-		!file_read(path, 8192, &text, NULL) && read_record(buf_str(&text), a) &&
-		!file_join(a->path, sizeof(a->path), dir, "image", NULL) &&
-		!hash_file(a->path, &image, &bytes, NULL) && bytes == a->image_bytes &&
-		hash_equal(&image, &a->image);
+	     !file_read(path, 8192, &text, NULL) && read_record(buf_str(&text), a) &&
+	     !file_join(a->path, sizeof(a->path), dir, "image", NULL) &&
+	     !hash_file(a->path, &image, &bytes, NULL) && bytes == a->image_bytes &&
+	     hash_equal(&image, &a->image);
 	buf_release(&text);
 	return ok;
 }
@@ -226,8 +229,8 @@ enum err cache_find(const char *cache, const struct hash *build, struct artefact
 	return ERR_OK;
 }
 
-static enum err move_in(const char *work, const char *dir, struct artefact *a,
-	struct err_ctx *ctx)
+static enum err move_in(
+	const char *work, const char *dir, struct artefact *a, struct err_ctx *ctx)
 {
 	struct artefact theirs = *a;
 
@@ -246,8 +249,8 @@ static enum err move_in(const char *work, const char *dir, struct artefact *a,
 		"build cache: cannot move a build to '%s': %s", dir, strerror(errno));
 }
 
-enum err cache_publish(const char *cache, const char *work, struct artefact *a,
-	struct err_ctx *ctx)
+enum err cache_publish(
+	const char *cache, const char *work, struct artefact *a, struct err_ctx *ctx)
 {
 	char path[CACHE_PATH_MAX], dir[CACHE_PATH_MAX];
 	struct buf text;

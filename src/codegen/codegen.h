@@ -42,20 +42,21 @@ struct codegen_input {
 	const uint32_t *golden_len;
 	size_t n_golden;
 	uint32_t timed_tokens; /* length of the input that RUN_TIME uses by default */
-	/* Test hook: compile this kernel file instead of the core's own (a path), to prove
-	 * that a wrong answer is caught. NULL as a rule. */
+	/* Test hook: compile this kernel file instead of the core's own (a path), to
+	 * prove that a wrong answer is caught. NULL as a rule. */
 	const char *broken_kernel;
 };
 
 struct target {
-	const char *cc;	    /* "gcc"; "none": nothing is compiled, the image is card.txt */
-	const char *cflags; /* "-march=native" */
-	const char *isa;    /* for KERNELS_OPT; "" */
+	const char *cc; /* "gcc"; "none": nothing is compiled, the image is card.txt */
+	const char *cflags;  /* "-march=native" */
+	const char *isa;     /* for KERNELS_OPT; "" */
 	const char *harness; /* folder of the board's main: "linux" */
 };
 
 /* Writes the generated folder (files above) to `dir`, which must exist. */
-enum err codegen_emit(const struct codegen_input *in, const char *dir, struct err_ctx *ctx);
+enum err codegen_emit(
+	const struct codegen_input *in, const char *dir, struct err_ctx *ctx);
 
 /* Emits, compiles and links, or finds the result in the cache below `cache_dir`.
  * `*hit` tells which. Safe to call from several threads and processes at once.
@@ -75,7 +76,7 @@ enum err codegen_export(const struct codegen_input *in, const struct target *tar
  * buffers that may be NULL. ERR_TOOL with its last error line when it is missing, exits
  * non-zero or outlives `timeout_s`. */
 struct buf;
-enum err process_run_command(const char *const argv[], const char *cwd, unsigned timeout_s,
-	struct buf *out, struct buf *err_out, struct err_ctx *ctx);
+enum err process_run_command(const char *const argv[], const char *cwd,
+	unsigned timeout_s, struct buf *out, struct buf *err_out, struct err_ctx *ctx);
 
 #endif

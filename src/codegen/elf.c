@@ -20,8 +20,8 @@ struct reader {
 
 static enum err corrupt(struct reader *r, const char *what)
 {
-	return err_set(r->ctx, ERR_CORRUPT, "'%s' is not an ELF file that can be read: %s",
-		r->path, what);
+	return err_set(r->ctx, ERR_CORRUPT,
+		"'%s' is not an ELF file that can be read: %s", r->path, what);
 }
 
 static uint64_t get(const uint8_t *p, int n)
@@ -37,7 +37,8 @@ static enum err read_at(struct reader *r, uint64_t at, void *out, uint64_t n)
 {
 	if (at > r->size || n > r->size - at)
 		return corrupt(r, "truncated");
-	if (fseeko(r->file, (off_t)at, SEEK_SET) || fread(out, 1, (size_t)n, r->file) != n)
+	if (fseeko(r->file, (off_t)at, SEEK_SET) ||
+		fread(out, 1, (size_t)n, r->file) != n)
 		return err_set(r->ctx, ERR_IO, "cannot read '%s'", r->path);
 	return ERR_OK;
 }
@@ -101,7 +102,7 @@ static enum err count_all(struct reader *r, const uint8_t *table, uint64_t n,
 		if (s.name >= names.size)
 			e = corrupt(r, "a section's name lies outside");
 		else if (s.type != SHT_NOBITS_ && s.type != 0 &&
-			(s.offset > r->size || s.size > r->size - s.offset))
+			 (s.offset > r->size || s.size > r->size - s.offset))
 			e = corrupt(r, "a section lies outside");
 		else
 			count(&s, text + s.name, out);
@@ -147,7 +148,8 @@ enum err elf_read_sizes(const char *path, struct elf_sizes *out, struct err_ctx 
 	enum err e;
 
 	if (!r.file)
-		return err_set(ctx, ERR_IO, "cannot open '%s': %s", path, strerror(errno));
+		return err_set(
+			ctx, ERR_IO, "cannot open '%s': %s", path, strerror(errno));
 	if (fseeko(r.file, 0, SEEK_END) || (end = ftello(r.file)) < 0) {
 		fclose(r.file);
 		return err_set(ctx, ERR_IO, "cannot read '%s'", path);

@@ -4,8 +4,8 @@
 
 #include "src/base/file.h"
 
-
-static enum err check_names(const char *what, const char *names, int n, struct err_ctx *ctx)
+static enum err check_names(
+	const char *what, const char *names, int n, struct err_ctx *ctx)
 {
 	int lines = 1;
 
@@ -36,7 +36,8 @@ static enum err check_golden(const struct codegen_input *in, struct err_ctx *ctx
 		for (uint32_t j = 0; j < n; j++)
 			if (ids[j] < 0 || (uint32_t)ids[j] >= g->vocab_size)
 				return err_set(ctx, ERR_INVALID,
-					"golden input %zu: token id %d, the vocabulary has %u",
+					"golden input %zu: token id %d, the vocabulary "
+					"has %u",
 					i, (int)ids[j], (unsigned)g->vocab_size);
 		ids += n;
 	}
@@ -80,8 +81,8 @@ static void emit_assembly(struct buf *out)
 enum err emit_texts(const struct codegen_input *in, const struct program *p,
 	struct generated *out, struct err_ctx *ctx)
 {
-	struct buf *const all[] = {&out->model_c, &out->model_h, &out->vocab_c,
-		&out->weights_s, &out->card};
+	struct buf *const all[] = {
+		&out->model_c, &out->model_h, &out->vocab_c, &out->weights_s, &out->card};
 	struct packed_tensor at[LAYOUT_MAX_TENSORS];
 	enum err e = ERR_OK;
 
@@ -143,7 +144,8 @@ enum err emit_folder(const struct codegen_input *in, const struct program *p,
 	return pack_write(&p->layout, &in->weights, path, &hash, ctx);
 }
 
-enum err codegen_emit(const struct codegen_input *in, const char *dir, struct err_ctx *ctx)
+enum err codegen_emit(
+	const struct codegen_input *in, const char *dir, struct err_ctx *ctx)
 {
 	struct program *p;
 	struct generated gen;

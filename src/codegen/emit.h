@@ -12,8 +12,8 @@
 #include "src/codegen/pack.h"
 #include "src/codegen/program.h"
 
-/* Raised when packing, golden values or the core's contract change without a change of the
- * generated text: part of every build's key. */
+/* Raised when packing, golden values or the core's contract change without a change of
+ * the generated text: part of every build's key. */
 #define EMIT_VERSION 1
 
 #define CARD_BEGIN "HAWSER-CARD-BEGIN\n"
@@ -34,7 +34,8 @@ void generated_release(struct generated *g);
 
 /* The parts. */
 void emit_model(const struct codegen_input *in, const struct program *p, struct buf *out);
-void emit_header(const struct codegen_input *in, const struct program *p, struct buf *out);
+void emit_header(
+	const struct codegen_input *in, const struct program *p, struct buf *out);
 void emit_vocab(const struct codegen_input *in, struct buf *out);
 void emit_card(const struct codegen_input *in, const struct program *p,
 	uint64_t weight_bytes, struct buf *out);

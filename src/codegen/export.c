@@ -131,17 +131,20 @@ static enum err put_readme(const struct codegen_input *in, const struct program 
 	buf_init(&b);
 	genome_format(in->genome, candidate);
 	buf_puts(&b, "# A model made by Hawser\n\nCompile:\n\n");
-	buf_printf(&b, "    %s -std=c11 %s%s%s%s-%s *.c *.S -o model\n\n", cc, target->cflags,
-		*target->cflags ? " " : "", set->cflags, *set->cflags ? " " : "",
-		opt_level_names[in->genome->opt]);
+	buf_printf(&b, "    %s -std=c11 %s%s%s%s-%s *.c *.S -o model\n\n", cc,
+		target->cflags, *target->cflags ? " " : "", set->cflags,
+		*set->cflags ? " " : "", opt_level_names[in->genome->opt]);
 	if (labels)
-		buf_puts(&b, "Use: every line typed at it is answered with its intent, how "
-			     "likely that is,\nand one line for each slot that was found.\n\n"
-			     "    echo 'your text' | ./model\n\n");
+		buf_puts(&b,
+			"Use: every line typed at it is answered with its intent, how "
+			"likely that is,\nand one line for each slot that was found.\n\n"
+			"    echo 'your text' | ./model\n\n");
 	else
-		buf_puts(&b, "Use: it goes on with every line typed at it; `-n` tokens (64), "
-			     "`-t` temperature\n(0: always the likeliest token), `-s` seed.\n\n"
-			     "    echo 'your text' | ./model -n 100 -t 0.8\n\n");
+		buf_puts(&b,
+			"Use: it goes on with every line typed at it; `-n` tokens (64), "
+			"`-t` temperature\n(0: always the likeliest token), `-s` "
+			"seed.\n\n"
+			"    echo 'your text' | ./model -n 100 -t 0.8\n\n");
 	buf_printf(&b,
 		"| | |\n|---|---|\n| candidate | `%s` |\n| weights | %llu bytes |\n"
 		"| vocabulary | %zu bytes |\n| working memory | %llu bytes, static |\n"
@@ -149,10 +152,13 @@ static enum err put_readme(const struct codegen_input *in, const struct program 
 		candidate, (unsigned long long)gen->weight_bytes, in->vocab_len,
 		(unsigned long long)p->arena_bytes, (unsigned long long)p->state_bytes);
 	buf_puts(&b,
-		"`model_api.h` is what your own program calls: `model_reset`, `model_run`. It "
-		"needs\n`model.c`, `weights.S`, the kernels and, to read text, `tokenise.c` and "
+		"`model_api.h` is what your own program calls: `model_reset`, "
+		"`model_run`. It "
+		"needs\n`model.c`, `weights.S`, the kernels and, to read text, "
+		"`tokenise.c` and "
 		"`vocab.c`; no\nheap, no files, no library. `main.c`, `classify.c` and "
-		"`generate.c` are the program around\nit. `golden.c` holds inputs and the "
+		"`generate.c` are the program around\nit. `golden.c` holds inputs and "
+		"the "
 		"answers that a correct build gives to them.\n");
 	e = put_file(dir, "README.md", &b, ctx);
 	buf_release(&b);
@@ -178,17 +184,15 @@ static enum err check_empty(const char *dir, struct err_ctx *ctx)
 
 static enum err export(const struct codegen_input *in, const struct target *target,
 	const struct program *p, const struct generated *gen, const char *dir,
-	struct err_ctx *ctx)
-{
-	const struct kernel_set *set;
-	enum err e;
+	struct err_ctx *ctx) {
+	const struct kernel_set *set; enum err e;
 
-	if ((e = kernel_set_find(in->genome->kernels == KERNELS_OPT ? target->isa : "", &set,
-		     ctx)) ||
+	if ((e = kernel_set_find(
+		     in->genome->kernels == KERNELS_OPT ? target->isa : "", &set, ctx)) ||
 		(e = file_mkdirs(dir, ctx)) || (e = check_empty(dir, ctx)) ||
-		(e = emit_folder(in, p, gen, dir, ctx)) || (e = flatten_generated(dir, ctx)) ||
-		(e = copy_core(p, set, dir, ctx)))
-		return e;
+		(e = emit_folder(in, p, gen, dir, ctx)) ||
+		(e = flatten_generated(dir, ctx)) ||
+		(e = copy_core(p, set, dir, ctx))) return e;
 	return put_readme(in, p, gen, target, set, dir, ctx);
 }
 
@@ -201,7 +205,8 @@ enum err codegen_export(const struct codegen_input *in, const struct target *tar
 
 	if (!in->vocab)
 		return err_set(ctx, ERR_INVALID,
-			"a model without a vocabulary cannot be exported: nothing could be typed "
+			"a model without a vocabulary cannot be exported: nothing could "
+			"be typed "
 			"at it");
 	e = program_new(&p, in->genome, &in->task, ctx);
 	if (e)

@@ -31,8 +31,8 @@ enum err kernel_set_find(
 			n += (size_t)snprintf(known + n, sizeof(known) - n, "%s'%s'",
 				n ? ", " : "", sets[i].isa);
 	}
-	return err_set(ctx, ERR_INVALID, "unknown kernel set '%s', known are %s or none", isa,
-		known);
+	return err_set(ctx, ERR_INVALID, "unknown kernel set '%s', known are %s or none",
+		isa, known);
 }
 
 int kernel_set_has(const struct kernel_set *set, const char *kernel)
@@ -51,6 +51,7 @@ enum err kernel_source(const struct kernel_set *set, const char *kernel, char *o
 		opt ? set->isa : "", kernel);
 
 	if (n < 0 || (size_t)n >= cap)
-		return err_set(ctx, ERR_INVALID, "path of kernel '%s' is too long", kernel);
+		return err_set(
+			ctx, ERR_INVALID, "path of kernel '%s' is too long", kernel);
 	return ERR_OK;
 }

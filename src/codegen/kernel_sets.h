@@ -1,6 +1,6 @@
-/* Which kernels an ISA has of its own. The one table: a kernel that a set does not name is
- * taken from src/infer/ref. Adding a kernel is a file in src/infer/opt/<isa>/ and its name
- * here; tests/unit/test_codegen_build.c holds the table against the folders.
+/* Which kernels an ISA has of its own. The one table: a kernel that a set does not name
+ * is taken from src/infer/ref. Adding a kernel is a file in src/infer/opt/<isa>/ and its
+ * name here; tests/unit/test_codegen_build.c holds the table against the folders.
  */
 #ifndef HAWSER_CODEGEN_KERNEL_SETS_H
 #define HAWSER_CODEGEN_KERNEL_SETS_H
@@ -10,8 +10,8 @@
 #include "src/base/err.h"
 
 struct kernel_set {
-	const char *isa;	    /* folder below src/infer/opt; "" for the portable set */
-	const char *cflags;	    /* that its files need, besides the target's own */
+	const char *isa;    /* folder below src/infer/opt; "" for the portable set */
+	const char *cflags; /* that its files need, besides the target's own */
 	const char *const *kernels; /* NULL-terminated */
 };
 

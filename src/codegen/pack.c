@@ -8,6 +8,11 @@
 
 #include "src/model/quant.h"
 
+static int is_full(int e)
+{
+	return e == ENOSPC || e == EFBIG || e == EDQUOT;
+}
+
 static uint64_t align_to(uint64_t at, uint64_t alignment)
 {
 	return (at + alignment - 1) / alignment * alignment;
@@ -15,7 +20,8 @@ static uint64_t align_to(uint64_t at, uint64_t alignment)
 
 static uint64_t data_bytes(const struct tensor *t)
 {
-	uint64_t cols = t->bits == 4 ? (t->cols + 1u) / 2 : (uint64_t)t->cols * t->bits / 8;
+	uint64_t cols =
+		t->bits == 4 ? (t->cols + 1u) / 2 : (uint64_t)t->cols * t->bits / 8;
 
 	return t->rows * cols;
 }
@@ -56,7 +62,7 @@ struct writer {
 static enum err put(struct writer *w, const void *data, size_t len)
 {
 	if (len && fwrite(data, 1, len, w->file) != len)
-		return err_set(w->ctx, errno == ENOSPC ? ERR_FULL : ERR_IO,
+		return err_set(w->ctx, is_full(errno) ? ERR_FULL : ERR_IO,
 			"cannot write '%s': %s", w->path, strerror(errno));
 	hash_update(&w->hash, data, len);
 	w->at += len;
@@ -142,13 +148,14 @@ static enum err check_finite(const struct tensor *t, const float *v, struct err_
 	for (size_t i = 0; i < n; i++)
 		if (!isfinite(v[i]))
 			return err_set(ctx, ERR_INVALID,
-				"weight %zu of tensor '%s' in layer %d is not a finite number", i,
-				tensor_names[t->kind], t->layer);
+				"weight %zu of tensor '%s' in layer %d is not a finite "
+				"number",
+				i, tensor_names[t->kind], t->layer);
 	return ERR_OK;
 }
 
-static enum err write_tensor(struct writer *w, const struct tensor *t,
-	const struct tensor_source *source)
+static enum err write_tensor(
+	struct writer *w, const struct tensor *t, const struct tensor_source *source)
 {
 	size_t n = (size_t)t->rows * t->cols, n_scales = (size_t)scale_bytes(t) / 2 + 1;
 	float *values = malloc(n * sizeof(*values));
@@ -187,7 +194,7 @@ enum err pack_write(const struct layout *l, const struct tensor_source *source,
 	w.file = fopen(path, "wbe");
 	if (!w.file) {
 		free(at);
-		return err_set(ctx, errno == ENOSPC ? ERR_FULL : ERR_IO,
+		return err_set(ctx, is_full(errno) ? ERR_FULL : ERR_IO,
 			"cannot create '%s': %s", path, strerror(errno));
 	}
 	hash_init(&w.hash);
@@ -199,8 +206,8 @@ enum err pack_write(const struct layout *l, const struct tensor_source *source,
 	if (!e)
 		e = pad_to(&w, total);
 	if (fclose(w.file) && !e)
-		e = err_set(ctx, errno == ENOSPC ? ERR_FULL : ERR_IO, "cannot write '%s': %s",
-			path, strerror(errno));
+		e = err_set(ctx, is_full(errno) ? ERR_FULL : ERR_IO,
+			"cannot write '%s': %s", path, strerror(errno));
 	hash_final(&w.hash, hash);
 	free(at);
 	return e;

@@ -40,8 +40,8 @@ static int live_together(const struct plan_buffer *a, const struct plan_buffer *
 	return a->first <= b->last && b->first <= a->last;
 }
 
-/* The tightest gap between the placed buffers that live at the same time as `b`; `placed` is
- * sorted by offset. */
+/* The tightest gap between the placed buffers that live at the same time as `b`; `placed`
+ * is sorted by offset. */
 static uint64_t best_offset(const struct plan_buffer *all, const size_t *placed,
 	size_t n_placed, const uint64_t *offset, const struct plan_buffer *b)
 {

@@ -1,11 +1,11 @@
 /* Where intermediate buffers lie in the arena: lifetimes in, exact offsets out.
  *
  * Time is the index of a step. A buffer lives from its first to its last step, both
- * included; buffers that live at the same time never overlap. Best fit: buffers are placed
- * one after another into the tightest gap that their lifetime leaves; three orders
- * (longest lived, largest, first used) are tried and the smallest arena wins. The arena is
- * never larger than the sum of the (rounded) sizes. No optimum is promised: the problem is
- * NP-hard.
+ * included; buffers that live at the same time never overlap. Best fit: buffers are
+ * placed one after another into the tightest gap that their lifetime leaves; three orders
+ * (longest lived, largest, first used) are tried and the smallest arena wins. The arena
+ * is never larger than the sum of the (rounded) sizes. No optimum is promised: the
+ * problem is NP-hard.
  *
  * Memory: caller's. Errors: only ERR_NOMEM. No state.
  */

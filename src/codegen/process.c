@@ -66,8 +66,8 @@ static int spawn(struct child *c, const char *const argv[], const char *cwd, int
 	if (!e && cwd)
 		e = posix_spawn_file_actions_addchdir_np(&actions, cwd);
 	if (!e)
-		e = posix_spawnp(
-			&c->pid, argv[0], &actions, &attr, (char *const *)(uintptr_t)argv, env);
+		e = posix_spawnp(&c->pid, argv[0], &actions, &attr,
+			(char *const *)(uintptr_t)argv, env);
 	posix_spawn_file_actions_destroy(&actions);
 	posix_spawnattr_destroy(&attr);
 	free(env);
@@ -174,8 +174,8 @@ static enum err run(struct child *c, const char *const argv[], const char *cwd,
 	}
 	if (e) {
 		close_all(c->fd, 2);
-		return err_set(
-			ctx, ERR_TOOL, "cannot start program '%s': %s", argv[0], strerror(e));
+		return err_set(ctx, ERR_TOOL, "cannot start program '%s': %s", argv[0],
+			strerror(e));
 	}
 	fcntl(c->fd[0], F_SETFL, O_NONBLOCK);
 	fcntl(c->fd[1], F_SETFL, O_NONBLOCK);
@@ -190,11 +190,12 @@ static enum err run(struct child *c, const char *const argv[], const char *cwd,
 	return judge(c, argv[0], c->out[1], ctx);
 }
 
-enum err process_run_command(const char *const argv[], const char *cwd, unsigned timeout_s,
-	struct buf *out, struct buf *err_out, struct err_ctx *ctx)
+enum err process_run_command(const char *const argv[], const char *cwd,
+	unsigned timeout_s, struct buf *out, struct buf *err_out, struct err_ctx *ctx)
 {
 	struct buf own;
-	struct child c = {.pid = -1, .fd = {-1, -1}, .out = {out, err_out ? err_out : &own}};
+	struct child c = {
+		.pid = -1, .fd = {-1, -1}, .out = {out, err_out ? err_out : &own}};
 	enum err e;
 
 	buf_init(&own);

@@ -32,8 +32,8 @@ static void name_buffer(const struct lowering *lo, const char *what, struct buff
 		snprintf(b->name, sizeof(b->name), "%s%.12s%d", prefix, what, ++n);
 }
 
-static int new_buffer(struct lowering *lo, const char *what, uint32_t rows, uint32_t width,
-	uint32_t elem_bytes)
+static int new_buffer(struct lowering *lo, const char *what, uint32_t rows,
+	uint32_t width, uint32_t elem_bytes)
 {
 	struct program *p = lo->p;
 	struct buffer *b = &p->buffer[p->n_buffers];
@@ -111,8 +111,8 @@ static struct step *linear(struct lowering *lo, enum tensor_kind weight,
 	return s;
 }
 
-static void norm(struct lowering *lo, enum tensor_kind gain, enum tensor_kind bias, int src,
-	int dst)
+static void norm(struct lowering *lo, enum tensor_kind gain, enum tensor_kind bias,
+	int src, int dst)
 {
 	struct step *s = add_step(lo, STEP_NORM, src, dst);
 
@@ -170,8 +170,10 @@ static void lower_attention(struct lowering *lo)
 	struct step *s;
 
 	q = new_floats(lo, "q", q_width);
-	k = stateful ? new_state(lo, "k", g->seq_len, kv_width) : new_floats(lo, "k", kv_width);
-	v = stateful ? new_state(lo, "v", g->seq_len, kv_width) : new_floats(lo, "v", kv_width);
+	k = stateful ? new_state(lo, "k", g->seq_len, kv_width)
+		     : new_floats(lo, "k", kv_width);
+	v = stateful ? new_state(lo, "v", g->seq_len, kv_width)
+		     : new_floats(lo, "v", kv_width);
 	linear(lo, T_WQ, T_BQ, in, q);
 	linear(lo, T_WK, T_BK, in, k);
 	linear(lo, T_WV, T_BV, in, v);
@@ -248,7 +250,8 @@ static void lower_language_head(struct lowering *lo)
 		rows = ROWS_ONE;
 	}
 	if (g->embed_bits != 32) {
-		struct operand in = quantise(lo, last, g->embed_bits, last == lo->x, rows);
+		struct operand in =
+			quantise(lo, last, g->embed_bits, last == lo->x, rows);
 
 		p->lm = output(lo, "lm", 1, g->vocab_size);
 		s = linear(lo, T_EMBED, N_TENSOR_KINDS, in, p->lm);
@@ -362,7 +365,8 @@ enum err program_new(struct program **out, const struct genome *g,
 	if (e)
 		return e;
 	if ((task->kind != TASK_LM && (task->n_intents < 1 || task->n_intents > 65535)) ||
-		(task->kind == TASK_INTENT_SLOTS && (task->n_tags < 1 || task->n_tags > 65535)))
+		(task->kind == TASK_INTENT_SLOTS &&
+			(task->n_tags < 1 || task->n_tags > 65535)))
 		return err_set(ctx, ERR_INVALID,
 			"task '%s' with %d intents and %d tags, 1 to 65535 are allowed",
 			task_kind_names[task->kind], task->n_intents, task->n_tags);

@@ -1,12 +1,14 @@
 /* A network as the generated program runs it: fused steps over buffers.
  *
- * Lowered from the definition in src/model/graph.h: bias and residual are part of a linear
- * step, activations are quantised once for all products that read them, in place where
- * the floats are not needed again. tests/unit/test_codegen_plan.c holds it against graph_init.
+ * Lowered from the definition in src/model/graph.h: bias and residual are part of a
+ * linear step, activations are quantised once for all products that read them, in place
+ * where the floats are not needed again. tests/unit/test_codegen_plan.c holds it against
+ * graph_init.
  *
  * A stateful program (decoder of a language model) runs its input in chunks of at most
- * PROGRAM_CHUNK tokens, so that its arena does not grow with the context: only keys, values and
- * convolution inputs stay, in the state. All others run the whole input at once.
+ * PROGRAM_CHUNK tokens, so that its arena does not grow with the context: only keys,
+ * values and convolution inputs stay, in the state. All others run the whole input at
+ * once.
  */
 #ifndef HAWSER_CODEGEN_PROGRAM_H
 #define HAWSER_CODEGEN_PROGRAM_H
@@ -44,10 +46,10 @@ enum buffer_place {
 };
 
 struct buffer {
-	char name[40]; /* unique, an identifier */
-	uint8_t place;	/* enum buffer_place */
+	char name[40];	   /* unique, an identifier */
+	uint8_t place;	   /* enum buffer_place */
 	uint8_t is_output; /* lives to the end */
-	uint32_t width; /* of a row */
+	uint32_t width;	   /* of a row */
 	uint64_t bytes;
 	uint32_t first, last; /* steps */
 	uint64_t offset;      /* in the arena or the state */
@@ -59,7 +61,7 @@ struct step {
 	uint8_t kind; /* enum step_kind */
 	uint8_t rows; /* enum step_rows: of src; dst has as many, or one */
 	int16_t layer;
-	const struct tensor *weight, *bias; /* in the program's layout, or NULL */
+	const struct tensor *weight, *bias;  /* in the program's layout, or NULL */
 	int src, dst, scale, add, k, v, row; /* buffers, or NO_BUFFER */
 };
 
@@ -67,9 +69,9 @@ struct program {
 	const struct genome *genome; /* borrowed */
 	struct task_shape task;
 	int stateful, causal;
-	uint32_t chunk; /* tokens of one forward pass, at most */
-	size_t n_steps, n_buffers, n_forward; /* steps before n_forward run for each chunk,
-						 the rest once at the end */
+	uint32_t chunk;			      /* tokens of one forward pass, at most */
+	size_t n_steps, n_buffers, n_forward; /* steps before n_forward run for each
+						 chunk, the rest once at the end */
 	struct step step[PROGRAM_MAX_STEPS];
 	struct buffer buffer[PROGRAM_MAX_BUFFERS];
 	int intent, tags, lm; /* output buffers, or NO_BUFFER */

@@ -22,8 +22,8 @@ static int is_absolute(const char *path)
 	return path[0] == '/';
 }
 
-static enum err full_path(const struct sources *all, const char *path, char *out, size_t cap,
-	struct err_ctx *ctx)
+static enum err full_path(const struct sources *all, const char *path, char *out,
+	size_t cap, struct err_ctx *ctx)
 {
 	int n = is_absolute(path) ? snprintf(out, cap, "%s", path)
 				  : snprintf(out, cap, "%s/%s", all->home, path);
@@ -56,10 +56,10 @@ static int has_ending(const char *name, const char *ending)
 
 typedef enum err visit_fn(void *self, const char *path, struct err_ctx *ctx);
 
-/* Calls `visit` for each file of `folder` with that ending, in byte order of names. A folder that
- * is not there has none. */
-static enum err each_file(const struct sources *all, const char *folder, const char *ending,
-	visit_fn *visit, void *self, struct err_ctx *ctx)
+/* Calls `visit` for each file of `folder` with that ending, in byte order of names. A
+ * folder that is not there has none. */
+static enum err each_file(const struct sources *all, const char *folder,
+	const char *ending, visit_fn *visit, void *self, struct err_ctx *ctx)
 {
 	char full[CACHE_PATH_MAX], path[CACHE_PATH_MAX];
 	struct dirent **list;
@@ -109,7 +109,8 @@ static enum err hash_header(void *self, const char *path, struct err_ctx *ctx)
 	return e;
 }
 
-static enum err hash_headers(struct collector *c, const char *harness, struct err_ctx *ctx)
+static enum err hash_headers(
+	struct collector *c, const char *harness, struct err_ctx *ctx)
 {
 	enum err e = ERR_OK;
 
@@ -132,9 +133,11 @@ static enum err add_source(struct collector *c, const char *path, enum source_pa
 	int n;
 
 	if (c->all->n == SOURCES_MAX)
-		return err_set(ctx, ERR_INVALID, "more than %d source files", SOURCES_MAX);
+		return err_set(
+			ctx, ERR_INVALID, "more than %d source files", SOURCES_MAX);
 	n = snprintf(s->flags, sizeof(s->flags), "%s %s %s %s", toolchain_cflags,
-		c->target->cflags, part == PART_CORE ? c->opt : "-O2 -D_GNU_SOURCE", more_flags);
+		c->target->cflags, part == PART_CORE ? c->opt : "-O2 -D_GNU_SOURCE",
+		more_flags);
 	if (n < 0 || (size_t)n >= sizeof(s->flags))
 		return err_set(ctx, ERR_INVALID, "the compiler flags are too long");
 	n = snprintf(s->path, sizeof(s->path), "%s", path);
@@ -204,7 +207,8 @@ static enum err add_kernels(struct collector *c, const struct codegen_input *in,
 		int opt = kernel_set_has(c->all->set, kernels[i]);
 
 		if (!is_stand_in(in->broken_kernel, kernels[i])) {
-			e = kernel_source(c->all->set, kernels[i], path, sizeof(path), ctx);
+			e = kernel_source(
+				c->all->set, kernels[i], path, sizeof(path), ctx);
 			if (!e)
 				e = add_source(c, path, PART_CORE,
 					opt ? c->all->set->cflags : "", ctx);
@@ -227,7 +231,8 @@ static enum err add_kernels(struct collector *c, const struct codegen_input *in,
 }
 
 /* "linux" is devices/boards/linux; a name with a '/' is a folder of the caller's. */
-static enum err harness_folder(const char *harness, char *out, size_t cap, struct err_ctx *ctx)
+static enum err harness_folder(
+	const char *harness, char *out, size_t cap, struct err_ctx *ctx)
 {
 	char *real;
 	int n;
@@ -242,7 +247,8 @@ static enum err harness_folder(const char *harness, char *out, size_t cap, struc
 		free(real);
 	}
 	if (n < 0 || (size_t)n >= cap)
-		return err_set(ctx, ERR_INVALID, "path of harness '%s' is too long", harness);
+		return err_set(
+			ctx, ERR_INVALID, "path of harness '%s' is too long", harness);
 	return ERR_OK;
 }
 
@@ -258,8 +264,9 @@ enum err sources_collect(struct sources *all, const struct codegen_input *in,
 	if ((e = file_home(all->home, sizeof(all->home), ctx)) ||
 		(e = codegen_probe_compiler(
 			 target->cc, all->compiler, sizeof(all->compiler), ctx)) ||
-		(e = kernel_set_find(in->genome->kernels == KERNELS_OPT ? target->isa : "",
-			 &all->set, ctx)) ||
+		(e = kernel_set_find(
+			 in->genome->kernels == KERNELS_OPT ? target->isa : "", &all->set,
+			 ctx)) ||
 		(e = harness_folder(target->harness, harness, sizeof(harness), ctx)) ||
 		(e = hash_headers(&c, harness, ctx)) || (e = add_kernels(&c, in, p, ctx)))
 		return e;

@@ -114,8 +114,8 @@ enum err toolchain_run(struct args *a, const char *cwd, struct err_ctx *ctx)
 
 		if (strstr(buf_str(&text), "No space left on device"))
 			e = ERR_FULL;
-		err_set(ctx, e, "'%s' refused: %.*s", a->argv[0], (int)(len < 500 ? len : 500),
-			line);
+		err_set(ctx, e, "'%s' refused: %.*s", a->argv[0],
+			(int)(len < 500 ? len : 500), line);
 	}
 	buf_release(&text);
 	return e;
@@ -136,8 +136,10 @@ enum err codegen_probe_compiler(
 	if (!e)
 		e = process_run_command(a.argv, NULL, 30, &out, NULL, ctx);
 	if (e == ERR_TOOL)
-		err_set(ctx, e, "compiler '%s' does not run: install it (Debian and Ubuntu: "
-				"apt-get install %s), or name another as 'cc' in the device profile",
+		err_set(ctx, e,
+			"compiler '%s' does not run: install it (Debian and Ubuntu: "
+			"apt-get install %s), or name another as 'cc' in the device "
+			"profile",
 			cc, strcmp(cc, "cc") ? cc : "gcc");
 	if (!e)
 		snprintf(version, cap, "%.*s", (int)strcspn(buf_str(&out), "\n"),

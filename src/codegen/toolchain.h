@@ -27,7 +27,8 @@ void args_release(struct args *a);
 void args_add(struct args *a, const char *word);
 /* Splits at blanks; there are no quotes. */
 void args_add_words(struct args *a, const char *words);
-void args_printf(struct args *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void args_printf(struct args *a, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
 /* Makes argv; ERR_INVALID when there are too many words. */
 enum err args_done(struct args *a, struct err_ctx *ctx);
 

@@ -7,8 +7,8 @@
  *                  (nothing denormal comes out), above 88 clipped to exp(88)
  *   fmath_rsqrt    relative error <= 3e-7 for 1e-30 <= x <= 1e30
  *   fmath_sigmoid  absolute error <= 2e-7
- *   fmath_erf      absolute error <= 4e-7
- *   fmath_gelu     absolute error <= 4e-7 * (1 + |x|)
+ *   fmath_erf      absolute error <= 6e-7
+ *   fmath_gelu     absolute error <= 2e-7 * (1 + |x|)
  *
  * Sources: exp by Cody and Waite's two-part reduction and a Taylor polynomial on
  * |r| <= ln2 / 2; erf by Abramowitz and Stegun 7.1.26.

@@ -1,8 +1,8 @@
 /* The kernels that generated models call: one contract for ref/ and for every opt/<isa>/.
  *
  * Each kernel is one function in a file of its own name: ref/linear_i8.c is the portable
- * one, opt/<isa>/linear_i8.c replaces it at link time. Which ISA has which is the table in
- * src/codegen/kernel_sets.c. Freestanding C11, no heap, no libm; the compiler may call
+ * one, opt/<isa>/linear_i8.c replaces it at link time. Which ISA has which is the table
+ * in src/codegen/kernel_sets.c. Freestanding C11, no heap, no libm; the compiler may call
  * memcpy and memset.
  *
  * Shapes: n tokens; x [n, in], y [n, out], row-major, without padding. Weights [out, in].
@@ -16,8 +16,8 @@
  *
  * Aliasing: inputs and outputs are apart unless a kernel says otherwise.
  * Errors: none; arguments come from generated code that has checked them.
- * Bounds hold for finite inputs, against exact arithmetic on the same float inputs; eps is
- * 2^-24 and S the sum of |products| (and of |bias|, |add|). Tested in tests/unit/
+ * Bounds hold for finite inputs, against exact arithmetic on the same float inputs; eps
+ * is 2^-24 and S the sum of |products| (and of |bias|, |add|). Tested in tests/unit/
  * test_infer.c and, for opt, test_infer_opt.c.
  */
 #ifndef HAWSER_INFER_KERNELS_H
@@ -55,8 +55,9 @@ void linear_back_i8(const struct linear *l, const float *x, float *y);
 void linear_back_i4(const struct linear *l, const float *x, float *y);
 
 /* One token at a time to int8: scale = max|x| / 127, q = x * (127 / max|x|) rounded half
- * away from zero; a row whose max is below 1e-30 gives q = 0, scale = max / 127. Bit-exact
- * with src/model/quant.h. In place: q may lie on x (row i of q then starts at byte i * d). */
+ * away from zero; a row whose max is below 1e-30 gives q = 0, scale = max / 127.
+ * Bit-exact with src/model/quant.h. In place: q may lie on x (row i of q then starts at
+ * byte i * d). */
 void quant_rows(uint32_t n, uint32_t d, const float *x, int8_t *q, float *scale);
 
 /* y[t] = dequantised row ids[t] of the table; l->in is the width, l->out the vocabulary.
@@ -88,7 +89,8 @@ struct conv {
 
 /* y[t, c] = sum_j w[c, j] x[t + j - now, c]. `state` is 0 for an encoder (zeros outside
  * the input). For a decoder (now == width - 1) it holds the width - 1 inputs before x,
- * oldest first, [width - 1, d], zeros at first, and is brought up to date. Error <= (width
+ * oldest first, [width - 1, d], zeros at first, and is brought up to date. Error <=
+ * (width
  * + 1) eps S. */
 void conv_depthwise(
 	const struct conv *c, uint32_t n, const float *x, float *state, float *y);
@@ -102,14 +104,14 @@ struct attention {
 };
 
 struct attention_data {
-	const float *q;	     /* [n, n_heads * d_head] */
+	const float *q;	    /* [n, n_heads * d_head] */
 	const float *k, *v; /* [n_past + n, n_kv_heads * d_head], the cached ones first */
-	float *row;	     /* scratch, n_past + n floats */
-	float *out;	     /* [n, n_heads * d_head]; may be q */
+	float *row;	    /* scratch, n_past + n floats */
+	float *out;	    /* [n, n_heads * d_head]; may be q */
 };
 
-/* Scores, softmax and mix, one row of scores at a time. Error of out <= (d_head * max|q||k| *
- * scale + n + 16) * 4 eps * max|v|. */
+/* Scores, softmax and mix, one row of scores at a time. Error of out <= (d_head *
+ * max|q||k| * scale + n + 16) * 4 eps * max|v|. */
 void attention(const struct attention *a, uint32_t n, uint32_t n_past,
 	const struct attention_data *data);
 

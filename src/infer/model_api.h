@@ -2,8 +2,8 @@
  * target. Freestanding C: no heap, no stdio, no recursion; all memory is one static
  * arena that the generated code owns. Not reentrant: one model, one caller at a time.
  *
- * Ids are token ids in 0..vocab_size-1, 1 <= n <= seq_len. Outputs stay valid until the next
- * call. The functions return 0, or -1 when an argument is out of range (nothing is
+ * Ids are token ids in 0..vocab_size-1, 1 <= n <= seq_len. Outputs stay valid until the
+ * next call. The functions return 0, or -1 when an argument is out of range (nothing is
  * computed).
  */
 #ifndef HAWSER_INFER_MODEL_API_H
@@ -33,9 +33,11 @@ struct model_golden {
 
 /* The text that travels with a model, all 0 when there is none (random weights). */
 struct model_text {
-	const uint8_t *vocab; /* tokeniser tables, the stored form of src/infer/tokenise.h */
+	const uint8_t
+		*vocab; /* tokeniser tables, the stored form of src/infer/tokenise.h */
 	uint32_t vocab_bytes;
-	const char *intents, *tags; /* names in the order of the logits, each ended by '\n' */
+	const char *intents,
+		*tags; /* names in the order of the logits, each ended by '\n' */
 };
 
 extern const struct model_info model_info;
@@ -44,8 +46,8 @@ extern const struct model_golden model_golden[];
 extern const uint32_t model_n_golden;
 extern const float model_golden_tolerance; /* on |d - r| / (1 + |r|) */
 
-/* A decoder continues after the tokens it has seen since model_reset; an encoder starts anew
- * at every call. */
+/* A decoder continues after the tokens it has seen since model_reset; an encoder starts
+ * anew at every call. */
 int model_run(const int32_t *ids, uint32_t n, struct model_output *out);
 void model_reset(void);
 

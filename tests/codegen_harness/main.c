@@ -1,6 +1,7 @@
-/* The smallest harness: what tests/unit/test_codegen_build.c links models with. Compares the golden
- * inputs, checks that bad arguments are refused, and that a decoder gives the same answer fed
- * token by token. Prints the largest error; exit code 1 when it is above the tolerance. */
+/* The smallest harness: what tests/unit/test_codegen_build.c links models with. Compares
+ * the golden inputs, checks that bad arguments are refused, and that a decoder gives the
+ * same answer fed token by token. Prints the largest error; exit code 1 when it is above
+ * the tolerance. */
 #include <stdio.h>
 
 #include "src/infer/model_api.h"
@@ -17,7 +18,8 @@ static float difference(const float *a, const float *b, uint32_t n, float worst)
 	return worst;
 }
 
-static float compare(const struct model_output *o, const struct model_golden *g, float worst)
+static float compare(
+	const struct model_output *o, const struct model_golden *g, float worst)
 {
 	if (!o->intent != !g->intent || !o->tags != !g->tags || !o->lm != !g->lm)
 		return 1e30f;
@@ -33,8 +35,8 @@ static int refuses_bad_arguments(void)
 
 	model_reset();
 	return model_run(&high, 1, &o) == -1 && model_run(&low, 1, &o) == -1 &&
-		model_run(&fine, 0, &o) == -1 &&
-		model_run(&fine, model_info.seq_len + 1, &o) == -1;
+	       model_run(&fine, 0, &o) == -1 &&
+	       model_run(&fine, model_info.seq_len + 1, &o) == -1;
 }
 
 static int run_stepwise(const struct model_golden *g, struct model_output *o)

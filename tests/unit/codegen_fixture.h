@@ -24,7 +24,7 @@ struct fixture {
 
 /* Weights as weights_init makes them, but nothing stays at a value that would hide a
  * fault: biases, gains, convolutions and relative positions are all random. */
-static enum err fixture_read(
+static inline enum err fixture_read(
 	void *self, const struct tensor *t, float *w, struct err_ctx *ctx)
 {
 	const struct random_weights *r = self;
@@ -42,7 +42,8 @@ static enum err fixture_read(
 }
 
 /* Golden inputs of one token, a few, and the full length. */
-static int fixture_init(struct fixture *f, const char *text, struct task_shape task)
+static inline int fixture_init(
+	struct fixture *f, const char *text, struct task_shape task)
 {
 	uint32_t at = 0;
 	struct rng rng;

@@ -62,9 +62,10 @@ void attention(const struct attention *a, uint32_t n, uint32_t n_past,
 			const float *v = data->v + h / per_kv * a->d_head;
 
 			for (uint32_t j = 0; j < m; j++)
-				data->row[j] = a->scale * reduce_dot(data->q + at,
-							k + (uintptr_t)j * stride,
-							a->d_head) +
+				data->row[j] =
+					a->scale * reduce_dot(data->q + at,
+							   k + (uintptr_t)j * stride,
+							   a->d_head) +
 					rel_bias(a, h, i, j);
 			mix(data->row, softmax(data->row, m), m, v, a, data->out + at);
 		}

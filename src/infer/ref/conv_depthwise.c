@@ -1,8 +1,8 @@
 #include "src/infer/kernels.h"
 
 /* The input row `ahead` tokens after (or before, when negative) token t; 0 outside. */
-static const float *input_row(const struct conv *c, uint32_t n, const float *x,
-	const float *state, int64_t at)
+static const float *input_row(
+	const struct conv *c, uint32_t n, const float *x, const float *state, int64_t at)
 {
 	int64_t before = (int64_t)c->width - 1;
 
@@ -36,8 +36,8 @@ void conv_depthwise(
 		for (uint32_t i = 0; i < c->d; i++)
 			out[i] = 0;
 		for (uint32_t j = 0; j < c->width; j++) {
-			const float *in = input_row(
-				c, n, x, state, (int64_t)t + (int64_t)j - (int64_t)c->now);
+			const float *in = input_row(c, n, x, state,
+				(int64_t)t + (int64_t)j - (int64_t)c->now);
 
 			for (uint32_t i = 0; in && i < c->d; i++)
 				out[i] += in[i] * c->w[(uintptr_t)i * c->width + j];

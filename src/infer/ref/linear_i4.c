@@ -16,7 +16,8 @@ static int32_t group_dot(const int8_t *x, const uint8_t *w, uint32_t n)
 	return sum;
 }
 
-static float row_dot(const int8_t *x, const uint8_t *w, const uint16_t *scales, uint32_t in)
+static float row_dot(
+	const int8_t *x, const uint8_t *w, const uint16_t *scales, uint32_t in)
 {
 	float s = 0;
 

@@ -1,6 +1,7 @@
 /* Dot products and sums of the portable kernels: eight partial sums, so that a compiler
  * may use vectors without being allowed to reorder floating-point sums, and so that the
- * rounding error grows with n / 8. The order is fixed: every target gives the same bits. */
+ * rounding error grows with n / 8. The order is fixed: every target gives the same bits.
+ */
 #ifndef HAWSER_INFER_REF_REDUCE_H
 #define HAWSER_INFER_REF_REDUCE_H
 

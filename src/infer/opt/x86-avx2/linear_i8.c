@@ -1,5 +1,6 @@
 /* Signed bytes widened to 16 bits and multiplied in pairs: exact, no saturation (two
- * products of at most 127 * 127 fit an int32). Four output rows at once share a load of x. */
+ * products of at most 127 * 127 fit an int32). Four output rows at once share a load of
+ * x. */
 #include <immintrin.h>
 
 #include "src/infer/fmath.h"
@@ -12,7 +13,8 @@ static inline __m256i load16(const int8_t *p)
 
 static inline int32_t sum8(__m256i v)
 {
-	__m128i s = _mm_add_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
+	__m128i s =
+		_mm_add_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
 
 	s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0x4e));
 	s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0xb1));
@@ -78,7 +80,7 @@ void linear_i8(const struct linear *l, uint32_t n, const int8_t *x, const float 
 				sum[j] = dot1(row, w + (uintptr_t)(o + j) * l->in, l->in);
 			for (uint32_t j = 0; j < m; j++) {
 				float s = (float)sum[j] *
-					(x_scale[t] * fmath_bf16(l->scales[o + j]));
+					  (x_scale[t] * fmath_bf16(l->scales[o + j]));
 
 				s += l->bias ? l->bias[o + j] : 0;
 				y[at + o + j] = add ? add[at + o + j] + s : s;

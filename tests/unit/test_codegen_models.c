@@ -1,0 +1,240 @@
+/* Whole models, built and run against the host's reference. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "src/base/buf.h"
+#include "tests/unit/codegen_fixture.h"
+
+static const struct target target = {"gcc", "", "", FIXTURE_HARNESS};
+static const struct task_shape slots = {TASK_INTENT_SLOTS, 5, 7};
+static const struct task_shape classify = {TASK_CLASSIFY, 3, 0};
+static const struct task_shape lm = {TASK_LM, 0, 0};
+
+static char dir[4096], cache[4096];
+
+static int make_dir(void **state)
+{
+	(void)state;
+	if (fixture_dir(dir, sizeof(dir) - 8))
+		return -1;
+	snprintf(cache, sizeof(cache), "%.4000s/cache", dir);
+	return 0;
+}
+
+static int remove_dir(void **state)
+{
+	(void)state;
+	return file_remove_tree(dir, NULL) ? -1 : 0;
+}
+
+#define ASSERT_OK(e, ctx)                                                                \
+	do {                                                                             \
+		if (e)                                                                   \
+			fail_msg("%s: %s", err_name(e), (ctx)->msg);                     \
+	} while (0)
+
+struct model_case {
+	const char *name;
+	const struct task_shape *task;
+	const char *text;
+};
+
+/* Odd sizes throughout; every gene at every value at least once. */
+static const struct model_case models[] = {
+	{"post ln relu", &slots,
+		"enc;v=40;t=12;d=16;e=16;eb=32;act=relu;norm=ln;place=post;pool=mean;abs="
+		"0;"
+		"rel=0;conv=0;opt=O2;kern=ref;L=h2k2x8f20r0b32"},
+	{"pre rms gelu max", &slots,
+		"enc;v=40;t=9;d=13;e=13;eb=32;act=gelu;norm=rms;place=pre;pool=max;abs=1;"
+		"rel=3;conv=3;opt=Os;kern=ref;L=h3k1x5f17r0b32,h1k1x7f9r4b32"},
+	{"silu first factorised", &classify,
+		"enc;v=33;t=7;d=20;e=6;eb=32;act=silu;norm=ln;place=pre;pool=first;abs=1;"
+		"rel=0;conv=5;opt=O3;kern=ref;L=h4k2x3f31r5b32"},
+	{"int8 pre", &slots,
+		"enc;v=50;t=16;d=33;e=33;eb=8;act=gelu;norm=ln;place=pre;pool=mean;abs=0;"
+		"rel=8;conv=3;opt=O2;kern=ref;L=h2k1x11f45r0b8,h2k2x11f40r7b8"},
+	{"int8 post", &slots,
+		"enc;v=50;t=16;d=24;e=24;eb=8;act=relu;norm=rms;place=post;pool=max;abs="
+		"1;"
+		"rel=2;conv=0;opt=O2;kern=ref;L=h3k3x8f50r0b8,h3k3x8f50r0b8s"},
+	{"int4 pre", &slots,
+		"enc;v=37;t=11;d=35;e=35;eb=4;act=silu;norm=rms;place=pre;pool=mean;abs="
+		"0;"
+		"rel=4;conv=0;opt=O2;kern=ref;L=h2k2x17f67r0b4"},
+	{"int4 post factorised conv", &classify,
+		"enc;v=37;t=11;d=40;e=9;eb=4;act=relu;norm=ln;place=post;pool=first;abs="
+		"1;"
+		"rel=0;conv=7;opt=O2;kern=ref;L=h5k5x7f33r13b4"},
+	{"mixed bits", &slots,
+		"enc;v=60;t=20;d=32;e=16;eb=8;act=gelu;norm=ln;place=pre;pool=mean;abs=0;"
+		"rel=8;conv=3;opt=O2;kern=ref;L=h2k2x16f64r0b32,h2k1x16f64r8b8,"
+		"h4k4x8f64r0b4"},
+	{"shared layers", &slots,
+		"enc;v=30;t=10;d=16;e=16;eb=8;act=relu;norm=ln;place=pre;pool=mean;abs=0;"
+		"rel=4;"
+		"conv=3;opt=O2;kern=ref;L=h2k2x8f32r0b8,h2k2x8f32r0b8s,h2k2x8f32r0b8s"},
+	{"one of everything", &classify,
+		"enc;v=8;t=1;d=1;e=1;eb=32;act=relu;norm=rms;place=pre;pool=mean;abs=0;"
+		"rel=0;"
+		"conv=1;opt=O2;kern=ref;L=h1k1x1f1r1b32"},
+	{"causal classifier", &slots,
+		"dec;v=30;t=14;d=16;e=16;eb=8;act=gelu;norm=ln;place=pre;pool=mean;abs=1;"
+		"rel=4;"
+		"conv=3;opt=O2;kern=ref;L=h2k2x8f32r0b8"},
+	{"decoder fp32", &lm,
+		"dec;v=45;t=70;d=16;e=16;eb=32;act=gelu;norm=ln;place=pre;pool=mean;abs="
+		"1;rel=0;"
+		"conv=0;opt=O2;kern=ref;L=h2k2x8f32r0b32,h4k2x4f16r0b32"},
+	{"decoder conv rel", &lm,
+		"dec;v=45;t=40;d=17;e=17;eb=32;act=silu;norm=rms;place=pre;pool=mean;abs="
+		"0;"
+		"rel=5;conv=3;opt=O2;kern=ref;L=h3k1x5f19r3b32"},
+	{"decoder post conv wide", &lm,
+		"dec;v=45;t=33;d=12;e=12;eb=32;act=relu;norm=ln;place=post;pool=mean;abs="
+		"1;"
+		"rel=2;conv=7;opt=O2;kern=ref;L=h2k2x6f24r0b32"},
+	{"decoder int8 factorised", &lm,
+		"dec;v=64;t=40;d=32;e=10;eb=8;act=gelu;norm=ln;place=pre;pool=mean;abs=0;"
+		"rel=8;"
+		"conv=3;opt=O2;kern=ref;L=h2k1x16f64r0b8,h2k1x16f64r0b8s"},
+	{"decoder int4 post factorised", &lm,
+		"dec;v=64;t=36;d=33;e=11;eb=4;act=relu;norm=rms;place=post;pool=mean;abs="
+		"1;"
+		"rel=0;conv=0;opt=O2;kern=ref;L=h2k2x9f35r6b4"},
+	{"decoder int8 post", &lm,
+		"dec;v=64;t=36;d=24;e=24;eb=8;act=silu;norm=ln;place=post;pool=mean;abs="
+		"0;"
+		"rel=3;conv=5;opt=O2;kern=ref;L=h2k2x12f40r0b8"},
+	{"encoder with a language head", &lm,
+		"enc;v=40;t=12;d=16;e=8;eb=8;act=gelu;norm=ln;place=pre;pool=mean;abs=1;"
+		"rel=0;"
+		"conv=3;opt=O2;kern=ref;L=h2k2x8f20r0b8"},
+	{"demo size", &slots,
+		"enc;v=400;t=32;d=64;e=64;eb=8;act=relu;norm=ln;place=pre;pool=mean;abs="
+		"0;"
+		"rel=8;conv=3;opt=O2;kern=ref;L=h2k2x16f128r0b8,h2k2x16f64r16b8"},
+	{"optimised kernels without an ISA", &slots,
+		"enc;v=40;t=12;d=48;e=48;eb=8;act=relu;norm=ln;place=pre;pool=mean;abs=0;"
+		"rel=0;conv=0;opt=O2;kern=opt;L=h2k2x8f20r0b8"},
+};
+
+static void run_image(const struct artefact *a, const char *what)
+{
+	const char *argv[] = {a->path, NULL};
+	struct err_ctx ctx = {""};
+	struct buf out;
+	enum err e;
+
+	buf_init(&out);
+	e = process_run_command(argv, NULL, 60, &out, NULL, &ctx);
+	if (e)
+		fail_msg("%s: %s (%s)", what, ctx.msg, buf_str(&out));
+	if (getenv("HAWSER_TEST_VERBOSE"))
+		print_message("%-32s error tolerance: %s", what, buf_str(&out));
+	buf_release(&out);
+}
+
+static void build_answers_like_the_reference_for_every_gene(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(models) / sizeof(models[0]); i++) {
+		struct err_ctx ctx = {""};
+		struct artefact a;
+		struct fixture f;
+		int hit;
+
+		assert_int_equal(fixture_init(&f, models[i].text, *models[i].task), 0);
+		ASSERT_OK(codegen_build(&f.in, &target, cache, &a, &hit, &ctx), &ctx);
+		assert_false(hit);
+		run_image(&a, models[i].name);
+		assert_true(a.text_bytes > 100 && a.text_bytes < 100000);
+		assert_true(a.bss_bytes >= a.arena_bytes + a.state_bytes);
+		assert_int_equal(a.flash_bytes,
+			a.text_bytes + a.weight_bytes + a.vocab_bytes + a.data_bytes);
+	}
+}
+
+static void sub_dir(char *out, size_t cap, const char *name)
+{
+	struct err_ctx ctx = {""};
+
+	snprintf(out, cap, "%.3000s/%s", dir, name);
+	ASSERT_OK(file_mkdirs(out, &ctx), &ctx);
+}
+
+static void generated_c_has_no_warnings_under_strict_flags(void **state)
+{
+	char out[4096];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(models) / sizeof(models[0]); i += 4) {
+		const char *const argv[] = {"gcc", "-std=c11", "-Wall", "-Wextra",
+			"-Wpedantic", "-Wconversion", "-Wshadow", "-Werror", "-I.", NULL,
+			"-fsyntax-only", NULL, NULL, NULL};
+		const char *args[sizeof(argv) / sizeof(argv[0])];
+		char home[4096], include[4200], model[4200], golden[4200];
+		struct err_ctx ctx = {""};
+		struct fixture f;
+
+		assert_int_equal(fixture_init(&f, models[i].text, *models[i].task), 0);
+		sub_dir(out, sizeof(out), "strict");
+		ASSERT_OK(codegen_emit(&f.in, out, &ctx), &ctx);
+		ASSERT_OK(file_home(home, sizeof(home), &ctx), &ctx);
+		snprintf(include, sizeof(include), "-I%s", home);
+		snprintf(model, sizeof(model), "%s/model.c", out);
+		snprintf(golden, sizeof(golden), "%s/golden.c", out);
+		memcpy(args, argv, sizeof(args));
+		args[9] = include;
+		args[11] = model;
+		args[12] = golden;
+		ASSERT_OK(process_run_command(args, NULL, 60, NULL, NULL, &ctx), &ctx);
+	}
+}
+
+static int has_avx2(void)
+{
+#if defined(__x86_64__)
+	return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+#else
+	return 0;
+#endif
+}
+
+static void build_with_avx2_kernels_answers_like_the_reference(void **state)
+{
+	struct target avx2 = {"gcc", "", "x86-avx2", FIXTURE_HARNESS};
+
+	(void)state;
+	if (!has_avx2()) {
+		print_message("SKIP: this processor has no AVX2\n");
+		skip();
+	}
+	for (size_t i = 0; i < 4; i += 3) {
+		struct err_ctx ctx = {""};
+		struct artefact a, b;
+		struct fixture f;
+		int hit;
+
+		assert_int_equal(fixture_init(&f, models[i].text, *models[i].task), 0);
+		f.genome.kernels = KERNELS_OPT;
+		ASSERT_OK(codegen_build(&f.in, &avx2, cache, &a, &hit, &ctx), &ctx);
+		run_image(&a, "avx2");
+		ASSERT_OK(codegen_build(&f.in, &target, cache, &b, &hit, &ctx), &ctx);
+		assert_int_not_equal(a.text_bytes, b.text_bytes);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(build_answers_like_the_reference_for_every_gene),
+		cmocka_unit_test(generated_c_has_no_warnings_under_strict_flags),
+		cmocka_unit_test(build_with_avx2_kernels_answers_like_the_reference),
+	};
+
+	return cmocka_run_group_tests(tests, make_dir, remove_dir);
+}
