@@ -8,18 +8,49 @@
 
 /* ---- genome set */
 
-static int is_free(const struct hash *h)
+static void key_mix(struct genome_key *k, uint64_t w)
 {
-	static const struct hash none;
-
-	return hash_equal(h, &none);
+	k->a = (k->a ^ w) * 0xff51afd7ed558ccdu;
+	k->a ^= k->a >> 32;
+	k->b = (k->b + w) * 0xc4ceb9fe1a85ec53u;
+	k->b ^= k->b >> 29;
 }
 
-static size_t probe(const struct genome_set *s, const struct hash *h)
+static struct genome_key key_of(const struct genome *g)
 {
-	size_t at = (size_t)hash_u64(h) & (s->cap - 1);
+	struct genome_key k = {0x9e3779b97f4a7c15u, 0xc2b2ae3d27d4eb4fu};
 
-	while (!is_free(&s->slot[at]) && !hash_equal(&s->slot[at], h))
+	key_mix(&k, ((uint64_t)g->arch << 56) | ((uint64_t)g->act << 48) |
+			    ((uint64_t)g->norm << 40) | ((uint64_t)g->norm_place << 32) |
+			    ((uint64_t)g->pool << 24) | ((uint64_t)g->abs_pos << 16) |
+			    ((uint64_t)g->rel_radius << 8) | g->conv);
+	key_mix(&k, ((uint64_t)g->embed_bits << 56) | ((uint64_t)g->opt << 48) |
+			    ((uint64_t)g->kernels << 40) | ((uint64_t)g->n_layers << 32) |
+			    g->vocab_size);
+	key_mix(&k,
+		((uint64_t)g->seq_len << 32) | ((uint64_t)g->d_model << 16) | g->d_embed);
+	for (int i = 0; i < g->n_layers; i++) {
+		const struct layer_genes *l = &g->layer[i];
+
+		key_mix(&k, ((uint64_t)l->n_heads << 48) |
+				    ((uint64_t)l->n_kv_heads << 32) |
+				    ((uint64_t)l->d_head << 16) | l->d_ff);
+		key_mix(&k, ((uint64_t)l->ffn_rank << 16) | ((uint64_t)l->bits << 8) |
+				    l->shared);
+	}
+	return k;
+}
+
+static int is_free(const struct genome_key *k)
+{
+	return (k->a | k->b) == 0;
+}
+
+static size_t probe(const struct genome_set *s, const struct genome_key *k)
+{
+	size_t at = (size_t)k->a & (s->cap - 1);
+
+	while (!is_free(&s->slot[at]) && (s->slot[at].a != k->a || s->slot[at].b != k->b))
 		at = (at + 1) & (s->cap - 1);
 	return at;
 }
@@ -32,12 +63,12 @@ void genome_set_release(struct genome_set *s)
 
 int genome_set_has(const struct genome_set *s, const struct genome *g)
 {
-	struct hash h;
+	struct genome_key k;
 
 	if (s->n == 0)
 		return 0;
-	genome_hash(g, &h);
-	return !is_free(&s->slot[probe(s, &h)]);
+	k = key_of(g);
+	return !is_free(&s->slot[probe(s, &k)]);
 }
 
 static enum err set_grow(struct genome_set *s, struct err_ctx *ctx)
@@ -58,16 +89,15 @@ static enum err set_grow(struct genome_set *s, struct err_ctx *ctx)
 enum err genome_set_add(
 	struct genome_set *s, const struct genome *g, int *added, struct err_ctx *ctx)
 {
-	struct hash h;
+	struct genome_key k = key_of(g);
 	size_t at;
 	enum err e;
 
 	if (2 * (s->n + 1) > s->cap && (e = set_grow(s, ctx)))
 		return e;
-	genome_hash(g, &h);
-	at = probe(s, &h);
+	at = probe(s, &k);
 	*added = is_free(&s->slot[at]);
-	s->slot[at] = h;
+	s->slot[at] = k;
 	s->n += (size_t)*added;
 	return ERR_OK;
 }

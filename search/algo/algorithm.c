@@ -51,7 +51,7 @@ static size_t patience_of(const struct space *s)
 {
 	double size = space_size(s);
 
-	return size < 1e4 ? 1000 + (size_t)(50 * size) : 20000;
+	return size < 1000 ? 1000 + (size_t)(50 * size) : 4000;
 }
 
 enum err proposal_fill(const struct search_state *st, struct rng *rng, struct proposal *p,

@@ -156,7 +156,7 @@ static int finish(const struct space *s, const struct task_shape *task, struct r
 
 	settle(s, raw, 0, rng);
 	gene_resolve(raw, &made);
-	if (not_this && genome_equal(&made, not_this))
+	if (not_this && gene_same(&made, not_this))
 		return 0;
 	if (space_violation(s, &made, task) > 0)
 		return 0;

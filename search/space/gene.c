@@ -201,6 +201,16 @@ int gene_allows(const struct space *s, enum gene_id id, const struct genome *raw
 	       (!genes[id].fits || genes[id].fits(s, raw, layer, v));
 }
 
+int gene_same(const struct genome *a, const struct genome *b)
+{
+	if (a->arch != b->arch || a->n_layers != b->n_layers)
+		return 0;
+	for (int id = 0; id < GENE_FIRST_PER_LAYER; id++)
+		if (gene_get((enum gene_id)id, a, 0) != gene_get((enum gene_id)id, b, 0))
+			return 0;
+	return !memcmp(a->layer, b->layer, a->n_layers * sizeof(*a->layer));
+}
+
 void gene_resolve(const struct genome *raw, struct genome *g)
 {
 	*g = *raw;

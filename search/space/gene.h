@@ -111,6 +111,8 @@ size_t choices_n_distinct(const struct choices *c);
 int gene_allows(const struct space *s, enum gene_id id, const struct genome *raw,
 	int layer, uint32_t v);
 
+/* Equality of two resolved genomes; genome_equal compares texts, which is slow here. */
+int gene_same(const struct genome *a, const struct genome *b);
 void gene_resolve(const struct genome *raw, struct genome *g);
 void gene_raw(const struct space *s, const struct genome *g, struct genome *raw);
 
