@@ -1,11 +1,26 @@
 /* The measuring procedure: builds in, measurements or failures out.
  *
- * Every build passes its golden check before it is timed. Then rounds: in each, one
+ * Every build passes its golden check before any is timed. Then rounds: in each, one
  * process of every unfinished build and of the reference build, in an order drawn anew; a
- * process warms up and takes samples. A build is finished when the 95 % interval of its
- * latency is narrower than `precision` or after max_processes ("unresolved"). The process
- * is the statistical unit. Energy is read around the timed part when the device has a
- * sensor.
+ * process warms up and takes samples. After a round, a build is finished when the 95 %
+ * interval of its latency is narrower than `precision` (resolved) or after
+ * max_processes (not resolved). The process is the statistical unit. Energy is read
+ * around the timed part when the device has a sensor.
+ *
+ * Faults: a candidate's fault in any process is its verdict, at once, and its partial
+ * samples are dropped. A lost device or link is recovered and the same process run again,
+ * `retries` times; a build that still does not get through while the device comes back
+ * has the verdict device-lost or link-lost, which blames nobody. A build larger than the
+ * profile allows is no-fit and never sent. When the reference fails, the device is at
+ * fault.
+ *
+ * Repeatable: process i of look k asks the device for process_index 1000 k + i, the
+ * reference's in round i for i, and the bootstrap is seeded by seed, look and build; so
+ * on a device that answers as a pure function (sim) a build's result does not depend on
+ * what else is in the call, or on interruptions.
+ *
+ * Drift: each run keeps reference_ratio, its latency over the reference's of the same
+ * round. It is kept for reports and for comparing sessions; the summary uses raw times.
  */
 #ifndef HAWSER_MEASURE_MEASURE_H
 #define HAWSER_MEASURE_MEASURE_H
@@ -31,7 +46,7 @@ struct measure_job {
 	struct hash candidate;
 	const struct artefact *artefact; /* borrowed */
 	uint32_t look;
-	/* out */
+	/* out; a job with `done` set on entry is passed over */
 	enum verdict verdict; /* VERDICT_OK: `m` is valid */
 	char detail[256];
 	struct measurement m; /* the caller releases it */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "src/measure/device_ops.h"
+#include "src/measure/process.h"
 
 /* Process indices of one look; the sim draws its noise from them, so that looks differ.
  */
@@ -39,100 +40,6 @@ static enum err check_options(const struct measure_options *o, struct err_ctx *c
 	if (o->retries < 0)
 		return err_set(ctx, ERR_INVALID, "measure: retries must not be negative");
 	return ERR_OK;
-}
-
-static int is_lost(enum verdict v)
-{
-	return v == VERDICT_DEVICE_LOST || v == VERDICT_LINK_LOST;
-}
-
-/* Faults of device or link that recovery may cure. */
-static int is_link_fault(enum err e)
-{
-	return e == ERR_DEVICE || e == ERR_LINK || e == ERR_TIMEOUT;
-}
-
-/* A device that claims success without sound samples talks nonsense: a lost link. */
-static void check_samples(struct run_result *r)
-{
-	const struct process_run *p = &r->run;
-	int sound = p->n > 0 && p->wall_ns && p->cpu_ns;
-
-	for (uint32_t i = 0; sound && i < p->n; i++)
-		sound = isfinite(p->wall_ns[i]) && p->wall_ns[i] > 0 &&
-			isfinite(p->cpu_ns[i]) && p->cpu_ns[i] >= 0;
-	if (!sound) {
-		r->verdict = VERDICT_LINK_LOST;
-		snprintf(r->detail, sizeof(r->detail),
-			"the device answered without sound samples");
-	}
-}
-
-/* One attempt: upload and run. ERR_OK with a verdict, or a code of this host. */
-static enum err attempt(const struct measure_session *s, const struct artefact *a,
-	const struct run_request *rq, struct run_result *r, struct err_ctx *ctx)
-{
-	struct err_ctx fault = {{0}};
-	enum err e = s->ops->upload(s->device, a->path, &a->image, &fault);
-
-	if (!e)
-		e = s->ops->run(s->device, rq, r, &fault);
-	if (!e && r->verdict == VERDICT_OK && rq->mode == RUN_TIME)
-		check_samples(r);
-	if (!e)
-		return ERR_OK;
-	if (!is_link_fault(e))
-		return err_set(ctx, e, "%s", fault.msg);
-	r->verdict = e == ERR_DEVICE ? VERDICT_DEVICE_LOST : VERDICT_LINK_LOST;
-	snprintf(r->detail, sizeof(r->detail), "%.*s", (int)sizeof(r->detail) - 1,
-		fault.msg);
-	return ERR_OK;
-}
-
-/* Frees what a result carries, keeps what it says. */
-static void drop_payload(const struct measure_session *s, struct run_result *r)
-{
-	struct run_result said = *r;
-
-	s->ops->release(r);
-	memset(r, 0, sizeof(*r));
-	r->verdict = said.verdict;
-	memcpy(r->detail, said.detail, sizeof(r->detail));
-}
-
-/* Runs one process, recovering the device as often as the options allow. A result that is
- * still lost then is returned as such; a device that can not be recovered is an error.
- * After ERR_OK the caller releases the result. */
-static enum err run_process(const struct measure_session *s, const struct artefact *a,
-	enum run_mode mode, uint32_t index, struct run_result *r, struct err_ctx *ctx)
-{
-	const struct measure_options *o = s->options;
-	const struct run_request rq = {
-		.mode = mode,
-		.image = a->image,
-		.process_index = index,
-		.n_warmup = o->n_warmup,
-		.n_samples = o->n_samples,
-		.min_sample_ns = o->min_sample_ns,
-		.n_tokens = o->n_tokens,
-		.phase = o->phase,
-	};
-
-	for (int tries = 0;; tries++) {
-		enum err e;
-
-		if (s->cancel && *s->cancel)
-			return err_set(ctx, ERR_CANCELLED, "measuring was interrupted");
-		memset(r, 0, sizeof(*r));
-		e = attempt(s, a, &rq, r, ctx);
-		if (!e && !is_lost(r->verdict))
-			return ERR_OK;
-		drop_payload(s, r);
-		if (!e)
-			e = s->ops->recover(s->device, ctx);
-		if (e || tries == o->retries)
-			return e;
-	}
 }
 
 /* What the procedure keeps of a job while it runs. */
@@ -196,7 +103,7 @@ static enum err check_golden(
 	job->golden_error = 0;
 	if (misfit(s, a, detail, sizeof(detail)))
 		return finish(s, t, VERDICT_NO_FIT, detail, ctx);
-	e = run_process(s, a, RUN_GOLDEN, job->look * LOOK_STRIDE, &r, ctx);
+	e = measure_process(s, a, RUN_GOLDEN, job->look * LOOK_STRIDE, &r, ctx);
 	if (e)
 		return e;
 	job->golden_error = r.golden_error;
@@ -212,7 +119,7 @@ static enum err run_reference(const struct measure_session *s, enum run_mode mod
 	uint32_t index, double *latency_ns, struct err_ctx *ctx)
 {
 	struct run_result r;
-	enum err e = run_process(s, s->reference, mode, index, &r, ctx);
+	enum err e = measure_process(s, s->reference, mode, index, &r, ctx);
 
 	if (e)
 		return e;
@@ -254,7 +161,7 @@ static enum err run_timed(const struct measure_session *s, struct track *t,
 	struct measure_job *job = t->job;
 	uint32_t index = job->m.n_runs;
 	struct run_result r;
-	enum err e = run_process(
+	enum err e = measure_process(
 		s, job->artefact, RUN_TIME, job->look * LOOK_STRIDE + index, &r, ctx);
 
 	if (e)

@@ -22,6 +22,11 @@ int verdict_blames_candidate(enum verdict v)
 	return v > VERDICT_OK && v < VERDICT_DEVICE_LOST;
 }
 
+/* The percentile bootstrap of a median is too narrow on few processes, and stopping as
+ * soon as it is narrow makes that worse: taken at 95 % it covers 84-92 % in simulation, at
+ * this level 94-96 % (tests/unit/test_measure.c, 6 processes and more). */
+#define BOOTSTRAP_LEVEL 0.985
+
 static void clear_summary(struct measurement *m)
 {
 	const struct interval none = {NAN, NAN};
@@ -105,7 +110,7 @@ static void summarise_latency(struct measurement *m, double *x, struct rng *rng)
 	for (uint32_t i = 0; i < m->n_runs; i++)
 		x[i] = process_latency_ns(&m->runs[i]);
 	m->latency_ns = stats_median(x, m->n_runs);
-	m->latency_ci = stats_median_interval(x, m->n_runs, 0.95, rng);
+	m->latency_ci = stats_median_interval(x, m->n_runs, BOOTSTRAP_LEVEL, rng);
 }
 
 static void summarise_energy(struct measurement *m, double *x, struct rng *rng)
@@ -118,7 +123,7 @@ static void summarise_energy(struct measurement *m, double *x, struct rng *rng)
 	if (!n)
 		return;
 	m->energy_uj = stats_median(x, n);
-	m->energy_ci = stats_median_interval(x, n, 0.95, rng);
+	m->energy_ci = stats_median_interval(x, n, BOOTSTRAP_LEVEL, rng);
 }
 
 /* Quantiles over all samples of all processes. */

@@ -59,7 +59,7 @@ struct measurement {
 	/* Summary. latency: thread CPU time of one inference, minimum within a process,
 	 * median over processes: the figure that a noisy host disturbs least. */
 	double latency_ns;
-	struct interval latency_ci; /* 95 %, bootstrap over processes */
+	struct interval latency_ci; /* 95 %, calibrated bootstrap over processes */
 	double wall_p50_ns, wall_p90_ns, wall_p99_ns; /* pooled over processes */
 	uint64_t peak_rss_bytes;		      /* largest */
 	double energy_uj;	 /* per inference; NAN where no sensor measured it */
