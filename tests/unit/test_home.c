@@ -180,13 +180,15 @@ static void grammar_templates_are_distinct_and_every_intent_has_all_splits(void 
 	(void)state;
 	strmap_init(&texts);
 	strmap_init(&intents);
-	for (const struct home_template *t = home_templates; t->intent; t++) {
-		uint32_t before = intents.n, k = put(&intents, t->intent);
+	for (size_t topic = 0; home_topics[topic]; topic++) {
+		for (const struct home_template *t = home_topics[topic]; t->intent; t++) {
+			uint32_t before = intents.n, k = put(&intents, t->intent);
 
-		assert_int_equal(put(&texts, t->text), n++);
-		/* Grouped: an intent that was left does not come back. */
-		assert_true(k == before || k + 1 == intents.n);
-		seen[k] |= 1u << t->split;
+			assert_int_equal(put(&texts, t->text), n++);
+			/* Grouped: an intent that was left does not come back. */
+			assert_true(k == before || k + 1 == intents.n);
+			seen[k] |= 1u << t->split;
+		}
 	}
 	for (uint32_t k = 0; k < intents.n; k++)
 		assert_int_equal(seen[k], 7);

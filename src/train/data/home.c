@@ -316,7 +316,7 @@ static void mix(struct rng *rng, struct utterance *u, size_t n)
 static enum err make_split(struct generator *g, struct builder *b, enum split split,
 	size_t n, struct err_ctx *ctx)
 {
-	const struct home_template *t = home_templates;
+	const struct home_template *const *topic = home_topics, *t = *topic;
 	struct buf text;
 	enum err e = ERR_OK;
 
@@ -327,8 +327,10 @@ static enum err make_split(struct generator *g, struct builder *b, enum split sp
 		e = add_utterance(g, b, split, t, &text, ctx);
 		while (t->intent && !strcmp(t->intent, intent))
 			t++;
-		if (!t->intent)
-			t = home_templates;
+		if (t->intent)
+			continue;
+		topic = topic[1] ? topic + 1 : home_topics;
+		t = *topic;
 	}
 	buf_release(&text);
 	if (!e)

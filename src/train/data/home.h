@@ -36,8 +36,9 @@ struct home_wrapper {
 };
 
 extern const struct home_class home_classes[]; /* ends with a NULL name */
-extern const struct home_template
-	home_templates[]; /* grouped by intent; NULL intent ends */
+/* Templates by topic, and in a topic grouped by intent; a NULL intent ends each. */
+extern const struct home_template home_house[], home_day[];
+extern const struct home_template *const home_topics[]; /* ends with NULL */
 extern const struct home_wrapper home_openers[], home_requests[], home_closers[],
 	home_fillers[]; /* each ends with a NULL text */
 
