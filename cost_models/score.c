@@ -168,6 +168,16 @@ static int beats(const double *a, const double *b, const double *y, size_t n)
 	return mean > 0 && mean > 2 * se;
 }
 
+/* Ties keep the table's order, as in pick. */
+static size_t position(const struct cost_model_kind *kind)
+{
+	size_t i = 0;
+
+	while (cost_model_at(i) && cost_model_at(i) != kind)
+		i++;
+	return i;
+}
+
 static int compare_scores(const void *a, const void *b)
 {
 	const struct cost_score *x = a, *y = b;
@@ -176,7 +186,7 @@ static int compare_scores(const void *a, const void *b)
 		return x->kind->baseline - y->kind->baseline;
 	if (x->mape != y->mape)
 		return x->mape < y->mape ? -1 : 1;
-	return strcmp(x->kind->name, y->kind->name);
+	return position(x->kind) < position(y->kind) ? -1 : 1;
 }
 
 /* Which kind the out-of-fold predictions (one row a kind) speak for. */
