@@ -21,8 +21,8 @@ static inline float exp_one(float x)
 	float p, r, whole;
 	int32_t n;
 
-	x = x < -87.0f ? -87.0f : x;
-	x = x > 88.0f ? 88.0f : x;
+	x = x > -87.0f ? x : -87.0f; /* also for NAN, which must not become an integer */
+	x = x < 88.0f ? x : 88.0f;
 	/* Adding 1.5 * 2^23 rounds to a whole number. */
 	whole = x * 1.44269504f + 12582912.0f - 12582912.0f;
 	n = (int32_t)whole;
