@@ -144,7 +144,7 @@ static void print_legend(const struct front *f, struct buf *out)
 	}
 	buf_puts(out, "; [95 % interval]\n");
 	if (tied)
-		buf_puts(out, "~x: no better than x, which costs less, as far as the "
+		buf_puts(out, "~x: costs no less than x, and is no better as far as the "
 			      "intervals can tell\n");
 	if (beaten)
 		buf_puts(out, ".: not on the front\n");

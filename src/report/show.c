@@ -46,7 +46,7 @@ static void print_ops(const struct view *v, struct buf *out)
 	buf_printf(out,
 		"\ncosts at %u tokens (analytic): %.0f MACs, %.0f parameters, %.0f bytes "
 		"of "
-		"weights\n  op         layer     in    out  bits       MACs  share\n",
+		"weights\n  op          layer     in    out  bits       MACs  share\n",
 		v->n_tokens, v->cost.macs, v->cost.n_params, v->cost.model_bytes);
 	for (size_t i = 0; i < v->graph->n_ops; i++) {
 		const struct op *op = &v->graph->op[i];
@@ -54,8 +54,10 @@ static void print_ops(const struct view *v, struct buf *out)
 
 		if (macs <= 0)
 			continue;
-		buf_printf(out, "  %-10s %5d  %5u  %5u  %4u %10.0f  %4.1f%%\n",
-			op_names[op->kind], op->layer, op->in, op->out,
+		buf_printf(out, "  %-11s %5d  %5u  %5u  %4u %10.0f  %4.1f%%\n",
+			op->kind == OP_LINEAR ? tensor_names[op->weight]
+					      : op_names[op->kind],
+			op->layer, op->in, op->out,
 			op->kind == OP_ATTENTION ? 32u : op->bits, macs,
 			100 * macs / v->cost.macs);
 	}
