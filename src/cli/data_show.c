@@ -5,6 +5,8 @@
 
 #include <jansson.h>
 
+#include "src/base/utf8.h"
+
 #define MAX_ROWS 40 /* of a label table; --json has them all */
 #define SAMPLE_BYTES 400
 
@@ -61,14 +63,21 @@ static void print_labels(
 		printf("... and %zu more (--json shows all)\n", left);
 }
 
+/* Bytes of a text that are shown: whole characters, and not a whole book. */
+static size_t sample_bytes(const char *text)
+{
+	size_t n = strnlen(text, SAMPLE_BYTES);
+
+	return utf8_valid_prefix(text, n);
+}
+
 static void print_sample(const struct dataset *d, const struct utterance *u)
 {
-	size_t len = strlen(u->text);
+	size_t n = sample_bytes(u->text);
 
 	if (u->intent >= 0)
 		printf("  %-20s ", d->intents[u->intent]);
-	printf("%.*s%s\n", (int)(len < SAMPLE_BYTES ? len : SAMPLE_BYTES), u->text,
-		len < SAMPLE_BYTES ? "" : " ...");
+	printf("%.*s%s\n", (int)n, u->text, u->text[n] ? " ..." : "");
 	if (!u->tags)
 		return;
 	printf("  %-20s ", "");
@@ -139,7 +148,8 @@ static json_t *samples_json(const struct dataset *d, enum split split, size_t n_
 		json_t *row = json_object();
 		json_t *tags = u->tags ? json_array() : NULL;
 
-		json_object_set_new(row, "text", json_string(u->text));
+		json_object_set_new(
+			row, "text", json_stringn(u->text, sample_bytes(u->text)));
 		if (u->intent >= 0)
 			json_object_set_new(
 				row, "intent", json_string(d->intents[u->intent]));

@@ -33,5 +33,10 @@ int home_expand(
 	const char *text, enum split split, struct rng *rng, struct sentence *out);
 /* Puts the words of `text` before word `at`, outside of slots; 0 when they do not fit. */
 int home_insert(struct sentence *s, size_t at, const char *text);
+/* home_noise.c: openers, politeness, closers, fillers; 0 when they do not fit. */
+int home_add_wrappers(
+	struct rng *rng, enum split split, int is_request, struct sentence *s);
+/* Typing slips in words of four letters and more. */
+void home_add_slips(struct rng *rng, struct sentence *s);
 
 #endif
