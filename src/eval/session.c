@@ -175,7 +175,7 @@ static enum err open_devices(struct session *s, struct err_ctx *ctx)
 static enum err describe(struct session *s, struct err_ctx *ctx)
 {
 	char text[OBJECTIVES_MAX * 2 * METRIC_NAME_MAX] = "", one[2 * METRIC_NAME_MAX];
-	char number[64];
+	char number[64], hex[HASH_HEX + 1];
 	struct genome g;
 	uint32_t tokens;
 	enum err e;
@@ -196,6 +196,9 @@ static enum err describe(struct session *s, struct err_ctx *ctx)
 			 s->corpus.data.note, ctx)) ||
 		(e = store_put_meta(s->store, s->job_id, "blas",
 			 train_blas_description(), ctx)))
+		return e;
+	hash_to_hex(&s->corpus.hash, hex);
+	if ((e = store_put_meta(s->store, s->job_id, "data_hash", hex, ctx)))
 		return e;
 	snprintf(number, sizeof(number), "%d", s->task.n_intents);
 	if ((e = store_put_meta(s->store, s->job_id, "n_intents", number, ctx)))
@@ -227,6 +230,7 @@ static enum err open_data(
 
 static enum err open_job(struct session *s, const struct session_options *o, struct err_ctx *ctx)
 {
+	char hex[HASH_HEX + 1];
 	enum err e;
 
 	if ((e = file_mkdirs(s->results, ctx)) ||
@@ -238,7 +242,10 @@ static enum err open_job(struct session *s, const struct session_options *o, str
 	if ((e = store_job_set_state(s->store, s->job_id, "running", ctx)) ||
 		(e = describe(s, ctx)) || (e = open_devices(s, ctx)))
 		return e;
-	return session_open_supernet(s, ctx);
+	if ((e = session_open_supernet(s, ctx)))
+		return e;
+	hash_to_hex(supernet_hash(s->supernet), hex);
+	return store_put_meta(s->store, s->job_id, "supernet", hex, ctx);
 }
 
 static void start(struct session *s, const struct session_options *o)

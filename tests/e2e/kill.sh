@@ -59,7 +59,9 @@ verdict $? "the job goes on to its end"
 facts "$dir/rough" >"$dir/rough.facts" 2>/dev/null
 cmp "$dir/calm.facts" "$dir/rough.facts"
 verdict $? "every fact equals the undisturbed run's, byte for byte"
-count() { "$hawser" status sim --json --results "$1" | grep -E '"(candidates|measurements|failures)"'; }
-[ -n "$(count "$dir/calm")" ] && [ "$(count "$dir/calm")" = "$(count "$dir/rough")" ]
+count() { "$hawser" status sim --json --results "$1" | grep -E '"(candidates|measurements|finalists)": [0-9]+,$'; }
+count "$dir/calm" >"$dir/calm.n"
+count "$dir/rough" >"$dir/rough.n"
+[ "$(wc -l <"$dir/calm.n")" -eq 3 ] && cmp "$dir/calm.n" "$dir/rough.n"
 verdict $? "no measurement lost, none repeated"
 [ "$(grep -c . "$dir/rough.log")" -gt 0 ] && tail -3 "$dir/rough.log" | sed 's/^/# /'
