@@ -1,5 +1,5 @@
+#include <pthread.h>
 #include <stdio.h>
-#include <string.h>
 
 #include <cblas.h>
 
@@ -11,18 +11,26 @@ void blas_init(void)
 	openblas_set_num_threads(1);
 }
 
-const char *train_blas_description(void)
+static char description[128];
+
+/* "OpenBLAS 0.3.21 NO_LAPACKE DYNAMIC_ARCH ...": name and version are enough. */
+static void describe(void)
 {
-	static char text[128];
-	char config[256];
+	char config[64];
 	int n = 0;
 
-	snprintf(config, sizeof(config), "%s", openblas_get_config());
-	/* "OpenBLAS 0.3.21 NO_LAPACKE DYNAMIC_ARCH ...": name and version are enough. */
+	snprintf(config, sizeof(config), "%.63s", openblas_get_config());
 	for (char *p = config; *p; p++)
 		if (*p == ' ' && ++n == 2)
 			*p = '\0';
-	if (!text[0])
-		snprintf(text, sizeof(text), "%.60s, core %.40s", config, openblas_get_corename());
-	return text;
+	snprintf(description, sizeof(description), "%s, core %.40s", config,
+		openblas_get_corename());
+}
+
+const char *train_blas_description(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, describe);
+	return description;
 }

@@ -47,8 +47,6 @@ struct dataset {
 enum err dataset_open(struct dataset *d, const char *source, const char *format,
 	struct err_ctx *ctx);
 void dataset_release(struct dataset *d);
-/* Name and description of the i-th format; NULL after the last. */
-const char *dataset_format(size_t i, const char **what);
 /* Writes Hawser's own imported form: a folder of seqio files and meta.yaml, which dataset_open
  * knows. ERR_EXISTS when the folder holds anything but such a set. */
 enum err dataset_save(const struct dataset *d, const char *dir, struct err_ctx *ctx);

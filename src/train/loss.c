@@ -4,7 +4,8 @@
 
 #include "src/train/hot.h"
 
-HOT static real softmax_row(real *x, size_t c)
+/* x <- softmax(x); returns log sum exp(x). */
+HOT static double softmax_row(real *x, size_t c)
 {
 	real top = x[0], sum = 0, inv;
 
@@ -16,7 +17,7 @@ HOT static real softmax_row(real *x, size_t c)
 	inv = 1 / sum;
 	for (size_t j = 0; j < c; j++)
 		x[j] *= inv;
-	return sum;
+	return log((double)sum) + (double)top;
 }
 
 HOT static void gradient_row(const struct cross_entropy *ce, const real *p,
@@ -42,14 +43,10 @@ double cross_entropy(const struct cross_entropy *ce, real *logits, real *dlogits
 	for (size_t i = 0; i < ce->n; i++) {
 		real *x = logits + i * ce->c, *d = dlogits ? dlogits + i * ce->c : NULL;
 		int32_t label = ce->label[i];
-		real at = label >= 0 ? x[label] : 0, top = x[0];
-
-		for (size_t j = 1; j < ce->c; j++)
-			top = x[j] > top ? x[j] : top;
-		real sum = softmax_row(x, ce->c);
+		double at = label >= 0 ? (double)x[label] : 0, all = softmax_row(x, ce->c);
 
 		if (label >= 0)
-			loss += log((double)sum) - (double)(at - top);
+			loss += all - at;
 		if (!d)
 			continue;
 		if (label >= 0)
