@@ -13,8 +13,8 @@
 
 #define DATA_MAX_TEXT 65535	/* bytes in one labelled utterance */
 #define DATA_MAX_WORDS 4096	/* in one labelled utterance */
-#define DATA_MAX_LABELS 8192	/* intents, and tags */
-#define DATA_MAX_LABEL 200	/* bytes in a label */
+#define DATA_MAX_LABELS 4096	/* intents, and tags; all fit into a meta.yaml */
+#define DATA_MAX_LABEL 100	/* bytes in a label */
 #define DATA_MAX_ROWS 20000000u /* utterances in a split */
 
 struct builder {

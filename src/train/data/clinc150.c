@@ -131,7 +131,5 @@ static enum err read_oos(struct builder *b, const char *source, struct err_ctx *
 	return read_file(b, source, 1, ctx);
 }
 
-const struct reader reader_clinc150 = {"clinc150",
-	"CLINC150's data_full.json without out-of-scope sentences", recognise, read};
-const struct reader reader_clinc150_oos = {"clinc150-oos",
-	"the same with out-of-scope sentences as intent 'oos'", NULL, read_oos};
+const struct reader reader_clinc150 = {"clinc150", recognise, read};
+const struct reader reader_clinc150_oos = {"clinc150-oos", NULL, read_oos};

@@ -335,5 +335,4 @@ static enum err read(struct builder *b, const char *source, struct err_ctx *ctx)
 	return e;
 }
 
-const struct reader reader_home = {
-	"home", "builtin:home, smart-home commands made by a grammar", recognise, read};
+const struct reader reader_home = {"home", recognise, read};

@@ -17,14 +17,6 @@ const struct reader *const readers[] = {
 	NULL,
 };
 
-const char *dataset_format(size_t i, const char **what)
-{
-	if (i >= sizeof(readers) / sizeof(readers[0]) - 1)
-		return NULL;
-	*what = readers[i]->what;
-	return readers[i]->name;
-}
-
 int source_has(const char *dir, const char *name)
 {
 	char path[DATA_PATH_MAX];

@@ -8,7 +8,6 @@
 
 struct reader {
 	const char *name; /* as in --format */
-	const char *what; /* one line for help */
 	/* Whether the source looks like this format; looks at names and, for files, at
 	 * the first bytes. NULL: only by name. */
 	int (*recognise)(const char *source);

@@ -283,5 +283,4 @@ static enum err read(struct builder *b, const char *source, struct err_ctx *ctx)
 	return e;
 }
 
-const struct reader reader_saved = {"saved",
-	"what 'hawser data import' writes: a folder with meta.yaml", recognise, read};
+const struct reader reader_saved = {"saved", recognise, read};

@@ -135,5 +135,4 @@ static enum err read(struct builder *b, const char *source, struct err_ctx *ctx)
 	return e;
 }
 
-const struct reader reader_seqio = {"seqio",
-	"a folder with train/seq.in, train/seq.out and train/label", recognise, read};
+const struct reader reader_seqio = {"seqio", recognise, read};

@@ -217,5 +217,4 @@ static enum err read(struct builder *b, const char *source, struct err_ctx *ctx)
 	return e;
 }
 
-const struct reader reader_snips2017 = {"snips2017",
-	"a folder with train_<intent>.json and validate_<intent>.json", recognise, read};
+const struct reader reader_snips2017 = {"snips2017", recognise, read};

@@ -143,6 +143,4 @@ static enum err read(struct builder *b, const char *source, struct err_ctx *ctx)
 	return e;
 }
 
-const struct reader reader_text = {"text",
-	"plain text for a language model: a file, or a folder with train.txt", recognise,
-	read};
+const struct reader reader_text = {"text", recognise, read};

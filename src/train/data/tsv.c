@@ -125,5 +125,4 @@ static enum err read(struct builder *b, const char *source, struct err_ctx *ctx)
 	return e;
 }
 
-const struct reader reader_tsv = {
-	"tsv", "text<TAB>label: a file, or a folder with train.tsv", recognise, read};
+const struct reader reader_tsv = {"tsv", recognise, read};
