@@ -151,6 +151,7 @@ enum err session_codegen_input(struct session *s, const struct genome *g,
 	in.task = s->task;
 	in.weights = tensor_source_flat(&flat);
 	in.weights_hash = w->hash;
+	in.broken_kernel = s->broken_kernel;
 	e = collect(s, g, &m, &in, ctx);
 	if (!e)
 		e = use(self, &in, ctx);

@@ -242,6 +242,7 @@ static enum err open_job(struct session *s, const struct session_options *o, str
 	if ((e = store_job_set_state(s->store, s->job_id, "running", ctx)) ||
 		(e = describe(s, ctx)) || (e = open_devices(s, ctx)))
 		return e;
+	s->broken_kernel = o->broken_kernel;
 	if ((e = session_open_supernet(s, ctx)))
 		return e;
 	hash_to_hex(supernet_hash(s->supernet), hex);

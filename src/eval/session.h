@@ -63,6 +63,7 @@ struct session {
 	struct inherited *inherited; /* qualities already computed: quality.c */
 	size_t n_inherited, cap_inherited;
 	uint32_t n_measured; /* looks taken or reused, for the progress line */
+	const char *broken_kernel; /* session_options */
 	struct progress *progress;
 	volatile const int *cancel;
 	uint64_t started_ns;
@@ -75,6 +76,9 @@ struct session_options {
 	const char *job_file;	/* its name, for errors */
 	struct progress *progress;
 	volatile const int *cancel;
+	/* Test hook, as in struct codegen_input: candidates (not the reference build) get
+	 * this kernel. NULL as a rule. */
+	const char *broken_kernel;
 };
 
 /* Opens store (as its one writer), data, space and devices, and trains or loads the supernet. */

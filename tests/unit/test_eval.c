@@ -1,0 +1,246 @@
+#include <math.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "src/base/file.h"
+#include "src/eval/parallel.h"
+#include "src/eval/session.h"
+
+static const char tiny_space[] =
+	"name: tiny\narch: enc\ngenes:\n  vocab_size: [300]\n  seq_len: 24\n"
+	"  d_model: [16, 24]\n  embed_bits: 8\n  n_layers: [1, 2]\n  n_heads: [1, 2]\n"
+	"  d_head: 8\n  d_ff: [16, 32]\n  bits: [32, 8, 4]\n  act: relu\n";
+static const char tiny_job[] =
+	"job: tiny\ndata: \"builtin:home?n=300\"\nspace: %s/tiny.yaml\nseed: 3\n"
+	"objectives: [slot_f1, latency_us@%s]\n"
+	"search: {initial: 4, batch: 2, population: 8, evolve: 2, refine: 4}\n"
+	"stop: {candidates: 6}\nsupernet: {epochs: 0.5}\n"
+	"measure: {min_processes: 2, max_processes: 3, samples: 5, warmup: 1}\n";
+
+struct fixture {
+	char dir[64], database[96], text[1024], kernel[128];
+	struct session_options o;
+};
+
+static void prepare(struct fixture *f, const char *device)
+{
+	char path[96];
+
+	strcpy(f->dir, "/tmp/hawser-eval.XXXXXX");
+	assert_non_null(mkdtemp(f->dir));
+	/* an agent's cache and lease of our own: others may be measuring */
+	assert_int_equal(setenv("XDG_CACHE_HOME", f->dir, 1), 0);
+	snprintf(path, sizeof(path), "%s/tiny.yaml", f->dir);
+	assert_int_equal(
+		file_write_atomic(path, tiny_space, strlen(tiny_space), 0644, NULL), ERR_OK);
+	snprintf(f->database, sizeof(f->database), "%s/hawser.db", f->dir);
+	snprintf(f->text, sizeof(f->text), tiny_job, f->dir, device);
+	memset(&f->o, 0, sizeof(f->o));
+	f->o.results = f->dir;
+	f->o.database = f->database;
+	f->o.job_text = f->text;
+	f->o.job_file = "tiny";
+}
+
+static void open_session(struct session *s, struct fixture *f)
+{
+	struct err_ctx ctx = {""};
+
+	if (session_open(s, &f->o, &ctx))
+		fail_msg("session: %s", ctx.msg);
+}
+
+/* ---- a build that answers wrongly */
+
+static void broken_kernel_is_a_wrong_output_and_never_timed(void **state)
+{
+	static const char kernel[] = "#include \"src/infer/kernels.h\"\n"
+				     "void act_relu(float *x, uint32_t n)\n"
+				     "{\n\tfor (uint32_t i = 0; i < n; i++)\n"
+				     "\t\tx[i] = x[i] > 0 ? 1.5f * x[i] + 1 : 0;\n}\n";
+	struct fixture f;
+	struct session s;
+	struct genome g;
+	struct hardware h;
+	struct store_measurement *taken;
+	struct store_failure *failed;
+	struct err_ctx ctx = {""};
+	size_t n;
+
+	(void)state;
+	prepare(&f, "local");
+	snprintf(f.kernel, sizeof(f.kernel), "%s/act_relu.c", f.dir);
+	assert_int_equal(
+		file_write_atomic(f.kernel, kernel, strlen(kernel), 0644, NULL), ERR_OK);
+	f.o.broken_kernel = f.kernel;
+	open_session(&s, &f);
+	space_largest(s.space, &g);
+	assert_int_equal(
+		store_put_candidate(s.store, s.job_id, &g, "user", 0, NULL), ERR_OK);
+	if (session_measure(&s, 0, &g, NULL, 1, 1, &h, &ctx))
+		fail_msg("%s", ctx.msg);
+	assert_int_equal(h.verdict, VERDICT_WRONG_OUTPUT);
+	assert_true(isnan(h.latency_us));
+	assert_int_equal(store_list_measurements(s.store, s.job_id, 0, &taken, &n, NULL), ERR_OK);
+	assert_int_equal(n, 0);
+	store_measurements_free(taken, n);
+	assert_int_equal(store_list_failures(s.store, s.job_id, &failed, &n, NULL), ERR_OK);
+	assert_int_equal(n, 1);
+	assert_int_equal(failed[0].verdict, VERDICT_WRONG_OUTPUT);
+	free(failed);
+	/* asked again, it is recalled, not run again */
+	assert_int_equal(session_measure(&s, 0, &g, NULL, 1, 1, &h, NULL), ERR_OK);
+	assert_int_equal(h.verdict, VERDICT_WRONG_OUTPUT);
+	assert_int_equal(store_list_failures(s.store, s.job_id, &failed, &n, NULL), ERR_OK);
+	assert_int_equal(n, 1);
+	free(failed);
+	session_close(&s);
+	file_remove_tree(f.dir, NULL);
+}
+
+/* ---- the evaluator is a function of the facts */
+
+static void evaluator_recalls_everything_when_reopened(void **state)
+{
+	struct fixture f;
+	struct session s;
+	struct evaluator ev;
+	struct search_result a, b;
+	struct err_ctx ctx = {""};
+	uint32_t measured;
+
+	(void)state;
+	prepare(&f, "sim");
+	open_session(&s, &f);
+	session_evaluator(&s, &ev);
+	if (search_run(s.space, &s.task, &s.job.search, &ev, &a, &ctx))
+		fail_msg("%s", ctx.msg);
+	measured = s.n_measured;
+	session_close(&s);
+	open_session(&s, &f);
+	session_evaluator(&s, &ev);
+	assert_int_equal(search_run(s.space, &s.task, &s.job.search, &ev, &b, &ctx), ERR_OK);
+	assert_int_equal(s.n_measured, measured);
+	assert_int_equal(a.n, b.n);
+	assert_true(a.n >= 6);
+	for (size_t i = 0; i < a.n; i++) {
+		assert_true(genome_equal(&a.members[i].g, &b.members[i].g));
+		for (size_t k = 0; k < 2; k++)
+			assert_true(a.members[i].last.v[k].value ==
+				    b.members[i].last.v[k].value);
+		assert_int_equal(a.members[i].last.v[1].prov, PROV_SIMULATED);
+		assert_int_equal(a.members[i].last.v[0].prov, PROV_INHERITED);
+	}
+	session_close(&s);
+	search_result_release(&a);
+	search_result_release(&b);
+	file_remove_tree(f.dir, NULL);
+}
+
+/* ---- job files */
+
+static void job_parse_refuses_with_the_place_when_wrong(void **state)
+{
+	static const struct {
+		const char *text, *expect;
+	} cases[] = {
+		{"", ""},
+		{"job: a\n", "data"},
+		{"job: a\ndata: x\nspace: y\n", "objectives"},
+		{"job: a/b\ndata: x\nspace: y\nobjectives: [slot_f1, macs]\n", "t:1:6: job name"},
+		{"job: a\ndata: x\nspace: y\nobjectives: [slot_f1]\n", "t:4:13: 'objectives'"},
+		{"job: a\ndata: x\nspace: y\nobjectives: [slot_f1, slot_f1]\n", "twice"},
+		{"job: a\ndata: x\nspace: y\nobjectives: [slot_f1, speed]\n",
+			"t:4:23: unknown metric 'speed'"},
+		{"job: a\ndata: x\nspace: y\nobjectives: [slot_f1, latency_us]\n",
+			"needs a device"},
+		{"job: a\ndata: x\nspace: y\nobjectives: [slot_f1, macs]\nlimits: [macs]\n",
+			"t:5:10: limit"},
+		{"job: a\ndata: x\nspace: y\nobjectives: [slot_f1, macs]\nstpo: {}\n", "stop"},
+		{"job: a\ndata: x\nspace: y\nobjectives: [slot_f1, macs]\nstop: {hours: nan}\n",
+			"t:5:15"},
+		{"job: a\ndata: x\nspace: y\nobjectives: [slot_f1, macs]\nstop: {hours: -1}\n",
+			"t:5:15"},
+		{"job: a\ndata: x\nspace: y\nobjectives: [slot_f1, macs]\n"
+		 "search: {batch: 1.5}\n",
+			"whole number"},
+		{"job: a\ndata: x\nspace: y\nobjectives: [slot_f1, macs]\n"
+		 "search: {algorithm: magic}\n",
+			"unknown algorithm 'magic'"},
+		{"job: a\ndata: x\nspace: y\nobjectives: [slot_f1, macs]\n"
+		 "supernet: {epoch: 3}\n",
+			"epoch"},
+		{"job: a\ndata: x\nspace: y\nobjectives: [slot_f1, macs]\n"
+		 "measure: {min_processes: 9, max_processes: 3}\n",
+			"max_processes 3"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct err_ctx ctx = {""};
+		struct job j;
+
+		assert_true(job_parse(&j, cases[i].text, "t", &ctx) != ERR_OK);
+		if (!strstr(ctx.msg, cases[i].expect))
+			fail_msg("case %zu says '%s', not '%s'", i, ctx.msg, cases[i].expect);
+	}
+}
+
+static void job_spec_ignores_stop_rules_only(void **state)
+{
+	static const char base[] = "job: a\ndata: x\nspace: y\nobjectives: [slot_f1, macs]\n";
+	char text[512];
+	struct job a, b;
+
+	(void)state;
+	assert_int_equal(job_parse(&a, base, "t", NULL), ERR_OK);
+	snprintf(text, sizeof(text), "%sstop: {candidates: 9, hours: 2}\n", base);
+	assert_int_equal(job_parse(&b, text, "t", NULL), ERR_OK);
+	assert_true(hash_equal(&a.spec, &b.spec));
+	snprintf(text, sizeof(text), "%sseed: 2\n", base);
+	assert_int_equal(job_parse(&b, text, "t", NULL), ERR_OK);
+	assert_false(hash_equal(&a.spec, &b.spec));
+	snprintf(text, sizeof(text), "%smeasure: {precision: 0.5}\n", base);
+	assert_int_equal(job_parse(&b, text, "t", NULL), ERR_OK);
+	assert_false(hash_equal(&a.spec, &b.spec));
+}
+
+/* ---- threads */
+
+static enum err square(void *self, size_t i, struct err_ctx *ctx)
+{
+	((size_t *)self)[i] = i * i;
+	return i == 70 || i == 90 ? err_set(ctx, ERR_INVALID, "item %zu", i) : ERR_OK;
+}
+
+static void parallel_for_reports_the_first_item_that_fails(void **state)
+{
+	size_t out[100] = {0};
+	struct err_ctx ctx = {""};
+
+	(void)state;
+	assert_int_equal(parallel_for(60, 3, square, out, &ctx), ERR_OK);
+	for (size_t i = 0; i < 60; i++)
+		assert_int_equal(out[i], i * i);
+	assert_int_equal(parallel_for(100, 1, square, out, &ctx), ERR_INVALID);
+	assert_string_equal(ctx.msg, "item 70");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(broken_kernel_is_a_wrong_output_and_never_timed),
+		cmocka_unit_test(evaluator_recalls_everything_when_reopened),
+		cmocka_unit_test(job_parse_refuses_with_the_place_when_wrong),
+		cmocka_unit_test(job_spec_ignores_stop_rules_only),
+		cmocka_unit_test(parallel_for_reports_the_first_item_that_fails),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
