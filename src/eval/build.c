@@ -8,26 +8,17 @@
 
 #define N_GOLDEN 4
 
-void vocabulary_bytes(
+/* The vocabulary that travels with a model: the first ids of the corpus's table. */
+static void pack_vocabulary(
 	const struct tokeniser_table *t, uint32_t vocab_size, struct buf *out)
 {
-	uint32_t base = N_SPECIAL_TOKENS + t->n_bytes;
-	uint32_t merges = vocab_size > base ? vocab_size - base : 0;
-	uint32_t head[2];
+	struct tokeniser_table own = *t;
 
-	merges = merges < t->n_merges ? merges : t->n_merges;
-	head[0] = t->n_bytes;
-	head[1] = merges;
-	for (int i = 0; i < 2; i++)
-		for (int k = 0; k < 4; k++)
-			buf_putc(out, (char)(head[i] >> (8 * k)));
-	buf_append(out, t->bytes, t->n_bytes);
-	if (t->n_bytes % 2)
-		buf_putc(out, '\0');
-	for (uint32_t i = 0; i < 2 * merges; i++) {
-		buf_putc(out, (char)(t->merges[i] & 0xff));
-		buf_putc(out, (char)(t->merges[i] >> 8));
+	if (vocab_size < t->vocab_size) {
+		own.vocab_size = vocab_size;
+		own.n_merges = vocab_size - N_SPECIAL_TOKENS - t->n_bytes;
 	}
+	tokeniser_pack(&own, out);
 }
 
 static enum err validation(struct session *s, const struct genome *g,
@@ -123,7 +114,7 @@ static enum err collect(struct session *s, const struct genome *g, struct embedd
 		memcpy(m->ids + at, v->ids + from, m->len[i] * sizeof(*m->ids));
 		at += m->len[i];
 	}
-	vocabulary_bytes(s->corpus.tokeniser, g->vocab_size, &m->vocab);
+	pack_vocabulary(s->corpus.tokeniser, g->vocab_size, &m->vocab);
 	join_names(s->corpus.data.intents, s->corpus.data.n_intents, &m->intents);
 	join_names(s->corpus.data.tags, s->corpus.data.n_tags, &m->tags);
 	in->vocab = (const uint8_t *)m->vocab.data;

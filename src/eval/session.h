@@ -131,10 +131,6 @@ enum err session_codegen_input(struct session *s, const struct genome *g,
 /* Length in tokens of the typical validation input with this vocabulary: what is timed. build.c */
 enum err session_timed_tokens(
 	struct session *s, const struct genome *g, uint32_t *out, struct err_ctx *ctx);
-/* The vocabulary that travels with a model, in the stored form of tokenise.h. build.c */
-void vocabulary_bytes(
-	const struct tokeniser_table *t, uint32_t vocab_size, struct buf *out);
-
 /* What a device said of one candidate. */
 struct hardware {
 	enum verdict verdict;
