@@ -18,18 +18,20 @@
 #define RANKING_EPOCHS 12
 #define SUPERNET_EPOCHS 20
 
-static const char *data, *format, *genome_text, *preset, *out_path, *json, *baseline, *check,
-	*space_name_text, *networks_text, *shuffle, *epochs_text, *seed_text, *threads_text,
-	*settings[CLI_MAX_REPEAT + 1];
+static const char *data, *format, *genome_text, *preset, *out_path, *json, *baseline,
+	*check, *space_name_text, *networks_text, *shuffle, *epochs_text, *seed_text,
+	*threads_text, *settings[CLI_MAX_REPEAT + 1];
 
 static const struct cli_option options[] = {
 	{"data", "SRC", "data set, as in 'hawser data show'", 0, &data},
 	{"format", "F", "its format (default: recognised)", 0, &format},
 	{"genome", "TEXT", "the network, as canonical text", 0, &genome_text},
-	{"preset", "NAME", "the network, by name ('hawser space' lists them)", 0, &preset},
+	{"preset", "NAME", "the network, by name ('hawser space' lists them)", 0,
+		&preset},
 	{"epochs", "N", "passes over the training split", 0, &epochs_text},
 	{"seed", "S", "seed of weights, order and dropout (default 1)", 0, &seed_text},
-	{"threads", "N", "worker threads; the result does not depend on it", 0, &threads_text},
+	{"threads", "N", "worker threads; the result does not depend on it", 0,
+		&threads_text},
 	{"set", "KEY=VALUE", "a training option (lr=0.002, batch=64 ...); repeatable", 1,
 		settings},
 	{"shuffle-labels", NULL, "permute the training labels: must fall to chance", 0,
@@ -38,7 +40,8 @@ static const struct cli_option options[] = {
 	{"baseline", NULL, "the linear baseline instead of a network", 0, &baseline},
 	{"check-ranking", NULL, "compare inherited with stand-alone quality", 0, &check},
 	{"space", "NAME", "check-ranking: the search space", 0, &space_name_text},
-	{"networks", "N", "check-ranking: how many networks (default 12)", 0, &networks_text},
+	{"networks", "N", "check-ranking: how many networks (default 12)", 0,
+		&networks_text},
 	{"json", NULL, "JSON instead of text", 0, &json},
 	{NULL, NULL, NULL, 0, NULL},
 };
@@ -63,7 +66,8 @@ static enum err read_options(struct train_options *o, struct err_ctx *ctx)
 		char key[64];
 
 		if (!eq || (size_t)(eq - settings[i]) >= sizeof(key))
-			return err_set(ctx, ERR_USAGE, "--set '%s' is not KEY=VALUE", settings[i]);
+			return err_set(ctx, ERR_USAGE, "--set '%s' is not KEY=VALUE",
+				settings[i]);
 		memcpy(key, settings[i], (size_t)(eq - settings[i]));
 		key[eq - settings[i]] = '\0';
 		err = apply(o, key, eq + 1, ctx);
@@ -82,7 +86,8 @@ static enum err read_genome(struct genome *g, struct err_ctx *ctx)
 {
 	if (!genome_text == !preset)
 		return err_set(ctx, ERR_USAGE,
-			"train needs one of --genome, --preset, --baseline and --check-ranking");
+			"train needs one of --genome, --preset, --baseline and "
+			"--check-ranking");
 	return preset ? preset_find(preset, g, ctx) : genome_parse(g, genome_text, ctx);
 }
 
@@ -91,7 +96,8 @@ static enum err fit_task(
 	const struct genome *g, const struct task_shape *task, struct err_ctx *ctx)
 {
 	if ((task->kind == TASK_LM) != (g->arch == ARCH_DECODER))
-		return err_set(ctx, ERR_USAGE, "task '%s' of the data set needs a network of arch '%s'",
+		return err_set(ctx, ERR_USAGE,
+			"task '%s' of the data set needs a network of arch '%s'",
 			task_kind_names[task->kind],
 			arch_names[task->kind == TASK_LM ? ARCH_DECODER : ARCH_ENCODER]);
 	return ERR_OK;
@@ -114,7 +120,8 @@ static json_t *quality_json(const struct quality *q, enum task_kind kind)
 	} else {
 		json_object_set_new(o, "intent_acc", number(q->intent_acc));
 		json_object_set_new(o, "intent_ci",
-			json_pack("[o, o]", number(q->intent_ci.lo), number(q->intent_ci.hi)));
+			json_pack("[o, o]", number(q->intent_ci.lo),
+				number(q->intent_ci.hi)));
 	}
 	if (kind == TASK_INTENT_SLOTS) {
 		json_object_set_new(o, "n_spans", json_integer((json_int_t)q->n_spans));
@@ -135,7 +142,8 @@ static void quality_line(const char *what, const struct quality *q, enum task_ki
 			q->perplexity, q->n_tokens);
 		return;
 	}
-	printf("  intents %5.1f %% [%.1f, %.1f]", q->intent_acc, q->intent_ci.lo, q->intent_ci.hi);
+	printf("  intents %5.1f %% [%.1f, %.1f]", q->intent_acc, q->intent_ci.lo,
+		q->intent_ci.hi);
 	if (kind == TASK_INTENT_SLOTS)
 		printf("  slot F1 %5.1f [%.1f, %.1f]  sentences %5.1f %%", q->slot_f1,
 			q->f1_ci.lo, q->f1_ci.hi, q->sentence_acc);
@@ -175,8 +183,8 @@ static enum err show_trained(const struct genome *g, const struct corpus *c,
 	genome_hash(g, &h);
 	hash_to_hex(&h, hex);
 	if (json) {
-		root = json_pack("{s:s, s:s, s:s, s:f, s:f}", "genome", text, "candidate", hex,
-			"data", c->data.name, "params", cost.n_params, "model_bytes",
+		root = json_pack("{s:s, s:s, s:s, s:f, s:f}", "genome", text, "candidate",
+			hex, "data", c->data.name, "params", cost.n_params, "model_bytes",
 			cost.model_bytes);
 		for (int split = SPLIT_VALID; split < N_SPLITS; split++) {
 			by_split = json_object();
@@ -256,14 +264,15 @@ static enum err run_baseline(struct corpus *c, struct err_ctx *ctx)
 	if (err)
 		return err;
 	if (json)
-		return print_json(json_pack("{s:s, s:s, s:o, s:o}", "method", "linear baseline",
-					  "data", c->data.name, "valid",
-					  quality_json(&q[0], c->data.kind), "test",
-					  quality_json(&q[1], c->data.kind)),
+		return print_json(json_pack("{s:s, s:s, s:o, s:o}", "method",
+					  "linear baseline", "data", c->data.name,
+					  "valid", quality_json(&q[0], c->data.kind),
+					  "test", quality_json(&q[1], c->data.kind)),
 			ctx);
 	printf("%s\n", c->data.kind == TASK_LM
 			       ? "baseline: token 4-grams, Witten-Bell smoothing"
-			       : "baseline: TF-IDF of word and character n-grams, linear classifier");
+			       : "baseline: TF-IDF of word and character n-grams, linear "
+				 "classifier");
 	quality_line("valid", &q[0], c->data.kind);
 	quality_line("test", &q[1], c->data.kind);
 	return ERR_OK;
@@ -278,10 +287,12 @@ static enum err show_ranking(const struct ranking *r, struct err_ctx *ctx)
 		list = json_array();
 		for (size_t i = 0; i < r->n; i++) {
 			genome_format(&r->r[i].g, text);
-			json_array_append_new(list, json_pack("{s:s, s:f, s:o, s:[o, o]}",
-				"genome", text, "macs", r->r[i].macs, "inherited",
-				number(r->r[i].inherited), "alone", number(r->r[i].alone[0]),
-				number(r->r[i].alone[1])));
+			json_array_append_new(
+				list, json_pack("{s:s, s:f, s:o, s:[o, o]}", "genome",
+					      text, "macs", r->r[i].macs, "inherited",
+					      number(r->r[i].inherited), "alone",
+					      number(r->r[i].alone[0]),
+					      number(r->r[i].alone[1])));
 		}
 		root = json_pack("{s:o, s:o, s:o, s:I, s:I, s:o}", "tau", number(r->tau),
 			"tau_seed_to_seed", number(r->tau_seeds), "tau_macs",
@@ -300,12 +311,13 @@ static enum err show_ranking(const struct ranking *r, struct err_ctx *ctx)
 	printf("  one seed against the other: the ceiling      %6.2f\n", r->tau_seeds);
 	printf("  MACs alone: the baseline                     %6.2f\n", r->tau_macs);
 	if (r->n_pairs)
-		printf("  pairs more than 1.5 apart, ordered right     %zu of %zu\n", r->n_right,
-			r->n_pairs);
+		printf("  pairs more than 1.5 apart, ordered right     %zu of %zu\n",
+			r->n_right, r->n_pairs);
 	return ERR_OK;
 }
 
-static enum err run_ranking(struct corpus *c, const struct space *space, struct err_ctx *ctx)
+static enum err run_ranking(
+	struct corpus *c, const struct space *space, struct err_ctx *ctx)
 {
 	struct ranking_options o;
 	long n = DEFAULT_NETWORKS;
@@ -407,11 +419,15 @@ const struct command cmd_train = {
 		    "[--set KEY=VALUE] [--shuffle-labels] [--out FILE] [--json]\n"
 		    "--data SRC --baseline [--json]\n"
 		    "--data SRC --check-ranking --space NAME [--networks N] [--json]",
-	.details = "Prints quality on validation and test, in fp32 and with the weights quantised as\n"
+	.details = "Prints quality on validation and test, in fp32 and with the weights "
+		   "quantised as\n"
 		   "the network's genes say. Intervals are 95 %.\n"
-		   "--check-ranking trains a supernet (cached) and a stratified sample of networks\n"
-		   "alone, with two seeds each, and prints Kendall's tau of inherited against\n"
-		   "stand-alone quality, with its seed-to-seed ceiling and the ranking by MACs.\n"
+		   "--check-ranking trains a supernet (cached) and a stratified sample "
+		   "of networks\n"
+		   "alone, with two seeds each, and prints Kendall's tau of inherited "
+		   "against\n"
+		   "stand-alone quality, with its seed-to-seed ceiling and the ranking "
+		   "by MACs.\n"
 		   "--epochs, --seed and --set then hold for the networks trained alone.",
 	.examples = "hawser train --data builtin:home --preset home-tiny --epochs 10\n"
 		    "hawser train --data ../shared/data/snips --baseline\n"

@@ -83,7 +83,8 @@ static enum err choose(struct ranking *out, struct drawn *d, size_t n, uint64_t 
 	}
 	qsort(all, n_draws, sizeof(*all), by_macs);
 	for (size_t i = 0; i < n; i++)
-		out->r[i] = all[i * DRAWS_PER_NETWORK + rng_below(&rng, DRAWS_PER_NETWORK)];
+		out->r[i] =
+			all[i * DRAWS_PER_NETWORK + rng_below(&rng, DRAWS_PER_NETWORK)];
 	out->n = n;
 	free(all);
 	return ERR_OK;
@@ -100,8 +101,8 @@ struct check {
 	uint64_t n_done;
 };
 
-static enum err evaluate(struct check *k, const struct genome *g, const float *w, double *out,
-	struct err_ctx *ctx)
+static enum err evaluate(struct check *k, const struct genome *g, const float *w,
+	double *out, struct err_ctx *ctx)
 {
 	struct quality q;
 	enum err err = quality_evaluate(k->corpus, g, w, SPLIT_VALID, 0, &q, ctx);
@@ -187,7 +188,8 @@ static enum err run_check(struct check *k, struct err_ctx *ctx)
 	err = parallel_for(2 * k->out->n, k->o->threads, train_one, k, ctx);
 	if (err)
 		return err;
-	progress_end(k->o->progress, "%zu networks trained alone, two seeds each", k->out->n);
+	progress_end(
+		k->o->progress, "%zu networks trained alone, two seeds each", k->out->n);
 	room = malloc(5 * k->out->n * sizeof(*room));
 	if (!room)
 		return err_set(ctx, ERR_NOMEM, "out of memory");
@@ -209,7 +211,8 @@ enum err ranking_check(struct ranking *out, struct corpus *c, const struct space
 	space_hash(space, &sampler.hash);
 	err = choose(out, &d, o->n_networks, o->alone.seed, ctx);
 	if (!err)
-		err = supernet_open(&k.supernet, c, &sampler, &o->supernet, o->cache_dir, ctx);
+		err = supernet_open(
+			&k.supernet, c, &sampler, &o->supernet, o->cache_dir, ctx);
 	if (!err) {
 		pthread_mutex_init(&k.lock, NULL);
 		err = run_check(&k, ctx);

@@ -1,7 +1,7 @@
-/* Attention forward and backward in plain loops: sequences are about ten tokens long, where
- * a product per head costs more in calls than in arithmetic. Everything is a sum of scaled
- * rows (mix_rows), taken in blocks of columns that stay in registers; keys and values are
- * transposed into rows padded to a block where sums run along d_head. */
+/* Attention forward and backward in plain loops: sequences are about ten tokens long,
+ * where a product per head costs more in calls than in arithmetic. Everything is a sum of
+ * scaled rows (mix_rows), taken in blocks of columns that stay in registers; keys and
+ * values are transposed into rows padded to a block where sums run along d_head. */
 #include <math.h>
 #include <string.h>
 
@@ -13,8 +13,10 @@
 #define HALF 8
 
 /* GCC's vectors: split by the compiler where the machine's are shorter. */
-typedef real block __attribute__((vector_size(BLOCK * sizeof(real)), aligned(8), may_alias));
-typedef real half __attribute__((vector_size(HALF * sizeof(real)), aligned(8), may_alias));
+typedef real block
+	__attribute__((vector_size(BLOCK * sizeof(real)), aligned(8), may_alias));
+typedef real half
+	__attribute__((vector_size(HALF * sizeof(real)), aligned(8), may_alias));
 
 static size_t padded(size_t n)
 {
@@ -60,7 +62,8 @@ static inline __attribute__((always_inline)) void mix_rows(
 }
 
 /* out [d, padded(len)] = in [len, d] whose rows are `stride` apart; padding is zero. */
-static inline void transpose_head(size_t len, size_t d, size_t stride, const real *in, real *out)
+static inline void transpose_head(
+	size_t len, size_t d, size_t stride, const real *in, real *out)
 {
 	size_t wide = padded(len);
 
@@ -81,7 +84,7 @@ static inline size_t clip(ptrdiff_t distance, size_t radius)
 
 /* One head of one sequence. */
 struct head {
-	size_t len, d;	      /* tokens, d_head */
+	size_t len, d;	       /* tokens, d_head */
 	size_t q_step, k_step; /* between tokens in q and o, in k and v */
 	size_t radius;
 	int causal;
@@ -163,8 +166,9 @@ void attention_forward(const struct attention_shape *s, const real *q, const rea
 
 			if (i % group == 0)
 				transpose_head(h.len, h.d, h.k_step, k + kv, scratch);
-			head_forward(&h, q + mine, scratch, v + kv, rel ? rel + i * span : NULL,
-				p, o + mine, scratch + wide * h.d);
+			head_forward(&h, q + mine, scratch, v + kv,
+				rel ? rel + i * span : NULL, p, o + mine,
+				scratch + wide * h.d);
 		}
 	}
 }
@@ -181,8 +185,8 @@ static inline void softmax_backward(size_t n, const real *p, real *dp)
 }
 
 /* One query row: dk[j] += ds[j] q, dv[j] += p[j] do for its n keys. */
-static inline void spread_row(size_t n, const struct head *h, const real *ds, const real *p,
-	const real *q, const real *d_o, real *dk, real *dv)
+static inline void spread_row(size_t n, const struct head *h, const real *ds,
+	const real *p, const real *q, const real *d_o, real *dk, real *dv)
 {
 	for (size_t j = 0; j < n; j++) {
 		real *restrict a = dk + j * h->k_step, *restrict b = dv + j * h->k_step;

@@ -25,7 +25,8 @@ static uint32_t n_items(const struct task *t, const struct utterance *u)
 	return t->by_word ? u->n_words : 1;
 }
 
-static void fill_bag(const struct task *t, struct bag *b, const struct utterance *u, uint32_t i)
+static void fill_bag(
+	const struct task *t, struct bag *b, const struct utterance *u, uint32_t i)
 {
 	if (t->by_word)
 		bag_of_word(b, u, i);
@@ -33,7 +34,8 @@ static void fill_bag(const struct task *t, struct bag *b, const struct utterance
 		bag_of_text(b, u);
 }
 
-static enum err count_features(struct task *t, const struct dataset *d, struct err_ctx *ctx)
+static enum err count_features(
+	struct task *t, const struct dataset *d, struct err_ctx *ctx)
 {
 	struct bag b;
 	enum err err = ERR_OK;
@@ -137,13 +139,13 @@ static void task_release(struct task *t)
 	linear_release(&t->model);
 }
 
-static enum err predict_intents(
-	const struct task *t, const struct dataset *d, enum split split, int16_t *out,
-	struct err_ctx *ctx)
+static enum err predict_intents(const struct task *t, const struct dataset *d,
+	enum split split, int16_t *out, struct err_ctx *ctx)
 {
 	float *scores = malloc((t->model.n_classes + 1) * sizeof(*scores));
 	struct sparse_rows rows;
-	enum err err = scores ? ERR_OK : err_set(ctx, ERR_NOMEM, "out of memory for scores");
+	enum err err =
+		scores ? ERR_OK : err_set(ctx, ERR_NOMEM, "out of memory for scores");
 
 	sparse_init(&rows);
 	if (!err)
@@ -163,9 +165,9 @@ static enum err predict_intents(
 }
 
 /* Best path over the classifier's margins; words of one text are consecutive rows. */
-static enum err decode_split(const struct task *t, const struct dataset *d, enum split split,
-	const struct sparse_rows *rows, const struct tag_grammar *g, int16_t *out,
-	struct err_ctx *ctx)
+static enum err decode_split(const struct task *t, const struct dataset *d,
+	enum split split, const struct sparse_rows *rows, const struct tag_grammar *g,
+	int16_t *out, struct err_ctx *ctx)
 {
 	enum err err = ERR_OK;
 	size_t row = 0;
@@ -185,8 +187,8 @@ static enum err decode_split(const struct task *t, const struct dataset *d, enum
 	return err;
 }
 
-static enum err predict_tags(const struct task *t, const struct dataset *d, enum split split,
-	int16_t *out, struct err_ctx *ctx)
+static enum err predict_tags(const struct task *t, const struct dataset *d,
+	enum split split, int16_t *out, struct err_ctx *ctx)
 {
 	struct sparse_rows rows;
 	struct tag_grammar g;
@@ -204,7 +206,8 @@ static enum err predict_tags(const struct task *t, const struct dataset *d, enum
 }
 
 static enum err score_split(struct corpus *c, const struct task *intents,
-	const struct task *tags, enum split split, struct quality *out, struct err_ctx *ctx)
+	const struct task *tags, enum split split, struct quality *out,
+	struct err_ctx *ctx)
 {
 	const struct dataset *d = &c->data;
 	const struct encoded *e;

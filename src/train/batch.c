@@ -60,8 +60,8 @@ static enum err reserve(
 	return bad ? err_set(ctx, ERR_NOMEM, "out of memory for a batch") : ERR_OK;
 }
 
-static void add_words(struct batch *b, const struct encoded *e, size_t seq, uint32_t at,
-	uint32_t len)
+static void add_words(
+	struct batch *b, const struct encoded *e, size_t seq, uint32_t at, uint32_t len)
 {
 	for (uint32_t w = e->word_start[seq]; w < e->word_start[seq + 1]; w++) {
 		uint32_t slot = b->n_slots++;
@@ -82,7 +82,8 @@ static void add_sequence(struct batch *b, const struct encoded *e, size_t seq)
 
 	b->start[b->n_seq] = at;
 	b->intent[b->n_seq++] = e->intent[seq];
-	/* Windows of text are cut from one stream: the token after a window exists, too. */
+	/* Windows of text are cut from one stream: the token after a window exists, too.
+	 */
 	for (uint32_t t = 0; t < len; t++) {
 		b->ids[at + t] = e->ids[from + t];
 		b->next[at + t] = e->intent[seq] < 0 ? e->ids[from + t + 1] : -1;
@@ -93,8 +94,8 @@ static void add_sequence(struct batch *b, const struct encoded *e, size_t seq)
 	b->longest = len > b->longest ? len : b->longest;
 }
 
-enum err batch_fill(struct batch *b, const struct encoded *e, const uint32_t *index, size_t n,
-	struct err_ctx *ctx)
+enum err batch_fill(struct batch *b, const struct encoded *e, const uint32_t *index,
+	size_t n, struct err_ctx *ctx)
 {
 	size_t n_tok = 0, n_word = 0;
 	enum err err;

@@ -45,7 +45,8 @@ static enum err match(const char *path, const struct vectors_file *f, const char
 	size_t n = strlen(want), left = f->header_len - n;
 
 	if (f->header_len < n || memcmp(f->header, want, n) || left > 31)
-		return err_set(ctx, ERR_CORRUPT, "'%s' belongs to another supernet", path);
+		return err_set(
+			ctx, ERR_CORRUPT, "'%s' belongs to another supernet", path);
 	if (f->shape.size != shape->size || f->shape.n_vectors != shape->n_vectors ||
 		f->shape.n != shape->n)
 		return err_set(ctx, ERR_CORRUPT, "'%s' has another shape", path);
@@ -93,8 +94,8 @@ enum err finished_save(const char *path, const struct hash *key, const float *w,
 	return vectors_save(path, header, &shape, v, ctx);
 }
 
-enum err finished_load(const char *path, const struct hash *key, float *w, size_t n,
-	struct err_ctx *ctx)
+enum err finished_load(
+	const char *path, const struct hash *key, float *w, size_t n, struct err_ctx *ctx)
 {
 	struct vectors shape = {4, 1, n};
 	char header[HEADER_CAP], rest[32];

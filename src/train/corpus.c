@@ -104,8 +104,8 @@ static enum err find_or_encode(struct corpus *c, const struct corpus_entry *key,
 	if (!e)
 		return err_set(ctx, ERR_NOMEM, "out of memory for an encoded split");
 	*e = *key;
-	err = dataset_encode(&c->data, key->split, c->tokeniser, key->vocab_size, key->seq_len,
-		&e->encoded, ctx);
+	err = dataset_encode(&c->data, key->split, c->tokeniser, key->vocab_size,
+		key->seq_len, &e->encoded, ctx);
 	if (err) {
 		free(e);
 		return err;
@@ -129,8 +129,8 @@ enum err corpus_encoded(struct corpus *c, enum split split, uint32_t vocab_size,
 	key.vocab_size = vocab_size < c->tokeniser->vocab_size ? vocab_size
 							       : c->tokeniser->vocab_size;
 	if (!c->data.n[split])
-		return err_set(ctx, ERR_INVALID, "data set '%s' has no %s split", c->data.name,
-			split_names[split]);
+		return err_set(ctx, ERR_INVALID, "data set '%s' has no %s split",
+			c->data.name, split_names[split]);
 	pthread_mutex_lock(&c->cache->lock);
 	err = find_or_encode(c, &key, out, ctx);
 	pthread_mutex_unlock(&c->cache->lock);

@@ -7,7 +7,8 @@
 
 enum { MARK_O, MARK_B, MARK_I };
 
-enum err tag_grammar_init(struct tag_grammar *g, const struct dataset *d, struct err_ctx *ctx)
+enum err tag_grammar_init(
+	struct tag_grammar *g, const struct dataset *d, struct err_ctx *ctx)
 {
 	g->n = d->n_tags;
 	g->mark = calloc(d->n_tags + 1, sizeof(*g->mark));
@@ -26,7 +27,8 @@ enum err tag_grammar_init(struct tag_grammar *g, const struct dataset *d, struct
 		if (g->mark[i] == MARK_B)
 			g->begin[i] = (int16_t)i;
 		for (size_t j = 0; g->mark[i] == MARK_I && j < d->n_tags; j++)
-			if (!strncmp(d->tags[j], "B-", 2) && !strcmp(d->tags[j] + 2, t + 2))
+			if (!strncmp(d->tags[j], "B-", 2) &&
+				!strcmp(d->tags[j] + 2, t + 2))
 				g->begin[i] = (int16_t)j;
 	}
 	return ERR_OK;
@@ -40,8 +42,8 @@ void tag_grammar_release(struct tag_grammar *g)
 	g->begin = NULL;
 }
 
-/* Viterbi. A tag other than I-x may follow anything, so its best predecessor is the best path
- * so far; I-x looks at B-x and I-x only. back [n_words, n]; score [2, n]. */
+/* Viterbi. A tag other than I-x may follow anything, so its best predecessor is the best
+ * path so far; I-x looks at B-x and I-x only. back [n_words, n]; score [2, n]. */
 static void best_path(const struct tag_grammar *g, const float *logits, size_t n_words,
 	int16_t *tags, int16_t *back, double *score)
 {
@@ -83,8 +85,8 @@ static void best_path(const struct tag_grammar *g, const float *logits, size_t n
 	}
 }
 
-enum err tag_grammar_decode(const struct tag_grammar *g, const float *logits, size_t n_words,
-	int16_t *tags, struct err_ctx *ctx)
+enum err tag_grammar_decode(const struct tag_grammar *g, const float *logits,
+	size_t n_words, int16_t *tags, struct err_ctx *ctx)
 {
 	int16_t *back;
 	double *score;
@@ -97,7 +99,8 @@ enum err tag_grammar_decode(const struct tag_grammar *g, const float *logits, si
 		best_path(g, logits, n_words, tags, back, score);
 	free(score);
 	free(back);
-	return back && score ? ERR_OK : err_set(ctx, ERR_NOMEM, "out of memory to decode tags");
+	return back && score ? ERR_OK
+			     : err_set(ctx, ERR_NOMEM, "out of memory to decode tags");
 }
 
 void decode_tags(
@@ -118,7 +121,8 @@ static int kind_of(const struct tag_grammar *g, int16_t tag)
 	return g->begin[tag] >= 0 ? g->begin[tag] : tag;
 }
 
-size_t spans_find(const struct tag_grammar *g, const int16_t *tags, size_t n, struct span *out)
+size_t spans_find(
+	const struct tag_grammar *g, const int16_t *tags, size_t n, struct span *out)
 {
 	size_t n_out = 0;
 	int open = 0;

@@ -6,7 +6,7 @@
 #include "src/train/real.h"
 
 #if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC optimize("O3", "no-math-errno", "no-trapping-math", "no-signed-zeros", \
+#pragma GCC optimize("O3", "no-math-errno", "no-trapping-math", "no-signed-zeros",       \
 	"fp-contract=fast")
 #endif
 

@@ -139,7 +139,8 @@ static uint64_t shape_of(const char *word, size_t n)
 		digits += word[i] >= '0' && word[i] <= '9';
 		other += !((word[i] >= 'a' && word[i] <= 'z') || (uint8_t)word[i] >= 128);
 	}
-	return (digits == n ? 4u : 0u) + (digits > 0 ? 2u : 0u) + (other > digits ? 1u : 0u);
+	return (digits == n ? 4u : 0u) + (digits > 0 ? 2u : 0u) +
+	       (other > digits ? 1u : 0u);
 }
 
 void bag_of_word(struct bag *b, const struct utterance *u, uint32_t at)

@@ -100,7 +100,8 @@ void sparse_release(struct sparse_rows *r)
 	sparse_init(r);
 }
 
-enum err sparse_item(struct sparse_rows *r, uint32_t feature, float value, struct err_ctx *ctx)
+enum err sparse_item(
+	struct sparse_rows *r, uint32_t feature, float value, struct err_ctx *ctx)
 {
 	if (r->n_items == r->cap_items) {
 		size_t cap = r->cap_items ? 2 * r->cap_items : 4096;
@@ -155,8 +156,8 @@ HOT static void add_row(float *scores, const float *w, float x, size_t n)
 		scores[c] += x * w[c];
 }
 
-void linear_scores(
-	const struct linear_model *m, const struct sparse_rows *rows, size_t i, float *scores)
+void linear_scores(const struct linear_model *m, const struct sparse_rows *rows, size_t i,
+	float *scores)
 {
 	size_t n = m->n_classes;
 

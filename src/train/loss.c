@@ -24,7 +24,8 @@ HOT static void gradient_row(const struct cross_entropy *ce, const real *p,
 	const real *teacher, int32_t label, real *d)
 {
 	size_t c = ce->c;
-	real soft = teacher ? ce->soft : 0, hard = ce->scale * (1 - soft) * (1 - ce->smoothing);
+	real soft = teacher ? ce->soft : 0,
+	     hard = ce->scale * (1 - soft) * (1 - ce->smoothing);
 	real spread = ce->scale * (1 - soft) * ce->smoothing / (real)c;
 
 	for (size_t j = 0; j < c; j++)
@@ -43,14 +44,16 @@ double cross_entropy(const struct cross_entropy *ce, real *logits, real *dlogits
 	for (size_t i = 0; i < ce->n; i++) {
 		real *x = logits + i * ce->c, *d = dlogits ? dlogits + i * ce->c : NULL;
 		int32_t label = ce->label[i];
-		double at = label >= 0 ? (double)x[label] : 0, all = softmax_row(x, ce->c);
+		double at = label >= 0 ? (double)x[label] : 0,
+		       all = softmax_row(x, ce->c);
 
 		if (label >= 0)
 			loss += all - at;
 		if (!d)
 			continue;
 		if (label >= 0)
-			gradient_row(ce, x, ce->teacher ? ce->teacher[i] : NULL, label, d);
+			gradient_row(
+				ce, x, ce->teacher ? ce->teacher[i] : NULL, label, d);
 		else
 			for (size_t j = 0; j < ce->c; j++)
 				d[j] = 0;

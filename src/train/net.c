@@ -29,10 +29,11 @@ enum err net_init(struct net *net, const struct genome *g, const struct task_sha
 	for (int k = 0; k < N_TENSOR_KINDS; k++) {
 		int inner = k >= T_NORM1_G && k <= T_B2;
 
-		net->top[k] = inner ? NET_ABSENT : offset_of(net, (enum tensor_kind)k, -1);
+		net->top[k] =
+			inner ? NET_ABSENT : offset_of(net, (enum tensor_kind)k, -1);
 		for (int l = 0; l < g->n_layers; l++)
-			net->layer[l][k] =
-				inner ? offset_of(net, (enum tensor_kind)k, l) : NET_ABSENT;
+			net->layer[l][k] = inner ? offset_of(net, (enum tensor_kind)k, l)
+						 : NET_ABSENT;
 	}
 	return ERR_OK;
 }
@@ -73,7 +74,8 @@ static void plan_layer(struct net_run *run, int l)
 	const struct layer_genes *lg = &run->net->g.layer[l];
 	struct layer_acts *a = &run->acts[l];
 	size_t n = run->batch->n_tok, d = run->net->g.d_model;
-	size_t wide = (size_t)lg->n_heads * lg->d_head, kv = (size_t)lg->n_kv_heads * lg->d_head;
+	size_t wide = (size_t)lg->n_heads * lg->d_head,
+	       kv = (size_t)lg->n_kv_heads * lg->d_head;
 	size_t scores = 0;
 
 	for (uint32_t s = 0; s < run->batch->n_seq; s++) {
@@ -143,7 +145,8 @@ static void plan_backward(struct net_run *run)
 	run->dff = take_reals(run, n * w.ff);
 	run->dlow = take_reals(run, n * w.rank);
 	run->dthin = take_reals(run, n * g->d_embed);
-	run->d_intent = take_reals(run, (size_t)b->n_seq * (size_t)run->net->task.n_intents);
+	run->d_intent =
+		take_reals(run, (size_t)b->n_seq * (size_t)run->net->task.n_intents);
 	run->d_tags = take_reals(run, (size_t)b->n_words * (size_t)run->net->task.n_tags);
 	if (run->net->task.kind == TASK_LM)
 		run->d_lm = take_reals(run, n * g->vocab_size);
@@ -173,18 +176,19 @@ static void plan(struct net_run *run)
 	run->thin = take_reals(run, n * g->d_embed);
 	run->scratch = take_reals(run,
 		larger(attention_scratch(b->longest, w.d_head), 2 * d * (size_t)g->conv));
-	run->intent = take_reals(run, (size_t)b->n_seq * (size_t)run->net->task.n_intents);
+	run->intent =
+		take_reals(run, (size_t)b->n_seq * (size_t)run->net->task.n_intents);
 	run->tags = take_reals(run, (size_t)b->n_words * (size_t)run->net->task.n_tags);
-	run->teacher = take(run, larger(larger(n, b->n_seq), b->n_words),
-		sizeof(*run->teacher));
+	run->teacher =
+		take(run, larger(larger(n, b->n_seq), b->n_words), sizeof(*run->teacher));
 	if (run->net->task.kind == TASK_LM)
 		run->lm = take_reals(run, n * g->vocab_size);
 	if (run->backward)
 		plan_backward(run);
 }
 
-enum err net_run_reserve(struct net_run *run, const struct net *net, const struct batch *b,
-	int backward, struct err_ctx *ctx)
+enum err net_run_reserve(struct net_run *run, const struct net *net,
+	const struct batch *b, int backward, struct err_ctx *ctx)
 {
 	run->net = net;
 	run->batch = b;
@@ -199,8 +203,8 @@ enum err net_run_reserve(struct net_run *run, const struct net *net, const struc
 		run->cap = 0;
 		run->block = aligned_alloc(64, cap);
 		if (!run->block)
-			return err_set(ctx, ERR_NOMEM, "out of memory for %zu MB of activations",
-				cap >> 20);
+			return err_set(ctx, ERR_NOMEM,
+				"out of memory for %zu MB of activations", cap >> 20);
 		run->cap = cap;
 	}
 	plan(run);

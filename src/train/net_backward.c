@@ -1,5 +1,6 @@
-/* The gradient of net_forward, in the reverse order. run->dx is the gradient of the residual
- * stream; run->dt and run->du are what flows into a block and comes out of it. */
+/* The gradient of net_forward, in the reverse order. run->dx is the gradient of the
+ * residual stream; run->dt and run->du are what flows into a block and comes out of it.
+ */
 #include <string.h>
 
 #include "src/train/net.h"
@@ -31,7 +32,8 @@ HOT static void add_to(size_t n, const real *x, real *y)
 		y[i] += x[i];
 }
 
-HOT static void keep_backward(size_t n, float drop, const uint8_t *keep, const real *dy, real *dx)
+HOT static void keep_backward(
+	size_t n, float drop, const uint8_t *keep, const real *dy, real *dx)
 {
 	real scale = 1 / (1 - (real)drop);
 
@@ -79,7 +81,8 @@ static void feed_forward(const struct pass *p, int l)
 		norm(p, T_NORM2_G, l, a->xhat2, a->rstd2, run->dx, run->dx, 0);
 	keep_backward(n * d, run->drop, a->keep2, run->dx, run->dt);
 	if (r) {
-		struct linear out = {T_W2_OUT, T_B2, l, r, d}, in = {T_W2_IN, N_TENSOR_KINDS, l, f, r};
+		struct linear out = {T_W2_OUT, T_B2, l, r, d},
+			      in = {T_W2_IN, N_TENSOR_KINDS, l, f, r};
 
 		linear(p, &out, a->low2, run->dt, run->dlow, 0);
 		linear(p, &in, a->act, run->dlow, run->dff, 0);
@@ -90,7 +93,8 @@ static void feed_forward(const struct pass *p, int l)
 	}
 	act_backward((enum act)run->net->g.act, n * f, a->pre, run->dff, run->dff);
 	if (r) {
-		struct linear out = {T_W1_OUT, T_B1, l, r, f}, in = {T_W1_IN, N_TENSOR_KINDS, l, d, r};
+		struct linear out = {T_W1_OUT, T_B1, l, r, f},
+			      in = {T_W1_IN, N_TENSOR_KINDS, l, d, r};
 
 		linear(p, &out, a->low1, run->dff, run->dlow, 0);
 		linear(p, &in, a->ffn_in, run->dlow, run->du, 0);
@@ -168,7 +172,8 @@ static void lm_head(const struct pass *p)
 	linear(p, &table, run->thin, run->d_lm, run->dthin, 0);
 	/* thin = x proj: dx = dthin proj^T; dproj += x^T dthin */
 	linear_forward(p->n, e, p->d, run->dthin, proj, NULL, run->dx);
-	struct linear_grad g = {run->dthin, NULL, run->x, NULL, 0, grad(p, T_PROJ, -1), NULL};
+	struct linear_grad g = {
+		run->dthin, NULL, run->x, NULL, 0, grad(p, T_PROJ, -1), NULL};
 
 	linear_backward(p->n, e, p->d, &g);
 }
@@ -181,18 +186,18 @@ static void label_heads(const struct pass *p)
 	size_t d = p->d;
 	struct linear_grad g = {run->pooled, NULL, run->d_intent, NULL, 0,
 		grad(p, T_INTENT_W, -1), grad(p, T_INTENT_B, -1)};
-	struct linear_grad back = {
-		NULL, weight(p, T_INTENT_W, -1), run->d_intent, run->pooled, 0, NULL, NULL};
+	struct linear_grad back = {NULL, weight(p, T_INTENT_W, -1), run->d_intent,
+		run->pooled, 0, NULL, NULL};
 
 	memset(run->dx, 0, p->n * d * sizeof(real));
 	linear_backward(b->n_seq, d, (size_t)net->task.n_intents, &g);
 	linear_backward(b->n_seq, d, (size_t)net->task.n_intents, &back);
-	pool_backward((enum pool)net->g.pool, b->n_seq, b->start, d, run->pooled, run->where,
-		run->dx);
+	pool_backward((enum pool)net->g.pool, b->n_seq, b->start, d, run->pooled,
+		run->where, run->dx);
 	if (net->task.kind != TASK_INTENT_SLOTS)
 		return;
-	struct linear_grad t = {run->words, weight(p, T_TAG_W, -1), run->d_tags, run->dt, 0,
-		grad(p, T_TAG_W, -1), grad(p, T_TAG_B, -1)};
+	struct linear_grad t = {run->words, weight(p, T_TAG_W, -1), run->d_tags, run->dt,
+		0, grad(p, T_TAG_W, -1), grad(p, T_TAG_B, -1)};
 
 	linear_backward(b->n_words, d, (size_t)net->task.n_tags, &t);
 	for (uint32_t i = 0; i < b->n_words; i++)

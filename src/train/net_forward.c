@@ -11,10 +11,10 @@ HOT static void add_to(size_t n, const real *x, real *y)
 		y[i] += x[i];
 }
 
-/* keep[i] = 1 with probability 1 - drop, and x scaled by it. Decisions come from mixing the
- * index with one draw (the finaliser of MurmurHash3), which vectorises. */
-HOT static void drop_values(size_t n, uint32_t seed, uint32_t limit, real scale, real *x,
-	uint8_t *keep)
+/* keep[i] = 1 with probability 1 - drop, and x scaled by it. Decisions come from mixing
+ * the index with one draw (the finaliser of MurmurHash3), which vectorises. */
+HOT static void drop_values(
+	size_t n, uint32_t seed, uint32_t limit, real scale, real *x, uint8_t *keep)
 {
 	for (size_t i = 0; i < n; i++) {
 		uint32_t h = (uint32_t)i * 0x9e3779b9u + seed;
@@ -27,11 +27,13 @@ HOT static void drop_values(size_t n, uint32_t seed, uint32_t limit, real scale,
 	}
 }
 
-static void dropout(struct net_run *run, size_t n, real *x, uint8_t *keep, struct rng *rng)
+static void dropout(
+	struct net_run *run, size_t n, real *x, uint8_t *keep, struct rng *rng)
 {
 	if (run->drop > 0)
-		drop_values(n, (uint32_t)rng_u64(rng), (uint32_t)(run->drop * 4294967040.0f),
-			1 / (1 - (real)run->drop), x, keep);
+		drop_values(n, (uint32_t)rng_u64(rng),
+			(uint32_t)(run->drop * 4294967040.0f), 1 / (1 - (real)run->drop),
+			x, keep);
 }
 
 struct pass {
@@ -149,13 +151,14 @@ static void heads(const struct pass *p)
 		const real *proj = weight(p, T_PROJ, -1), *x = run->x;
 
 		if (proj) { /* x proj: the product that linear_backward makes for dx */
-			struct linear_grad g = {NULL, proj, run->x, run->thin, 0, NULL, NULL};
+			struct linear_grad g = {
+				NULL, proj, run->x, run->thin, 0, NULL, NULL};
 
 			linear_backward(p->n, e, d, &g);
 			x = run->thin;
 		}
-		linear_forward(p->n, e, net->g.vocab_size, x, weight(p, T_EMBED, -1), NULL,
-			run->lm);
+		linear_forward(p->n, e, net->g.vocab_size, x, weight(p, T_EMBED, -1),
+			NULL, run->lm);
 		return;
 	}
 	pool_forward((enum pool)net->g.pool, b->n_seq, b->start, d, run->x, run->pooled,
@@ -188,7 +191,8 @@ void net_forward(struct net_run *run, const real *w, float drop, struct rng *rng
 }
 
 /* Rows of the teacher for this run's rows; NULL where it has none. */
-static const real *const *teacher_rows(struct net_run *run, const struct net_run *t, int kind)
+static const real *const *teacher_rows(
+	struct net_run *run, const struct net_run *t, int kind)
 {
 	const struct batch *b = run->batch, *tb;
 	const real **row = run->teacher;
@@ -230,7 +234,8 @@ void net_loss(struct net_run *run, struct net_loss *loss)
 		ce.label = b->next;
 		ce.scale = loss->lm_scale;
 		ce.teacher = teacher_rows(run, same ? t : NULL, 2);
-		loss->lm_sum = cross_entropy(&ce, run->lm, run->backward ? run->d_lm : NULL);
+		loss->lm_sum =
+			cross_entropy(&ce, run->lm, run->backward ? run->d_lm : NULL);
 		return;
 	}
 	ce.n = b->n_seq;
@@ -238,7 +243,8 @@ void net_loss(struct net_run *run, struct net_loss *loss)
 	ce.label = b->intent;
 	ce.scale = loss->intent_scale;
 	ce.teacher = teacher_rows(run, t, 0);
-	loss->intent_sum = cross_entropy(&ce, run->intent, run->backward ? run->d_intent : NULL);
+	loss->intent_sum =
+		cross_entropy(&ce, run->intent, run->backward ? run->d_intent : NULL);
 	if (net->task.kind != TASK_INTENT_SLOTS)
 		return;
 	ce.n = b->n_words;

@@ -8,7 +8,8 @@
 #define ORDER 4
 #define WINDOW 64
 
-/* Counts of n-grams, and per context how often and with how many followers it was seen. */
+/* Counts of n-grams, and per context how often and with how many followers it was seen.
+ */
 struct ngrams {
 	struct dictionary gram, context, follower;
 	uint32_t vocab_size;
@@ -30,7 +31,8 @@ static uint32_t count_of(const struct dictionary *d, uint64_t key)
 	return at == SIZE_MAX ? 0 : d->count[at];
 }
 
-static enum err count_gram(struct ngrams *m, const int32_t *ids, size_t n, struct err_ctx *ctx)
+static enum err count_gram(
+	struct ngrams *m, const int32_t *ids, size_t n, struct err_ctx *ctx)
 {
 	uint64_t gram = key_of(ids, n), context = key_of(ids, n - 1);
 	int fresh = !count_of(&m->gram, gram);
@@ -49,7 +51,8 @@ static enum err count_all(struct ngrams *m, const struct encoded *e, struct err_
 
 	for (size_t s = 0; s < e->n; s++)
 		for (uint32_t t = e->start[s]; t < e->start[s + 1]; t++)
-			for (uint32_t n = 1; n <= ORDER && n <= t - e->start[s] + 1; n++) {
+			for (uint32_t n = 1; n <= ORDER && n <= t - e->start[s] + 1;
+				n++) {
 				err = count_gram(m, e->ids + t + 1 - n, n, ctx);
 				if (err)
 					return err;
@@ -57,7 +60,8 @@ static enum err count_all(struct ngrams *m, const struct encoded *e, struct err_
 	return ERR_OK;
 }
 
-/* p(last | before) = (c + f p(last | shorter)) / (total + f), f followers of the context */
+/* p(last | before) = (c + f p(last | shorter)) / (total + f), f followers of the context
+ */
 static double probability(const struct ngrams *m, const int32_t *end, size_t longest)
 {
 	double p = 1 / (double)m->vocab_size;

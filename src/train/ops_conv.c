@@ -5,7 +5,8 @@
 #include "src/train/hot.h"
 
 /* Rows of input that tap j touches: output row t reads input row t + j - now. */
-static void tap_range(const struct conv_shape *c, size_t j, size_t len, size_t *lo, size_t *hi)
+static void tap_range(
+	const struct conv_shape *c, size_t j, size_t len, size_t *lo, size_t *hi)
 {
 	*lo = j < c->now ? c->now - j : 0;
 	*hi = j > c->now ? (len > j - c->now ? len - (j - c->now) : 0) : len;
@@ -13,14 +14,16 @@ static void tap_range(const struct conv_shape *c, size_t j, size_t len, size_t *
 		*lo = *hi;
 }
 
-HOT static void multiply_rows(size_t rows, size_t d, const real *x, const real *tap, real *y)
+HOT static void multiply_rows(
+	size_t rows, size_t d, const real *x, const real *tap, real *y)
 {
 	for (size_t t = 0; t < rows; t++)
 		for (size_t i = 0; i < d; i++)
 			y[t * d + i] += x[t * d + i] * tap[i];
 }
 
-HOT static void correlate_rows(size_t rows, size_t d, const real *x, const real *dy, real *tap)
+HOT static void correlate_rows(
+	size_t rows, size_t d, const real *x, const real *dy, real *tap)
 {
 	for (size_t t = 0; t < rows; t++)
 		for (size_t i = 0; i < d; i++)

@@ -51,7 +51,8 @@ struct rates {
 	real inv_root;	/* 1 / sqrt of the second moment's correction */
 };
 
-HOT static void adam(size_t n, const struct rates *r, const real *g, real *m, real *v, real *w)
+HOT static void adam(
+	size_t n, const struct rates *r, const real *g, real *m, real *v, real *w)
 {
 	const real b1 = (real)BETA1, b2 = (real)BETA2, eps = (real)EPSILON;
 	real scale = r->scale, lr = r->lr, decay = r->decay, inv = r->inv_root;

@@ -35,17 +35,22 @@ static const struct option {
 	{"epochs", OPTION_DOUBLE, offsetof(struct train_options, epochs), 0, 1e6, 1},
 	{"batch", OPTION_U32, offsetof(struct train_options, batch), 1, 65536, 1},
 	{"lr", OPTION_DOUBLE, offsetof(struct train_options, lr), 0, 10, 1},
-	{"weight_decay", OPTION_DOUBLE, offsetof(struct train_options, weight_decay), 0, 1, 1},
+	{"weight_decay", OPTION_DOUBLE, offsetof(struct train_options, weight_decay), 0,
+		1, 1},
 	{"clip", OPTION_DOUBLE, offsetof(struct train_options, clip), 0, 1e6, 1},
 	{"dropout", OPTION_DOUBLE, offsetof(struct train_options, dropout), 0, 0.9, 1},
-	{"word_dropout", OPTION_DOUBLE, offsetof(struct train_options, word_dropout), 0, 0.9, 1},
-	{"slot_weight", OPTION_DOUBLE, offsetof(struct train_options, slot_weight), 0, 1e3, 1},
-	{"label_smoothing", OPTION_DOUBLE, offsetof(struct train_options, label_smoothing), 0,
+	{"word_dropout", OPTION_DOUBLE, offsetof(struct train_options, word_dropout), 0,
 		0.9, 1},
-	{"distil_share", OPTION_DOUBLE, offsetof(struct train_options, distil_share), 0, 1, 1},
+	{"slot_weight", OPTION_DOUBLE, offsetof(struct train_options, slot_weight), 0,
+		1e3, 1},
+	{"label_smoothing", OPTION_DOUBLE,
+		offsetof(struct train_options, label_smoothing), 0, 0.9, 1},
+	{"distil_share", OPTION_DOUBLE, offsetof(struct train_options, distil_share), 0,
+		1, 1},
 	{"qat_share", OPTION_DOUBLE, offsetof(struct train_options, qat_share), 0, 1, 1},
 	{"threads", OPTION_U32, offsetof(struct train_options, threads), 1, 64, 0},
-	{"seed", OPTION_U64, offsetof(struct train_options, seed), 0, 9007199254740992.0, 1},
+	{"seed", OPTION_U64, offsetof(struct train_options, seed), 0, 9007199254740992.0,
+		1},
 };
 
 #define N_OPTIONS (sizeof(options) / sizeof(options[0]))
@@ -97,16 +102,18 @@ static enum err unknown(const char *key, struct err_ctx *ctx)
 static enum err check(const struct option *p, double value, struct err_ctx *ctx)
 {
 	if (!(value >= p->lo && value <= p->hi))
-		return err_set(ctx, ERR_INVALID, "training option '%s' is %g, allowed: %g to %g",
-			p->key, value, p->lo, p->hi);
+		return err_set(ctx, ERR_INVALID,
+			"training option '%s' is %g, allowed: %g to %g", p->key, value,
+			p->lo, p->hi);
 	if (p->type != OPTION_DOUBLE && value != floor(value))
 		return err_set(ctx, ERR_INVALID,
-			"training option '%s' is %g, must be a whole number", p->key, value);
+			"training option '%s' is %g, must be a whole number", p->key,
+			value);
 	return ERR_OK;
 }
 
-enum err train_options_set(struct train_options *o, const char *key, double value,
-	struct err_ctx *ctx)
+enum err train_options_set(
+	struct train_options *o, const char *key, double value, struct err_ctx *ctx)
 {
 	for (size_t i = 0; i < N_OPTIONS; i++) {
 		enum err err;
@@ -129,7 +136,8 @@ enum err train_options_check(const struct train_options *o, struct err_ctx *ctx)
 		if (options[i].type != OPTION_U64)
 			err = check(&options[i], get(o, &options[i]), ctx);
 	if (!err && o->epochs <= 0)
-		err = err_set(ctx, ERR_INVALID, "training option 'epochs' must be above 0");
+		err = err_set(
+			ctx, ERR_INVALID, "training option 'epochs' must be above 0");
 	return err;
 }
 

@@ -16,8 +16,8 @@ struct tally {
 	double intents, sentences, spans_true, spans_found, spans_right;
 };
 
-static void tally_spans(struct tally *t, const struct tag_grammar *g, const int16_t *truth,
-	const int16_t *found, size_t n, struct span *room)
+static void tally_spans(struct tally *t, const struct tag_grammar *g,
+	const int16_t *truth, const int16_t *found, size_t n, struct span *room)
 {
 	struct span *a = room, *b = room + n;
 	size_t na = spans_find(g, truth, n, a), nb = spans_find(g, found, n, b);
@@ -26,7 +26,8 @@ static void tally_spans(struct tally *t, const struct tag_grammar *g, const int1
 	t->spans_found += (double)nb;
 	for (size_t i = 0, j = 0; i < na && j < nb;) {
 		if (a[i].first == b[j].first) {
-			t->spans_right += a[i].last == b[j].last && a[i].kind == b[j].kind;
+			t->spans_right +=
+				a[i].last == b[j].last && a[i].kind == b[j].kind;
 			i++;
 			j++;
 		} else if (a[i].first < b[j].first) {
@@ -59,7 +60,8 @@ static void quality_clear(struct quality *q)
 	struct interval none = {NAN, NAN};
 
 	memset(q, 0, sizeof(*q));
-	q->intent_acc = q->slot_f1 = q->sentence_acc = q->cross_entropy = q->perplexity = NAN;
+	q->intent_acc = q->slot_f1 = q->sentence_acc = q->cross_entropy = q->perplexity =
+		NAN;
 	q->intent_ci = q->f1_ci = none;
 }
 
@@ -74,7 +76,8 @@ static size_t longest_sentence(const struct encoded *e)
 }
 
 enum err quality_count(const struct encoded *e, const struct dataset *d,
-	const int16_t *intent, const int16_t *tags, struct quality *out, struct err_ctx *ctx)
+	const int16_t *intent, const int16_t *tags, struct quality *out,
+	struct err_ctx *ctx)
 {
 	int slots = d->kind == TASK_INTENT_SLOTS;
 	struct tally t = {0, 0, 0, 0, 0};
@@ -151,8 +154,8 @@ static size_t best_of(const real *x, size_t n)
 }
 
 /* Tags of sequence `s` of the batch whose words begin at row `row` of the logits. */
-static enum err predict_tags(struct evaluation *ev, size_t seq, size_t row, size_t n_rows,
-	struct err_ctx *ctx)
+static enum err predict_tags(
+	struct evaluation *ev, size_t seq, size_t row, size_t n_rows, struct err_ctx *ctx)
 {
 	size_t n_tags = ev->grammar.n, at = ev->e->word_start[seq];
 	size_t n = ev->e->word_start[seq + 1] - at;
@@ -171,10 +174,13 @@ static enum err predict_batch(struct evaluation *ev, size_t first, struct err_ct
 	enum err err = ERR_OK;
 
 	for (uint32_t s = 0; s < b->n_seq && task->kind != TASK_LM; s++)
-		ev->intent[first + s] = (int16_t)best_of(
-			ev->run.intent + s * (size_t)task->n_intents, (size_t)task->n_intents);
-	for (uint32_t s = 0; s < b->n_seq && task->kind == TASK_INTENT_SLOTS && !err; s++) {
-		size_t n = ev->e->word_start[first + s + 1] - ev->e->word_start[first + s];
+		ev->intent[first + s] =
+			(int16_t)best_of(ev->run.intent + s * (size_t)task->n_intents,
+				(size_t)task->n_intents);
+	for (uint32_t s = 0; s < b->n_seq && task->kind == TASK_INTENT_SLOTS && !err;
+		s++) {
+		size_t n =
+			ev->e->word_start[first + s + 1] - ev->e->word_start[first + s];
 		size_t rows = 0;
 
 		for (size_t i = 0; i < n; i++)
@@ -221,8 +227,9 @@ static enum err evaluate_batches(struct evaluation *ev, struct err_ctx *ctx)
 	return err;
 }
 
-static enum err evaluation_init(struct evaluation *ev, struct corpus *c, const struct net *net,
-	const real *w, const struct encoded *e, struct err_ctx *ctx)
+static enum err evaluation_init(struct evaluation *ev, struct corpus *c,
+	const struct net *net, const real *w, const struct encoded *e,
+	struct err_ctx *ctx)
 {
 	size_t n_words = e->word_start ? e->word_start[e->n] : 0;
 	enum err err;
@@ -239,7 +246,8 @@ static enum err evaluation_init(struct evaluation *ev, struct corpus *c, const s
 		return err;
 	ev->intent = calloc(e->n + 1, sizeof(*ev->intent));
 	ev->tags = calloc(n_words + 1, sizeof(*ev->tags));
-	ev->logits = malloc((longest_sentence(e) + 1) * (ev->grammar.n + 1) * sizeof(float));
+	ev->logits =
+		malloc((longest_sentence(e) + 1) * (ev->grammar.n + 1) * sizeof(float));
 	if (!ev->intent || !ev->tags || !ev->logits)
 		return err_set(ctx, ERR_NOMEM, "out of memory to evaluate");
 	return ERR_OK;
@@ -316,7 +324,8 @@ enum err quality_evaluate(struct corpus *c, const struct genome *g, const float 
 	w = malloc(net.n_floats * sizeof(*w));
 	if (!w) {
 		net_release(&net);
-		return err_set(ctx, ERR_NOMEM, "out of memory for %zu weights", net.n_floats);
+		return err_set(
+			ctx, ERR_NOMEM, "out of memory for %zu weights", net.n_floats);
 	}
 	real_from_floats(w, weights, net.n_floats);
 	if (!full_precision)
@@ -332,7 +341,8 @@ void quality_brief(const struct quality *q, enum task_kind kind, char *out, size
 {
 	switch (kind) {
 	case TASK_INTENT_SLOTS:
-		snprintf(out, cap, "valid f1 %.1f intents %.1f", q->slot_f1, q->intent_acc);
+		snprintf(out, cap, "valid f1 %.1f intents %.1f", q->slot_f1,
+			q->intent_acc);
 		break;
 	case TASK_LM:
 		snprintf(out, cap, "valid loss %.3f", q->cross_entropy);

@@ -32,8 +32,9 @@ void linear_forward(size_t n, size_t in, size_t out, const real *x, const real *
 		return;
 	for (size_t i = 0; b && i < n; i++)
 		memcpy(y + i * out, b, out * sizeof *y);
-	GEMM(CblasRowMajor, CblasNoTrans, CblasTrans, (blasint)n, (blasint)out, (blasint)in,
-		1, x, (blasint)in, w, (blasint)in, b ? 1 : 0, y, (blasint)out);
+	GEMM(CblasRowMajor, CblasNoTrans, CblasTrans, (blasint)n, (blasint)out,
+		(blasint)in, 1, x, (blasint)in, w, (blasint)in, b ? 1 : 0, y,
+		(blasint)out);
 }
 
 static HOT void add_columns(size_t n, size_t out, const real *dy, real *db)
@@ -70,7 +71,7 @@ real erf_of(real x)
 			   0.284496736f) *
 				  t +
 			  0.254829592f) *
-		t;
+		  t;
 	float e = 1.0f - p * expf(-a * a);
 
 	return x < 0 ? -e : e;

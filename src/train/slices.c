@@ -32,8 +32,8 @@ static enum err append(struct slices *s, struct slice x, struct err_ctx *ctx)
 	return ERR_OK;
 }
 
-enum err slices_make(struct slices *s, const struct layout *sub, const struct layout *super,
-	struct err_ctx *ctx)
+enum err slices_make(struct slices *s, const struct layout *sub,
+	const struct layout *super, struct err_ctx *ctx)
 {
 	enum err err;
 
@@ -60,7 +60,8 @@ enum err slices_make(struct slices *s, const struct layout *sub, const struct la
 void slices_gather(const struct slices *s, const real *super, real *sub)
 {
 	for (size_t i = 0; i < s->n; i++)
-		memcpy(sub + s->s[i].sub, super + s->s[i].super, s->s[i].n * sizeof(*sub));
+		memcpy(sub + s->s[i].sub, super + s->s[i].super,
+			s->s[i].n * sizeof(*sub));
 }
 
 HOT void slices_add(const struct slices *s, const real *sub, real *super)

@@ -49,7 +49,8 @@ void step_release(struct step *s)
 	memset(s, 0, sizeof(*s));
 }
 
-enum err lane_set(struct lane *l, struct corpus *c, const struct genome *g, struct err_ctx *ctx)
+enum err lane_set(
+	struct lane *l, struct corpus *c, const struct genome *g, struct err_ctx *ctx)
 {
 	struct task_shape task = dataset_task(&c->data);
 	enum err err;
@@ -69,7 +70,8 @@ enum err lane_set(struct lane *l, struct corpus *c, const struct genome *g, stru
 				l->net.n_floats);
 		l->cap = l->net.n_floats;
 	}
-	return corpus_encoded(c, SPLIT_TRAIN, g->vocab_size, g->seq_len, &l->encoded, ctx);
+	return corpus_encoded(
+		c, SPLIT_TRAIN, g->vocab_size, g->seq_len, &l->encoded, ctx);
 }
 
 /* The range of part p of n sequences. */

@@ -35,14 +35,15 @@ static enum err build(struct supernet *s, struct corpus *c, const struct sampler
 	hash_final(&st, &s->hash);
 	s->w = malloc(s->layout->n_floats * sizeof(*s->w));
 	if (!s->w)
-		return err_set(ctx, ERR_NOMEM, "out of memory for a supernet of %zu weights",
+		return err_set(ctx, ERR_NOMEM,
+			"out of memory for a supernet of %zu weights",
 			s->layout->n_floats);
 	return ERR_OK;
 }
 
 static enum err load_or_train(struct supernet *s, struct corpus *c,
-	const struct sampler *sampler, const struct train_options *o, const char *cache_dir,
-	struct err_ctx *ctx)
+	const struct sampler *sampler, const struct train_options *o,
+	const char *cache_dir, struct err_ctx *ctx)
 {
 	char hex[HASH_HEX + 1], name[128], done[4096], checkpoint[4096];
 	struct err_ctx why = {""};
@@ -73,8 +74,9 @@ static enum err load_or_train(struct supernet *s, struct corpus *c,
 	return err;
 }
 
-enum err supernet_open(struct supernet **out, struct corpus *c, const struct sampler *sampler,
-	const struct train_options *o, const char *cache_dir, struct err_ctx *ctx)
+enum err supernet_open(struct supernet **out, struct corpus *c,
+	const struct sampler *sampler, const struct train_options *o,
+	const char *cache_dir, struct err_ctx *ctx)
 {
 	struct supernet *s;
 	enum err err = train_options_check(o, ctx);
@@ -108,8 +110,8 @@ const struct hash *supernet_hash(const struct supernet *s)
 	return &s->hash;
 }
 
-enum err supernet_extract(const struct supernet *s, const struct genome *g, float *weights,
-	struct err_ctx *ctx)
+enum err supernet_extract(const struct supernet *s, const struct genome *g,
+	float *weights, struct err_ctx *ctx)
 {
 	struct layout *sub = malloc(sizeof(*sub));
 	uint32_t *map = NULL;

@@ -1,6 +1,6 @@
-/* Each step works on compact copies of four sub-networks (sandwich rule, Yu and Huang 2019):
- * the largest, the smallest and two random ones; their gradients are added to the whole in
- * lane order. */
+/* Each step works on compact copies of four sub-networks (sandwich rule, Yu and Huang
+ * 2019): the largest, the smallest and two random ones; their gradients are added to the
+ * whole in lane order. */
 #include "src/train/supernet_train.h"
 
 #include <math.h>
@@ -90,8 +90,8 @@ static void random_genomes(struct super_run *r, uint64_t at)
 
 static enum err super_step(struct super_run *r, uint64_t at, struct err_ctx *ctx)
 {
-	struct update u = {r->net->layout, r->w, r->grad, schedule_rate(r->o->lr, at, r->n_steps),
-		r->o->weight_decay, r->o->clip};
+	struct update u = {r->net->layout, r->w, r->grad,
+		schedule_rate(r->o->lr, at, r->n_steps), r->o->weight_decay, r->o->clip};
 	enum err err;
 
 	r->step.index = at;
@@ -109,7 +109,8 @@ static enum err super_step(struct super_run *r, uint64_t at, struct err_ctx *ctx
 		slices_add(&r->slices[i], r->step.lane[i].grad, r->grad);
 	if (isnan(optimiser_step(&r->opt, &u)))
 		return err_set(ctx, ERR_INVALID,
-			"the supernet diverged at step %llu; a smaller learning rate may help",
+			"the supernet diverged at step %llu; a smaller learning rate may "
+			"help",
 			(unsigned long long)at);
 	report_step(&r->report, r->corpus, &r->step.lane[0].net, r->step.lane[0].w,
 		lane_loss(&r->step, 0), at + 1);
@@ -151,11 +152,13 @@ static enum err run_init(struct super_run *r, struct err_ctx *ctx)
 	r->grad = malloc(n * sizeof(*r->grad));
 	r->index = malloc(r->o->batch * sizeof(*r->index));
 	if (!err && (!r->w || !r->grad || !r->index))
-		err = err_set(ctx, ERR_NOMEM, "out of memory for a supernet of %zu weights", n);
+		err = err_set(
+			ctx, ERR_NOMEM, "out of memory for a supernet of %zu weights", n);
 	if (!err)
 		err = optimiser_init(&r->opt, n, ctx);
 	if (!err)
-		err = shuffler_init(&r->shuffler, r->step.lane[0].encoded->n, r->o->seed, ctx);
+		err = shuffler_init(
+			&r->shuffler, r->step.lane[0].encoded->n, r->o->seed, ctx);
 	if (err)
 		return err;
 	weights_init(r->net->layout, r->o->seed, r->net->w);
@@ -182,7 +185,8 @@ static enum err resume(struct super_run *r, struct err_ctx *ctx)
 	if (err)
 		return err_set(ctx, err, "%s", why.msg);
 	if (r->opt.step > r->n_steps)
-		return err_set(ctx, ERR_CORRUPT, "'%s' is past the last step", r->checkpoint);
+		return err_set(
+			ctx, ERR_CORRUPT, "'%s' is past the last step", r->checkpoint);
 	return ERR_OK;
 }
 
@@ -201,7 +205,8 @@ static enum err run_train(struct super_run *r, struct err_ctx *ctx)
 			err = save_progress(r, 1, ctx);
 			return err ? err
 				   : err_set(ctx, ERR_CANCELLED,
-					     "supernet training was cancelled at step %llu; it goes on from there",
+					     "supernet training was cancelled at step "
+					     "%llu; it goes on from there",
 					     (unsigned long long)at);
 		}
 		err = super_step(r, at, ctx);
@@ -216,8 +221,9 @@ static enum err run_train(struct super_run *r, struct err_ctx *ctx)
 	return ERR_OK;
 }
 
-enum err supernet_train(struct supernet *s, struct corpus *c, const struct sampler *sampler,
-	const struct train_options *o, const char *checkpoint, struct err_ctx *ctx)
+enum err supernet_train(struct supernet *s, struct corpus *c,
+	const struct sampler *sampler, const struct train_options *o,
+	const char *checkpoint, struct err_ctx *ctx)
 {
 	struct super_run *r = calloc(1, sizeof(*r));
 	enum err err;

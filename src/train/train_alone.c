@@ -70,8 +70,8 @@ static void alone_release(struct alone *a)
 	free(a->index);
 }
 
-static enum err alone_init(struct alone *a, const struct genome *g, const float *start,
-	struct err_ctx *ctx)
+static enum err alone_init(
+	struct alone *a, const struct genome *g, const float *start, struct err_ctx *ctx)
 {
 	struct lane *l = &a->step.lane[0];
 	float *init;
@@ -85,7 +85,8 @@ static enum err alone_init(struct alone *a, const struct genome *g, const float 
 	init = malloc(l->net.n_floats * sizeof(*init));
 	if (!a->w || !a->index || !init) {
 		free(init);
-		return err_set(ctx, ERR_NOMEM, "out of memory for %zu weights", l->net.n_floats);
+		return err_set(
+			ctx, ERR_NOMEM, "out of memory for %zu weights", l->net.n_floats);
 	}
 	if (!start)
 		weights_init(l->net.layout, a->o->seed, init);
@@ -102,8 +103,8 @@ static enum err alone_init(struct alone *a, const struct genome *g, const float 
 static enum err alone_step(struct alone *a, uint64_t at, struct err_ctx *ctx)
 {
 	struct lane *l = &a->step.lane[0];
-	struct update u = {l->net.layout, a->w, l->grad, schedule_rate(a->o->lr, at, a->n_steps),
-		a->o->weight_decay, a->o->clip};
+	struct update u = {l->net.layout, a->w, l->grad,
+		schedule_rate(a->o->lr, at, a->n_steps), a->o->weight_decay, a->o->clip};
 	enum err err = ERR_OK;
 
 	memcpy(l->w, a->w, l->net.n_floats * sizeof(*l->w));
@@ -117,7 +118,8 @@ static enum err alone_step(struct alone *a, uint64_t at, struct err_ctx *ctx)
 		return err;
 	if (isnan(optimiser_step(&a->opt, &u)))
 		return err_set(ctx, ERR_INVALID,
-			"training diverged at step %llu; a smaller learning rate may help",
+			"training diverged at step %llu; a smaller learning rate may "
+			"help",
 			(unsigned long long)at);
 	report_step(&a->report, a->corpus, &l->net, l->w, lane_loss(&a->step, 0), at + 1);
 	return ERR_OK;

@@ -75,7 +75,8 @@ enum err vectors_save(const char *path, const char *header, const struct vectors
 
 static enum err corrupt(const char *path, const char *what, struct err_ctx *ctx)
 {
-	return err_set(ctx, ERR_CORRUPT, "'%s' %s; remove it and train again", path, what);
+	return err_set(
+		ctx, ERR_CORRUPT, "'%s' %s; remove it and train again", path, what);
 }
 
 static enum err parse(struct vectors_file *f, const char *path, struct err_ctx *ctx)
@@ -101,8 +102,8 @@ static enum err parse(struct vectors_file *f, const char *path, struct err_ctx *
 	f->shape.n = get(p + at + 8, 8);
 	f->numbers = p + at + 16;
 	room = len - at - 16;
-	if ((f->shape.size != 4 && f->shape.size != 8) || !f->shape.n_vectors || !f->shape.n ||
-		f->shape.n > room || room % (f->shape.n * f->shape.size) ||
+	if ((f->shape.size != 4 && f->shape.size != 8) || !f->shape.n_vectors ||
+		!f->shape.n || f->shape.n > room || room % (f->shape.n * f->shape.size) ||
 		room / (f->shape.n * f->shape.size) != f->shape.n_vectors)
 		return corrupt(path, "has an impossible length", ctx);
 	return ERR_OK;
@@ -127,7 +128,8 @@ void vectors_get(const struct vectors_file *f, uint32_t i, void *out)
 	const uint8_t *p = f->numbers + (size_t)(i * f->shape.n * f->shape.size);
 	uint8_t *to = out;
 
-	for (uint64_t k = 0; k < f->shape.n; k++, p += f->shape.size, to += f->shape.size) {
+	for (uint64_t k = 0; k < f->shape.n;
+		k++, p += f->shape.size, to += f->shape.size) {
 		uint64_t u8 = get(p, (int)f->shape.size);
 		uint32_t u4 = (uint32_t)u8;
 

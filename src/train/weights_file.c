@@ -16,8 +16,8 @@ static void format_header(struct buf *b, const struct genome *g,
 		task->n_intents, task->n_tags, hex);
 }
 
-static enum err count_floats(const struct genome *g, const struct task_shape *task, size_t *n,
-	struct err_ctx *ctx)
+static enum err count_floats(const struct genome *g, const struct task_shape *task,
+	size_t *n, struct err_ctx *ctx)
 {
 	struct layout *l = malloc(sizeof(*l));
 
@@ -87,7 +87,8 @@ enum err weights_load(const char *path, const struct genome *g,
 	if (!err && (want.len != f.header_len || memcmp(want.data, f.header, want.len)))
 		err = other_network(path, &f, &want, ctx);
 	if (!err && (f.shape.size != 4 || f.shape.n_vectors != 1 || f.shape.n != n))
-		err = err_set(ctx, ERR_CORRUPT, "'%s' has the wrong number of weights", path);
+		err = err_set(
+			ctx, ERR_CORRUPT, "'%s' has the wrong number of weights", path);
 	if (!err && !(out = malloc(n * sizeof(*out))))
 		err = err_set(ctx, ERR_NOMEM, "out of memory for %zu weights", n);
 	if (!err) {

@@ -86,7 +86,8 @@ void workers_free(struct workers *w)
 	free(w);
 }
 
-void workers_run(struct workers *w, uint32_t n, void (*task)(void *self, uint32_t i), void *self)
+void workers_run(
+	struct workers *w, uint32_t n, void (*task)(void *self, uint32_t i), void *self)
 {
 	if (!w->n_threads || n < 2) {
 		for (uint32_t i = 0; i < n; i++)

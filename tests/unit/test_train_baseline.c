@@ -75,9 +75,11 @@ static void text_corpus(struct corpus *c)
 static void language_model_reaches_entropy_of_text(void **state)
 {
 	static const char *const nets[] = {
-		"dec;v=60;t=24;d=16;e=16;eb=8;act=gelu;norm=ln;place=pre;pool=mean;abs=0;rel=4;"
+		"dec;v=60;t=24;d=16;e=16;eb=8;act=gelu;norm=ln;place=pre;pool=mean;abs=0;"
+		"rel=4;"
 		"conv=3;opt=O2;kern=ref;L=h2k1x8f32r0b8",
-		"dec;v=60;t=24;d=16;e=8;eb=32;act=relu;norm=rms;place=pre;pool=mean;abs=1;rel=0;"
+		"dec;v=60;t=24;d=16;e=8;eb=32;act=relu;norm=rms;place=pre;pool=mean;abs="
+		"1;rel=0;"
 		"conv=0;opt=O2;kern=ref;L=h2k2x8f32r8b32,h2k2x8f32r8b32s",
 	};
 	struct train_options o = fixture_options(TASK_LM, 12);
@@ -99,8 +101,9 @@ static void language_model_reaches_entropy_of_text(void **state)
 		free(w);
 		assert_true(q.n_tokens > 100);
 		assert_true(fabs(q.perplexity - exp(q.cross_entropy)) < 1e-9);
-		/* One choice of four a line: nobody can be below log 4 per line of tokens,
-		 * and both come close to the n-grams, which know the text's rule. */
+		/* One choice of four a line: nobody can be below log 4 per line of
+		 * tokens, and both come close to the n-grams, which know the text's rule.
+		 */
 		assert_true(q.cross_entropy < gram[0].cross_entropy + 0.15);
 		assert_true(q.cross_entropy > 0.03);
 	}

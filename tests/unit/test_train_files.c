@@ -100,21 +100,26 @@ static void weights_file_is_refused_when_damaged(void **state)
 	file_make(&f);
 	buf_init(&good);
 	assert_int_equal(file_read(f.path, 0, &good, NULL), ERR_OK);
-	for (size_t at = 0; at < good.len; at += at < 300 || good.len - at < 40 ? 1 : 197) {
+	for (size_t at = 0; at < good.len;
+		at += at < 300 || good.len - at < 40 ? 1 : 197) {
 		struct err_ctx ctx = {""};
 
 		good.data[at] = (char)(good.data[at] ^ 0x10);
-		assert_int_equal(file_write_atomic(f.path, good.data, good.len, 0644, NULL), ERR_OK);
+		assert_int_equal(
+			file_write_atomic(f.path, good.data, good.len, 0644, NULL),
+			ERR_OK);
 		good.data[at] = (char)(good.data[at] ^ 0x10);
 		assert_int_equal(load(&f, &ctx), ERR_CORRUPT);
 		assert_true(ctx.msg[0]);
 	}
 	for (size_t len = 0; len < good.len; len += len < 300 ? 7 : 1009) {
-		assert_int_equal(file_write_atomic(f.path, good.data, len, 0644, NULL), ERR_OK);
+		assert_int_equal(
+			file_write_atomic(f.path, good.data, len, 0644, NULL), ERR_OK);
 		assert_int_equal(load(&f, NULL), ERR_CORRUPT);
 	}
 	buf_append(&good, "x", 1);
-	assert_int_equal(file_write_atomic(f.path, good.data, good.len, 0644, NULL), ERR_OK);
+	assert_int_equal(
+		file_write_atomic(f.path, good.data, good.len, 0644, NULL), ERR_OK);
 	assert_int_equal(load(&f, NULL), ERR_CORRUPT);
 	buf_release(&good);
 	file_release(&f);
@@ -145,7 +150,8 @@ static void weights_file_with_impossible_lengths_is_refused(void **state)
 		*at = (char)cases[i].value;
 		hash_bytes(&sum, b.data, b.len - HASH_BYTES);
 		memcpy(b.data + b.len - HASH_BYTES, sum.b, HASH_BYTES);
-		assert_int_equal(file_write_atomic(f.path, b.data, b.len, 0644, NULL), ERR_OK);
+		assert_int_equal(
+			file_write_atomic(f.path, b.data, b.len, 0644, NULL), ERR_OK);
 		assert_int_equal(load(&f, NULL), ERR_CORRUPT);
 		*at = old;
 	}

@@ -91,7 +91,8 @@ struct op_case {
 static const uint32_t starts[] = {0, 5, 6, 13};
 static const int32_t ids[13] = {3, 1, 0, 3, 4, 2, 1, 1, 0, 2, 4, 3, 3};
 
-static void case_init(struct op_case *o, size_t nx, size_t na, size_t nb, size_t ny, uint64_t seed)
+static void case_init(
+	struct op_case *o, size_t nx, size_t na, size_t nb, size_t ny, uint64_t seed)
 {
 	struct rng r;
 
@@ -117,8 +118,8 @@ static void case_release(struct op_case *o)
 	test_free(o->keep2);
 }
 
-static void check_values(const char *what, struct op_case *o, double (*f)(void *), real *x,
-	size_t n, const real *grad)
+static void check_values(const char *what, struct op_case *o, double (*f)(void *),
+	real *x, size_t n, const real *grad)
 {
 	struct check c = {x, n, f, o};
 
@@ -169,7 +170,8 @@ static void norm_gradient_agrees(void **state)
 
 		case_init(&o, 54, 9, 9, 54, 2);
 		norm_objective(&o);
-		struct norm_grad g = {o.coef, o.keep1, o.keep2, o.a, dx, 0, da, rms ? NULL : db};
+		struct norm_grad g = {
+			o.coef, o.keep1, o.keep2, o.a, dx, 0, da, rms ? NULL : db};
 
 		norm_backward(o.n, o.in, rms, &g);
 		check_values("norm input", &o, norm_objective, o.x, 54, dx);
@@ -253,8 +255,8 @@ static double attention_objective(void *self)
 	struct attention_shape s = attention_case(o->variant);
 	size_t nq = 13 * 12, nk = 13 * 3 * s.kv_heads;
 
-	attention_forward(&s, o->x, o->x + nq, o->x + nq + nk, o->variant & 2 ? o->a : NULL,
-		o->keep1, o->y, o->keep2);
+	attention_forward(&s, o->x, o->x + nq, o->x + nq + nk,
+		o->variant & 2 ? o->a : NULL, o->keep1, o->y, o->keep2);
 	return weighted(o->y, o->coef, o->n_y);
 }
 
@@ -269,13 +271,15 @@ static void attention_gradient_agrees(void **state)
 
 		case_init(&o, nq + 2 * nk, 20, 1, nq, 5);
 		attention_objective(&o);
-		struct attention_grad g = {o.x, o.x + nq, o.x + nq + nk, o.keep1, o.coef, d,
-			d + nq, d + nq + nk, v & 2 ? da : NULL};
+		struct attention_grad g = {o.x, o.x + nq, o.x + nq + nk, o.keep1, o.coef,
+			d, d + nq, d + nq + nk, v & 2 ? da : NULL};
 
 		attention_backward(&s, &g, o.keep2);
-		check_values("attention input", &o, attention_objective, o.x, nq + 2 * nk, d);
+		check_values(
+			"attention input", &o, attention_objective, o.x, nq + 2 * nk, d);
 		if (v & 2)
-			check_values("attention bias", &o, attention_objective, o.a, 20, da);
+			check_values(
+				"attention bias", &o, attention_objective, o.a, 20, da);
 		case_release(&o);
 	}
 }
@@ -340,7 +344,8 @@ static double entropy_objective(void *self)
 		for (size_t j = 0; j < 5; j++)
 			z += exp((double)o->x[i * 5 + j]);
 		for (size_t j = 0; j < 5; j++) {
-			double hot = (1 - smooth) * ((int32_t)j == labels[i]) + smooth / 5;
+			double hot =
+				(1 - smooth) * ((int32_t)j == labels[i]) + smooth / 5;
 			double target = (1 - soft) * hot + soft * (double)o->a[i * 5 + j];
 
 			total -= 0.7 * target * ((double)o->x[i * 5 + j] - log(z));
@@ -383,25 +388,40 @@ static const struct {
 	enum task_kind task;
 	float drop;
 } nets[] = {
-	{"enc;v=20;t=9;d=8;e=8;eb=32;act=gelu;norm=ln;place=pre;pool=mean;abs=0;rel=3;conv=3;"
-	 "opt=O2;kern=ref;L=h2k2x4f12r0b32,h2k1x4f8r3b32", TASK_INTENT_SLOTS, 0},
-	{"enc;v=20;t=9;d=8;e=8;eb=32;act=relu;norm=rms;place=pre;pool=max;abs=1;rel=0;conv=0;"
-	 "opt=O2;kern=ref;L=h4k2x4f12r0b32", TASK_INTENT_SLOTS, 0.3f},
-	{"enc;v=20;t=9;d=8;e=4;eb=32;act=silu;norm=ln;place=post;pool=first;abs=1;rel=2;conv=5;"
-	 "opt=O2;kern=ref;L=h2k2x4f12r0b32,h2k2x4f12r0b32s", TASK_CLASSIFY, 0},
-	{"enc;v=20;t=9;d=8;e=4;eb=32;act=gelu;norm=rms;place=post;pool=mean;abs=0;rel=2;conv=3;"
-	 "opt=O2;kern=ref;L=h2k2x4f12r4b32,h1k1x8f12r0b32", TASK_INTENT_SLOTS, 0.2f},
-	{"dec;v=20;t=9;d=8;e=8;eb=32;act=gelu;norm=ln;place=pre;pool=mean;abs=0;rel=3;conv=3;"
-	 "opt=O2;kern=ref;L=h2k1x4f12r0b32,h2k1x4f12r0b32s", TASK_LM, 0},
-	{"dec;v=20;t=9;d=8;e=4;eb=32;act=silu;norm=rms;place=pre;pool=mean;abs=1;rel=0;conv=0;"
-	 "opt=O2;kern=ref;L=h2k2x4f12r3b32", TASK_LM, 0.2f},
-	{"dec;v=20;t=9;d=8;e=4;eb=32;act=gelu;norm=ln;place=post;pool=mean;abs=1;rel=2;conv=5;"
-	 "opt=O2;kern=ref;L=h2k2x4f12r0b32", TASK_LM, 0},
+	{"enc;v=20;t=9;d=8;e=8;eb=32;act=gelu;norm=ln;place=pre;pool=mean;abs=0;rel=3;"
+	 "conv=3;"
+	 "opt=O2;kern=ref;L=h2k2x4f12r0b32,h2k1x4f8r3b32",
+		TASK_INTENT_SLOTS, 0},
+	{"enc;v=20;t=9;d=8;e=8;eb=32;act=relu;norm=rms;place=pre;pool=max;abs=1;rel=0;"
+	 "conv=0;"
+	 "opt=O2;kern=ref;L=h4k2x4f12r0b32",
+		TASK_INTENT_SLOTS, 0.3f},
+	{"enc;v=20;t=9;d=8;e=4;eb=32;act=silu;norm=ln;place=post;pool=first;abs=1;rel=2;"
+	 "conv=5;"
+	 "opt=O2;kern=ref;L=h2k2x4f12r0b32,h2k2x4f12r0b32s",
+		TASK_CLASSIFY, 0},
+	{"enc;v=20;t=9;d=8;e=4;eb=32;act=gelu;norm=rms;place=post;pool=mean;abs=0;rel=2;"
+	 "conv=3;"
+	 "opt=O2;kern=ref;L=h2k2x4f12r4b32,h1k1x8f12r0b32",
+		TASK_INTENT_SLOTS, 0.2f},
+	{"dec;v=20;t=9;d=8;e=8;eb=32;act=gelu;norm=ln;place=pre;pool=mean;abs=0;rel=3;"
+	 "conv=3;"
+	 "opt=O2;kern=ref;L=h2k1x4f12r0b32,h2k1x4f12r0b32s",
+		TASK_LM, 0},
+	{"dec;v=20;t=9;d=8;e=4;eb=32;act=silu;norm=rms;place=pre;pool=mean;abs=1;rel=0;"
+	 "conv=0;"
+	 "opt=O2;kern=ref;L=h2k2x4f12r3b32",
+		TASK_LM, 0.2f},
+	{"dec;v=20;t=9;d=8;e=4;eb=32;act=gelu;norm=ln;place=post;pool=mean;abs=1;rel=2;"
+	 "conv=5;"
+	 "opt=O2;kern=ref;L=h2k2x4f12r0b32",
+		TASK_LM, 0},
 };
 
 /* Four sequences of 9, 1, 4 and 6 tokens; the last one's last word is cut off. */
-static void make_encoded(struct encoded *e, uint32_t start[5], int32_t id[21], int16_t intent[4],
-	uint32_t word_start[5], int16_t tag[10], uint32_t token[10], int text)
+static void make_encoded(struct encoded *e, uint32_t start[5], int32_t id[21],
+	int16_t intent[4], uint32_t word_start[5], int16_t tag[10], uint32_t token[10],
+	int text)
 {
 	static const uint32_t s[5] = {0, 9, 10, 14, 20}, ws[5] = {0, 4, 5, 7, 10};
 	static const uint32_t tok[10] = {0, 2, 3, 7, 0, 0, 1, 0, 4, UINT32_MAX};
@@ -474,7 +494,8 @@ static double tensor_error(struct net_case *c, const struct tensor *t, const rea
 
 static void check_net(const char *text, enum task_kind kind, float drop)
 {
-	struct task_shape task = {kind, kind == TASK_LM ? 0 : 3, kind == TASK_INTENT_SLOTS ? 5 : 0};
+	struct task_shape task = {
+		kind, kind == TASK_LM ? 0 : 3, kind == TASK_INTENT_SLOTS ? 5 : 0};
 	uint32_t start[5], word_start[5], token[10], index[4] = {2, 0, 1, 3};
 	int16_t intent[4], tag[10];
 	int32_t id[21];
@@ -509,8 +530,8 @@ static void check_net(const char *text, enum task_kind kind, float drop)
 		double err = tensor_error(&c, t, grad);
 
 		if (!(err < TOLERANCE))
-			fail_msg("gradient of %s %d is off by %g in %s", tensor_names[t->kind],
-				t->layer, err, text);
+			fail_msg("gradient of %s %d is off by %g in %s",
+				tensor_names[t->kind], t->layer, err, text);
 	}
 	test_free(init);
 	test_free(c.w);

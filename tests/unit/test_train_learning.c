@@ -1,4 +1,5 @@
-/* Training one network alone: it learns, repeats itself bit by bit, and cannot learn noise. */
+/* Training one network alone: it learns, repeats itself bit by bit, and cannot learn
+ * noise. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -10,8 +11,8 @@
 #include <math.h>
 
 /* Evaluates on the training split. */
-static void fixture_quality(
-	struct corpus *c, const struct genome *g, const float *w, int full, struct quality *q)
+static void fixture_quality(struct corpus *c, const struct genome *g, const float *w,
+	int full, struct quality *q)
 {
 	struct err_ctx ctx = {""};
 
@@ -50,9 +51,11 @@ static void training_learns_small_set_by_heart(void **state)
 static void training_learns_with_every_kind_of_gene(void **state)
 {
 	static const char *const genomes[] = {
-		"enc;v=150;t=24;d=16;e=8;eb=32;act=gelu;norm=rms;place=post;pool=max;abs=1;rel=0;"
+		"enc;v=150;t=24;d=16;e=8;eb=32;act=gelu;norm=rms;place=post;pool=max;abs="
+		"1;rel=0;"
 		"conv=0;opt=O2;kern=ref;L=h2k1x8f32r4b32,h2k1x8f32r4b32s",
-		"enc;v=150;t=24;d=16;e=16;eb=4;act=silu;norm=ln;place=pre;pool=first;abs=1;rel=2;"
+		"enc;v=150;t=24;d=16;e=16;eb=4;act=silu;norm=ln;place=pre;pool=first;abs="
+		"1;rel=2;"
 		"conv=5;opt=O2;kern=ref;L=h2k2x8f32r0b4,h1k1x8f16r0b8",
 	};
 	struct train_options o = fixture_options(TASK_INTENT_SLOTS, 12);
@@ -150,7 +153,8 @@ static void training_falls_to_chance_when_labels_are_shuffled(void **state)
 			dataset_shuffle_labels(&d, 3);
 		assert_int_equal(corpus_from_dataset(&c, &d, 150, &ctx), ERR_OK);
 		w = fixture_train(&c, &g, &o);
-		assert_int_equal(quality_evaluate(&c, &g, w, SPLIT_VALID, 0, &q, &ctx), ERR_OK);
+		assert_int_equal(
+			quality_evaluate(&c, &g, w, SPLIT_VALID, 0, &q, &ctx), ERR_OK);
 		free(w);
 		corpus_release(&c);
 		if (!shuffle) {
@@ -158,8 +162,8 @@ static void training_falls_to_chance_when_labels_are_shuffled(void **state)
 			assert_true(q.slot_f1 > 98);
 			continue;
 		}
-		/* Eight intents told by eight verbs: each verb is right by chance in an eighth
-		 * of all shuffles, so 12.5 % is expected and 37.5 % happens. */
+		/* Eight intents told by eight verbs: each verb is right by chance in an
+		 * eighth of all shuffles, so 12.5 % is expected and 37.5 % happens. */
 		assert_true(q.intent_acc < 40);
 		assert_true(q.slot_f1 < 25 || isnan(q.slot_f1));
 	}
@@ -211,10 +215,16 @@ static void options_refuse_nonsense(void **state)
 		double value;
 		enum err err;
 	} cases[] = {
-		{"epochs", 12.5, ERR_OK}, {"batch", 64, ERR_OK}, {"batch", 0, ERR_INVALID},
-		{"batch", 3.5, ERR_INVALID}, {"lr", -1, ERR_INVALID}, {"lr", NAN, ERR_INVALID},
-		{"dropout", 1, ERR_INVALID}, {"seed", -1, ERR_INVALID},
-		{"threads", 0, ERR_INVALID}, {"learning_rate", 1, ERR_INVALID},
+		{"epochs", 12.5, ERR_OK},
+		{"batch", 64, ERR_OK},
+		{"batch", 0, ERR_INVALID},
+		{"batch", 3.5, ERR_INVALID},
+		{"lr", -1, ERR_INVALID},
+		{"lr", NAN, ERR_INVALID},
+		{"dropout", 1, ERR_INVALID},
+		{"seed", -1, ERR_INVALID},
+		{"threads", 0, ERR_INVALID},
+		{"learning_rate", 1, ERR_INVALID},
 		{"qat_share", 1.5, ERR_INVALID},
 	};
 	struct err_ctx ctx = {""};
@@ -224,7 +234,8 @@ static void options_refuse_nonsense(void **state)
 	train_options_default(&o, TASK_INTENT_SLOTS);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		assert_int_equal(
-			train_options_set(&o, cases[i].key, cases[i].value, &ctx), cases[i].err);
+			train_options_set(&o, cases[i].key, cases[i].value, &ctx),
+			cases[i].err);
 	assert_true(o.epochs == 12.5 && o.batch == 64);
 	train_options_set(&o, "nonsense", 1, &ctx);
 	assert_non_null(strstr(ctx.msg, "word_dropout"));

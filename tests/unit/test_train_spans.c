@@ -74,7 +74,8 @@ static void decode_finds_best_legal_path_always(void **state)
 		int before = O;
 
 		for (size_t i = 0; i < n * N_TAGS; i++)
-			logits[i] = (float)rng_normal(&r) + (i % N_TAGS % 2 ? 0.0f : 0.7f);
+			logits[i] =
+				(float)rng_normal(&r) + (i % N_TAGS % 2 ? 0.0f : 0.7f);
 		decode_tags(&d, logits, n, tags);
 		for (size_t w = 0; w < n; w++) {
 			assert_true(may_follow(before, tags[w]));
@@ -116,12 +117,12 @@ static const struct {
 	int all_right;
 } f1_cases[] = {
 	{{O, BA, IA, O, BB, O}, {O, BA, IA, O, BB, O}, 2, 100, 1},
-	{{O, BA, IA, O, BB, O}, {O, BA, O, O, BB, O}, 2, 50, 0},	 /* too short */
-	{{O, BA, IA, O, BB, O}, {O, BB, IB, O, BB, O}, 2, 50, 0},	 /* wrong kind */
+	{{O, BA, IA, O, BB, O}, {O, BA, O, O, BB, O}, 2, 50, 0},  /* too short */
+	{{O, BA, IA, O, BB, O}, {O, BB, IB, O, BB, O}, 2, 50, 0}, /* wrong kind */
 	{{O, BA, IA, O, BB, O}, {O, O, O, O, O, O}, 2, 0, 0},
-	{{O, BA, BA, O, O, O}, {O, BA, IA, O, O, O}, 2, 0, 0},	 /* two spans, not one */
+	{{O, BA, BA, O, O, O}, {O, BA, IA, O, O, O}, 2, 0, 0}, /* two spans, not one */
 	{{BA, IA, IA, BA, IB, O}, {BA, IA, IA, BA, IB, O}, 3, 100, 1}, /* stray inside */
-	{{O, IA, IA, O, O, O}, {O, BA, IA, O, O, O}, 1, 100, 0},	 /* same chunk */
+	{{O, IA, IA, O, O, O}, {O, BA, IA, O, O, O}, 1, 100, 0},       /* same chunk */
 	{{O, O, O, O, O, O}, {O, O, O, O, O, O}, 0, NAN, 1},
 	{{O, O, O, O, O, O}, {O, BB, O, O, O, O}, 0, 0, 0},
 	{{BA, O, BA, O, BA, O}, {BA, O, O, O, O, BB}, 3, 40, 0}, /* p 1/2, r 1/3 */
@@ -147,8 +148,9 @@ static void quality_counts_exact_spans(void **state)
 		e.word_tags = truth;
 		quality_from_predictions(&e, &d, &found_intent, f1_cases[i].found, &q);
 		assert_int_equal(q.n_spans, f1_cases[i].spans);
-		assert_true(isnan(f1_cases[i].f1) ? isnan(q.slot_f1)
-						  : fabs(q.slot_f1 - f1_cases[i].f1) < 1e-9);
+		assert_true(isnan(f1_cases[i].f1)
+				    ? isnan(q.slot_f1)
+				    : fabs(q.slot_f1 - f1_cases[i].f1) < 1e-9);
 		assert_true(fabs(q.sentence_acc - 100 * f1_cases[i].all_right) < 1e-9);
 		found_intent = 2;
 		quality_from_predictions(&e, &d, &found_intent, f1_cases[i].found, &q);
@@ -181,7 +183,8 @@ static void quality_gives_intervals_around_values(void **state)
 	quality_from_predictions(&e, &d, found, tags, &q);
 	assert_true(fabs(q.intent_acc - 90) < 1e-9);
 	/* Wilson's interval of 90 in 100 */
-	assert_true(fabs(q.intent_ci.lo - 82.56) < 0.05 && fabs(q.intent_ci.hi - 94.48) < 0.05);
+	assert_true(fabs(q.intent_ci.lo - 82.56) < 0.05 &&
+		    fabs(q.intent_ci.hi - 94.48) < 0.05);
 	assert_true(fabs(q.slot_f1 - 100) < 1e-9 && q.f1_ci.lo > 95 && q.f1_ci.hi <= 100);
 }
 

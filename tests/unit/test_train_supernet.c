@@ -11,13 +11,17 @@
 
 /* A space of our own: width, depth, heads, vocabulary, full or thin FFN. */
 static const char *const nets[] = {
-	"enc;v=150;t=24;d=24;e=24;eb=8;act=relu;norm=ln;place=pre;pool=mean;abs=0;rel=4;conv=3;"
+	"enc;v=150;t=24;d=24;e=24;eb=8;act=relu;norm=ln;place=pre;pool=mean;abs=0;rel=4;"
+	"conv=3;"
 	"opt=O2;kern=ref;L=h3k3x8f40r0b8,h2k2x8f24r0b4",
-	"enc;v=100;t=16;d=8;e=8;eb=8;act=relu;norm=ln;place=pre;pool=mean;abs=0;rel=2;conv=0;"
+	"enc;v=100;t=16;d=8;e=8;eb=8;act=relu;norm=ln;place=pre;pool=mean;abs=0;rel=2;"
+	"conv=0;"
 	"opt=O2;kern=ref;L=h1k1x4f8r0b8",
-	"enc;v=120;t=20;d=16;e=16;eb=8;act=relu;norm=ln;place=pre;pool=mean;abs=0;rel=4;conv=3;"
+	"enc;v=120;t=20;d=16;e=16;eb=8;act=relu;norm=ln;place=pre;pool=mean;abs=0;rel=4;"
+	"conv=3;"
 	"opt=O2;kern=ref;L=h2k1x8f24r6b8",
-	"enc;v=150;t=24;d=24;e=12;eb=4;act=relu;norm=ln;place=pre;pool=mean;abs=0;rel=0;conv=3;"
+	"enc;v=150;t=24;d=24;e=12;eb=4;act=relu;norm=ln;place=pre;pool=mean;abs=0;rel=0;"
+	"conv=3;"
 	"opt=O2;kern=ref;L=h2k2x4f24r8b8,h2k2x4f24r8b8s",
 };
 #define N_NETS 4
@@ -66,7 +70,8 @@ static struct sampler sampler_of(struct drawing *d)
 	return s;
 }
 
-static struct supernet *open_net(struct corpus *c, const struct train_options *o, const char *dir)
+static struct supernet *open_net(
+	struct corpus *c, const struct train_options *o, const char *dir)
 {
 	struct drawing d = {0, 0, 0};
 	struct sampler s = sampler_of(&d);
@@ -160,8 +165,8 @@ static void supernet_resumes_as_if_never_stopped(void **state)
 }
 
 /* Finds the one file of the folder that holds `part`. */
-static void path_of(const struct supernet *net, const char *dir, const char *kind, char *out,
-	size_t cap)
+static void path_of(const struct supernet *net, const char *dir, const char *kind,
+	char *out, size_t cap)
 {
 	char hex[HASH_HEX + 1];
 
@@ -196,7 +201,8 @@ static void supernet_is_cached_and_repaired(void **state)
 	assert_int_equal(d.n_draws, 0); /* loaded, not trained */
 	supernet_close(net);
 
-	assert_int_equal(file_write_atomic(path, "HWSRVEC1 damaged", 16, 0644, NULL), ERR_OK);
+	assert_int_equal(
+		file_write_atomic(path, "HWSRVEC1 damaged", 16, 0644, NULL), ERR_OK);
 	assert_int_equal(supernet_open(&net, &c, &s, &o, dir, &ctx), ERR_OK);
 	assert_true(d.n_draws > 0);
 	again = extract_all(&c, net, &n);
