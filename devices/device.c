@@ -272,6 +272,37 @@ enum err device_upload(
 	return e ? e : note_upload(d, image, path, ctx);
 }
 
+enum err device_measure_upload(
+	struct device *d, size_t len, double *bytes_per_s, struct err_ctx *ctx)
+{
+	struct err_ctx refused;
+	uint64_t start_ns, ns;
+	struct hash other;
+	uint8_t *data;
+	enum err e;
+
+	if (len > d->link.welcome.storage_bytes)
+		len = (size_t)d->link.welcome.storage_bytes;
+	data = calloc(len + 1, 1);
+	if (!data)
+		return err_set(ctx, ERR_NOMEM, "out of memory");
+	for (size_t i = 0; i < len; i++)
+		data[i] = (uint8_t)(i * 2654435761u >> 13);
+	hash_bytes(&other, data, len + 1);
+	memset(&d->link.refusal, 0, sizeof(d->link.refusal));
+	start_ns = clock_mono_ns();
+	e = link_upload(&d->link, other.b, data, len, &refused);
+	ns = clock_mono_ns() - start_ns;
+	free(data);
+	if (d->link.refusal.code != WIRE_E_HASH)
+		return e ? err_set(ctx, e, "%s", refused.msg)
+			 : err_set(ctx, ERR_LINK,
+				   "the agent accepts bytes without looking");
+	*bytes_per_s =
+		2.0 * (double)len / ((double)ns * 1e-9); /* link_upload tries twice */
+	return ERR_OK;
+}
+
 /* Runs */
 
 static struct lost_run *find_lost(struct device *d, const struct run_request *rq)

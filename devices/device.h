@@ -103,6 +103,10 @@ enum err device_run(struct device *d, const struct run_request *rq,
 	struct run_result *out, struct err_ctx *ctx);
 /* Time of one request and its answer: what the carrier and the agent alone cost. */
 enum err device_ping(struct device *d, uint64_t *round_trip_ns, struct err_ctx *ctx);
+/* Sends `len` bytes that do not match their hash, so that nothing of them is kept; the
+ * rate includes hashing them there. */
+enum err device_measure_upload(
+	struct device *d, size_t len, double *bytes_per_s, struct err_ctx *ctx);
 /* Ladder: resync, restart the agent; a few tries with growing pauses, then ERR_DEVICE. */
 enum err device_recover(struct device *d, struct err_ctx *ctx);
 

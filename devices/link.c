@@ -30,6 +30,7 @@ void link_attach(struct link *l, struct transport *t)
 {
 	link_close(l);
 	l->t = t;
+	l->fresh = 1;
 }
 
 struct put *link_begin(struct link *l)
@@ -263,7 +264,8 @@ enum err link_hello(struct link *l, struct err_ctx *ctx)
 		return err_set(ctx, ERR_LINK, "the link is closed");
 	memset(&l->welcome, 0, sizeof(l->welcome));
 	l->welcome.max_payload = WIRE_MIN_PAYLOAD;
-	e = resync(l, ctx);
+	e = l->fresh ? ERR_OK : resync(l, ctx);
+	l->fresh = 0;
 	for (size_t i = 0; i < N_TRIES && !e; i++) {
 		put_hello(link_begin(l), &m);
 		l->request =

@@ -22,6 +22,7 @@ struct link {
 	uint32_t request;
 	uint32_t chunk;	    /* bytes per PUT or FETCH now: halved on a bad line */
 	uint32_t bad, good; /* in a row */
+	int fresh; /* nothing was said on this line yet: no need to wait for quiet */
 	struct wire_error refusal;
 	struct put body; /* of the request being made */
 	struct frame_decoder decoder;

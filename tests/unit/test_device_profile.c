@@ -1,0 +1,188 @@
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "devices/device.h"
+#include "src/base/file.h"
+
+static char dir[256], path[300];
+
+static int setup(void **state)
+{
+	const char *tmp = getenv("TMPDIR");
+
+	(void)state;
+	setenv("HAWSER_HOME", ".", 1);
+	snprintf(dir, sizeof(dir), "%s/hawser-profile-XXXXXX", tmp && tmp[0] ? tmp : "/tmp");
+	if (!mkdtemp(dir))
+		return -1;
+	snprintf(path, sizeof(path), "%s/board.yaml", dir);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	return file_remove_tree(dir, NULL) == ERR_OK ? 0 : -1;
+}
+
+static enum err load(const char *text, struct device_profile *p, struct err_ctx *ctx)
+{
+	assert_int_equal(file_write_atomic(path, text, strlen(text), 0644, NULL), ERR_OK);
+	memset(ctx, 0, sizeof(*ctx));
+	return device_profile_load(p, path, ctx);
+}
+
+static void profile_reads_every_key(void **state)
+{
+	struct device_profile p;
+	struct err_ctx ctx;
+	enum err e = load("about: my board\ndriver: local\ncc: aarch64-linux-gnu-gcc\n"
+			  "cflags: -mcpu=cortex-a76\nisa: neon\ncpu: 3\ntimeout_ms: 5000\n"
+			  "memory_bytes: 1000000\nflash_bytes: 200000\nram_bytes: 65536\n"
+			  "sensor: hwmon:VDD_IN\nsysfs_root: fixtures\n",
+		&p, &ctx);
+
+	(void)state;
+	if (e)
+		fail_msg("%s", ctx.msg);
+	assert_string_equal(p.name, "board");
+	assert_string_equal(p.driver, "local");
+	assert_string_equal(p.cc, "aarch64-linux-gnu-gcc");
+	assert_string_equal(p.cflags, "-mcpu=cortex-a76");
+	assert_string_equal(p.isa, "neon");
+	assert_string_equal(p.cpu, "3");
+	assert_int_equal(p.timeout_ms, 5000);
+	assert_int_equal(p.memory_bytes, 1000000);
+	assert_int_equal(p.flash_bytes, 200000);
+	assert_int_equal(p.ram_bytes, 65536);
+	assert_string_equal(p.sensor, "hwmon:VDD_IN");
+	assert_string_equal(p.sysfs_root, "fixtures");
+}
+
+static void profile_has_defaults(void **state)
+{
+	struct device_profile p;
+	struct err_ctx ctx;
+
+	(void)state;
+	assert_int_equal(load("driver: sim\nlaw: {seed: 4, sigma: 0.25}\n", &p, &ctx), ERR_OK);
+	assert_string_equal(p.cc, "none");
+	assert_string_equal(p.cpu, "auto");
+	assert_string_equal(p.sensor, "auto");
+	assert_string_equal(p.sim_law, "seed=4,sigma=0.25");
+	assert_true(p.timeout_ms >= 1000);
+	assert_int_equal(load("driver: local\n", &p, &ctx), ERR_OK);
+	assert_string_equal(p.cc, "gcc");
+	assert_string_equal(p.sim_law, "");
+}
+
+static void profile_names_what_is_wrong(void **state)
+{
+	static const struct {
+		const char *text;
+		const char *said;
+	} cases[] = {
+		{"cc: gcc\n", "driver"},
+		{"driver: ssl\n", ":1:9: unknown driver 'ssl': use one of local, sim"},
+		{"driver: local\ncflag: -O2\n", "cflags"},
+		{"driver: local\ncpu: fast\n", ":2:6: 'cpu' must be"},
+		{"driver: local\ncpu: ''\n", "'cpu' must be"},
+		{"driver: local\ncc: ''\n", "'cc' is empty"},
+		{"driver: local\ntimeout_ms: 0\n", ":2:13:"},
+		{"driver: local\ntimeout_ms: soon\n", ":2:13:"},
+		{"driver: local\nmemory_bytes: -1\n", ":2:15:"},
+		{"driver: local\nmemory_bytes: 99999999999999999999\n", ":2:15:"},
+		{"driver: sim\nlaw: quiet\n", "mapping"},
+		{"driver: sim\nlaw: {sigma: much}\n", ":2:14:"},
+		{"driver: [local]\n", ":1:"},
+		{"- driver\n", ":1:"},
+		{"driver: local\nisa: a-name-that-is-much-too-long-for-a-folder\n",
+			"longer than 31"},
+		{"driver: {\n", ":"},
+		{"", ""},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct device_profile p = {.name = "before"};
+		struct err_ctx ctx;
+		enum err e = load(cases[i].text, &p, &ctx);
+
+		if (err_exit_code(e) != 2 || !ctx.msg[0] || !strstr(ctx.msg, cases[i].said))
+			fail_msg("case %zu: %s, '%s'", i, err_name(e), ctx.msg);
+		assert_string_equal(p.name, "before"); /* untouched */
+	}
+}
+
+static void profile_is_looked_up_by_name(void **state)
+{
+	static const char *const bad[] = {"nothing-like-it", "../local", "a/b", "", ".local"};
+	struct device_profile p;
+	struct err_ctx ctx = {{0}};
+
+	(void)state;
+	if (device_profile_load(&p, "sim-noisy", &ctx) != ERR_OK)
+		fail_msg("%s", ctx.msg);
+	assert_string_equal(p.name, "sim-noisy");
+	assert_non_null(strstr(p.sim_law, "crash=0.03"));
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		enum err e = device_profile_load(&p, bad[i], &ctx);
+
+		assert_true(e == ERR_NOTFOUND || e == ERR_USAGE);
+		assert_non_null(strstr(ctx.msg, "hawser device list"));
+	}
+	assert_int_equal(device_profile_load(&p, "absent.yaml", &ctx), ERR_NOTFOUND);
+}
+
+static void profile_list_is_complete_and_loads(void **state)
+{
+	struct err_ctx ctx = {{0}};
+	char **names;
+	size_t n = 0;
+
+	(void)state;
+	assert_int_equal(device_profile_list(&names, &ctx), ERR_OK);
+	for (; names[n]; n++) {
+		struct device_profile p;
+
+		if (device_profile_load(&p, names[n], &ctx) != ERR_OK)
+			fail_msg("%s", ctx.msg);
+		assert_string_equal(p.name, names[n]);
+		assert_true(n == 0 || strcmp(names[n - 1], names[n]) < 0);
+	}
+	assert_true(n >= 3);
+	free(names);
+}
+
+static void drivers_are_in_one_table(void **state)
+{
+	size_t n = 0;
+
+	(void)state;
+	for (; device_driver_at(n); n++)
+		assert_ptr_equal(device_driver_find(device_driver_at(n)->name), device_driver_at(n));
+	assert_true(n >= 2);
+	assert_null(device_driver_find("telegraph"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(profile_reads_every_key),
+		cmocka_unit_test(profile_has_defaults),
+		cmocka_unit_test(profile_names_what_is_wrong),
+		cmocka_unit_test(profile_is_looked_up_by_name),
+		cmocka_unit_test(profile_list_is_complete_and_loads),
+		cmocka_unit_test(drivers_are_in_one_table),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
