@@ -87,22 +87,35 @@ static void schedule(uint32_t w[64], const uint8_t *block)
 	}
 }
 
+/* a..h of the standard are v[0..7]; the eight rounds of a turn rename them instead of
+ * moving them. */
+static void step(uint32_t v[8], unsigned turn, uint32_t kw)
+{
+	uint32_t a = v[(0 - turn) & 7], b = v[(1 - turn) & 7], c = v[(2 - turn) & 7];
+	uint32_t e = v[(4 - turn) & 7], f = v[(5 - turn) & 7], g = v[(6 - turn) & 7];
+	uint32_t t1 = v[(7 - turn) & 7] + (ror(e, 6) ^ ror(e, 11) ^ ror(e, 25)) +
+		      ((e & f) ^ (~e & g)) + kw;
+
+	v[(3 - turn) & 7] += t1;
+	v[(7 - turn) & 7] = t1 + (ror(a, 2) ^ ror(a, 13) ^ ror(a, 22)) +
+			    ((a & b) ^ (a & c) ^ (b & c));
+}
+
 static void compress(uint32_t h[8], const uint8_t *block)
 {
 	uint32_t w[64], v[8];
 
 	schedule(w, block);
 	memcpy(v, h, sizeof(v));
-	for (int i = 0; i < 64; i++) {
-		uint32_t a = v[0], e = v[4];
-		uint32_t t1 = v[7] + (ror(e, 6) ^ ror(e, 11) ^ ror(e, 25)) +
-			      ((e & v[5]) ^ (~e & v[6])) + k[i] + w[i];
-		uint32_t t2 = (ror(a, 2) ^ ror(a, 13) ^ ror(a, 22)) +
-			      ((a & v[1]) ^ (a & v[2]) ^ (v[1] & v[2]));
-
-		memmove(v + 1, v, 7 * sizeof(v[0]));
-		v[4] += t1;
-		v[0] = t1 + t2;
+	for (unsigned i = 0; i < 64; i += 8) {
+		step(v, 0, k[i] + w[i]);
+		step(v, 1, k[i + 1] + w[i + 1]);
+		step(v, 2, k[i + 2] + w[i + 2]);
+		step(v, 3, k[i + 3] + w[i + 3]);
+		step(v, 4, k[i + 4] + w[i + 4]);
+		step(v, 5, k[i + 5] + w[i + 5]);
+		step(v, 6, k[i + 6] + w[i + 6]);
+		step(v, 7, k[i + 7] + w[i + 7]);
 	}
 	for (int i = 0; i < 8; i++)
 		h[i] += v[i];

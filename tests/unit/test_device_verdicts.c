@@ -1,0 +1,144 @@
+/* Every way an image can end on the local device, and that nothing of it is left. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <dirent.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tests/unit/device_images.h"
+
+static void local_refuses_wrong_outputs_before_timing(void **state)
+{
+	static const struct {
+		const char *name, *flags, *detail;
+	} cases[] = {
+		{"wrong", "-DMODEL_WRONG", "tag logit 11 is 0.25 instead of 0.5"},
+		{"nan", "-DMODEL_NAN", "intent logit 1 is"},
+	};
+	struct device_profile p = profile();
+	struct device *d = open_local(&p);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct image im;
+		struct run_result r;
+
+		compile(&im, cases[i].name, cases[i].flags, 1);
+		upload(d, &im);
+		r = run(d, &im, RUN_TIME);
+		assert_int_equal(r.verdict, VERDICT_WRONG_OUTPUT);
+		assert_non_null(strstr(r.detail, cases[i].detail));
+		assert_int_equal(r.run.n, 0);
+		assert_null(r.run.wall_ns);
+		run_result_release(&r);
+	}
+	device_close(d);
+}
+
+static void local_names_how_an_image_fails(void **state)
+{
+	static const struct {
+		const char *what;
+		enum verdict verdict;
+		const char *detail;
+	} cases[] = {
+		{"CRASH", VERDICT_CRASH, "signal 11: about to fail"},
+		{"EXIT_3", VERDICT_EXIT, "exit code 3"},
+		{"LOOP", VERDICT_TIMEOUT, "still running"},
+		{"FORK", VERDICT_TIMEOUT, "still running"},
+		{"EAT", VERDICT_OOM, "out of memory"},
+		{"SILENT", VERDICT_EXIT, "records"},
+		{"GARBAGE", VERDICT_EXIT, "records"},
+		{"FLOOD", VERDICT_EXIT, "more output"},
+		{"BIG", VERDICT_OOM, "memory limit"},
+		{"CRUMBS", VERDICT_EXIT, "records"},
+	};
+	struct device_profile p = profile();
+	struct device *d;
+	struct image good;
+	struct run_result r;
+
+	(void)state;
+	p.timeout_ms = 3000;
+	p.memory_bytes = 64u << 20;
+	d = open_local(&p);
+	compile(&good, "good", "-static", 1);
+	upload(d, &good);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct image im;
+		char flags[64];
+
+		snprintf(flags, sizeof(flags), "-w -DPAYLOAD=%s", cases[i].what);
+		compile(&im, cases[i].what, flags, 0);
+		upload(d, &im);
+		r = run(d, &im, RUN_TIME);
+		if (r.verdict != cases[i].verdict || !strstr(r.detail, cases[i].detail))
+			fail_msg("%s: %s, '%s'", cases[i].what, verdict_names[r.verdict],
+				r.detail);
+		run_result_release(&r);
+		/* The device is fine. */
+		r = run(d, &good, RUN_TIME);
+		assert_int_equal(r.verdict, VERDICT_OK);
+		run_result_release(&r);
+	}
+	device_close(d);
+}
+
+/* Programs that were started from our folder. */
+static int n_left_running(void)
+{
+	DIR *proc = opendir("/proc");
+	struct dirent *e;
+	int n = 0;
+
+	while ((e = readdir(proc))) {
+		char link[300], exe[512];
+		ssize_t len;
+
+		snprintf(link, sizeof(link), "/proc/%.200s/exe", e->d_name);
+		len = readlink(link, exe, sizeof(exe) - 1);
+		if (len <= 0)
+			continue;
+		exe[len] = '\0';
+		n += strncmp(exe, dir, strlen(dir)) == 0;
+	}
+	closedir(proc);
+	return n;
+}
+
+static void local_leaves_no_process_behind(void **state)
+{
+	struct device_profile p = profile();
+	struct device *d;
+	struct image im;
+	struct run_result r;
+
+	(void)state;
+	p.timeout_ms = 200;
+	d = open_local(&p);
+	compile(&im, "fork", "-w -DPAYLOAD=FORK", 0);
+	upload(d, &im);
+	r = run(d, &im, RUN_TIME);
+	assert_int_equal(r.verdict, VERDICT_TIMEOUT);
+	assert_int_equal(n_left_running(), 0);
+	run_result_release(&r);
+	device_close(d);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(local_refuses_wrong_outputs_before_timing),
+		cmocka_unit_test(local_names_how_an_image_fails),
+		cmocka_unit_test(local_leaves_no_process_behind),
+	};
+
+	if (!has_tools())
+		return 0;
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
