@@ -88,8 +88,12 @@ static void print_text(
 		printf("verdict     %s: %s\n", verdict_names[r->job.verdict], r->job.detail);
 		return;
 	}
-	printf("golden      outputs agree with the host's reference (largest difference %.2g)\n",
-		r->job.golden_error);
+	if (r->simulated)
+		printf("golden      not checked: a simulated device runs nothing\n");
+	else
+		printf("golden      outputs agree with the host's reference (largest difference "
+		       "%.2g)\n",
+			r->job.golden_error);
 	printf("latency     %.2f us  [%.2f, %.2f]  processor time, %u processes%s\n",
 		m->latency_ns / 1e3, m->latency_ci.lo / 1e3, m->latency_ci.hi / 1e3,
 		(unsigned)m->n_runs, m->resolved ? "" : "  (unresolved: interval too wide)");

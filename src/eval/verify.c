@@ -3,8 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "devices/proto/bytes.h"
-#include "devices/proto/record.h"
+#include "devices/eval_record.h"
 #include "src/eval/finals.h"
 
 #define INPUTS_A_RUN 128 /* keeps an answer with all logits within a few MB */
@@ -21,101 +20,75 @@ struct pass {
 	float *logits; /* of one sequence's words */
 };
 
-/* Input records for sequences from..to-1. Room: 12 bytes, and 4 a sequence and a token. */
-static size_t write_input(const struct pass *p, size_t from, size_t to, uint8_t *out, size_t cap)
+static void write_input(const struct pass *p, size_t from, size_t to, struct buf *in)
 {
-	struct put w;
-	int lm = p->s->task.kind == TASK_LM;
+	uint32_t what = p->s->task.kind == TASK_LM ? EVAL_LM : EVAL_LOGITS;
 
-	put_init(&w, out, cap);
-	put_u32(&w, EVAL_IN_MAGIC);
-	put_u32(&w, (lm ? EVAL_LM : EVAL_LOGITS) | EVAL_WIDE);
-	put_u32(&w, (uint32_t)(to - from));
-	for (size_t i = from; i < to; i++) {
-		put_u32(&w, p->e->start[i + 1] - p->e->start[i]);
-		for (uint32_t t = p->e->start[i]; t < p->e->start[i + 1]; t++)
-			put_u32(&w, (uint32_t)p->e->ids[t]);
-	}
-	return w.failed ? 0 : w.len;
+	eval_input_begin(in, what | EVAL_WIDE);
+	for (size_t i = from; i < to; i++)
+		eval_input_add(in, p->e->ids + p->e->start[i],
+			p->e->start[i + 1] - p->e->start[i]);
 }
 
 /* The tags of sequence i from the logits of its words' first tokens; words beyond the
  * cut have no token and stay 'O'. */
-static void read_tags(struct pass *p, size_t i, const uint8_t *tag_logits)
+static void read_tags(struct pass *p, size_t i, const struct eval_result *r)
 {
 	size_t n_tags = (size_t)p->s->task.n_tags, words = 0;
 	uint32_t first = p->e->word_start[i], last = p->e->word_start[i + 1];
 
-	for (uint32_t w = first; w < last && p->e->word_token[w] != UINT32_MAX; w++, words++) {
-		struct get g;
-
-		get_init(&g, tag_logits + 4 * n_tags * p->e->word_token[w], 4 * n_tags);
+	for (uint32_t w = first; w < last && p->e->word_token[w] < r->n; w++, words++)
 		for (size_t k = 0; k < n_tags; k++)
-			p->logits[words * n_tags + k] = get_f32(&g);
-	}
+			p->logits[words * n_tags + k] = eval_logit(
+				r->tag_logits, n_tags * p->e->word_token[w] + k);
 	decode_tags(&p->s->corpus.data, p->logits, words, p->tags + first);
 	for (uint32_t w = first + (uint32_t)words; w < last; w++)
 		p->tags[w] = 0;
 }
 
-static int read_sequence(struct pass *p, size_t i, struct get *g)
-{
-	size_t n = p->e->start[i + 1] - p->e->start[i];
-	size_t n_intents = (size_t)p->s->task.n_intents, n_tags = (size_t)p->s->task.n_tags;
-	const uint8_t *tag_logits;
-
-	if (get_u32(g) != n)
-		return 0;
-	p->intent[i] = (int16_t)get_u16(g);
-	if (n_tags)
-		get_bytes(g, 2 * n);
-	if (p->s->task.kind == TASK_LM) {
-		p->nll += get_f64(g);
-		p->n_tokens += get_u32(g);
-		return !g->failed;
-	}
-	get_bytes(g, 4 * n_intents);
-	tag_logits = get_bytes(g, 4 * n * n_tags);
-	if (g->failed || p->intent[i] < 0 || (size_t)p->intent[i] >= n_intents)
-		return 0;
-	if (n_tags)
-		read_tags(p, i, tag_logits);
-	return 1;
-}
-
 static int read_output(
 	struct pass *p, size_t from, size_t to, const uint8_t *data, size_t len)
 {
-	struct get g;
+	struct eval_reader reader;
+	struct eval_result r;
 
-	get_init(&g, data, len);
-	if (get_u32(&g) != EVAL_OUT_MAGIC)
+	if (eval_output_open(&reader, data, len) || reader.n_inputs != to - from ||
+		reader.n_intents != (uint32_t)p->s->task.n_intents ||
+		reader.n_tags != (uint32_t)p->s->task.n_tags)
 		return 0;
-	get_u32(&g); /* flags: as asked */
-	if (get_u32(&g) != to - from || get_u32(&g) != (uint32_t)p->s->task.n_intents ||
-		get_u32(&g) != (uint32_t)p->s->task.n_tags)
-		return 0;
-	for (size_t i = from; i < to; i++)
-		if (!read_sequence(p, i, &g))
+	for (size_t i = from; i < to; i++) {
+		if (eval_output_next(&reader, &r) != 1 ||
+			r.n != p->e->start[i + 1] - p->e->start[i])
 			return 0;
-	return get_end(&g);
+		if (p->s->task.kind == TASK_LM) {
+			p->nll += r.nll;
+			p->n_tokens += r.n_scored;
+			continue;
+		}
+		if (r.intent == EVAL_NONE || (reader.n_tags && !r.tag_logits))
+			return 0;
+		p->intent[i] = (int16_t)r.intent;
+		if (reader.n_tags)
+			read_tags(p, i, &r);
+	}
+	return 1;
 }
 
 static enum err run_part(struct pass *p, size_t from, size_t to, struct err_ctx *ctx)
 {
 	struct run_request rq = {.mode = RUN_EVAL, .image = *p->image};
 	struct run_result r;
-	size_t tokens = p->e->start[to] - p->e->start[from];
-	size_t cap = 12 + 4 * (to - from) + 4 * tokens;
-	uint8_t *input = malloc(cap);
+	struct buf in;
 	enum err e;
 
-	if (!input)
-		return err_set(ctx, ERR_NOMEM, "out of memory");
-	rq.input = input;
-	rq.input_len = write_input(p, from, to, input, cap);
-	e = device_run(p->dev, &rq, &r, ctx);
-	free(input);
+	buf_init(&in);
+	write_input(p, from, to, &in);
+	e = buf_err(&in, ctx);
+	rq.input = (const uint8_t *)in.data;
+	rq.input_len = in.len;
+	if (!e)
+		e = device_run(p->dev, &rq, &r, ctx);
+	buf_release(&in);
 	if (e)
 		return e;
 	if (r.verdict != VERDICT_OK)
