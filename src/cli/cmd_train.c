@@ -32,7 +32,7 @@ static const struct cli_option options[] = {
 	{"seed", "S", "seed of weights, order and dropout (default 1)", 0, &seed_text},
 	{"threads", "N", "worker threads; the result does not depend on it", 0,
 		&threads_text},
-	{"set", "KEY=VALUE", "a training option (lr=0.002, batch=64 ...); repeatable", 1,
+	{"set", "KEY=VALUE", "a training option (lr=0.002, batch=64 ...)", 1,
 		settings},
 	{"shuffle-labels", NULL, "permute the training labels: must fall to chance", 0,
 		&shuffle},
@@ -429,7 +429,7 @@ const struct command cmd_train = {
 		   "stand-alone quality, with its seed-to-seed ceiling and the ranking "
 		   "by MACs.\n"
 		   "--epochs, --seed and --set then hold for the networks trained alone.",
-	.examples = "hawser train --data builtin:home --preset home-tiny --epochs 10\n"
+	.examples = "hawser train --data builtin:home --preset tinybert-4 --epochs 1\n"
 		    "hawser train --data ../shared/data/snips --baseline\n"
 		    "hawser train --data builtin:home --check-ranking --space home-small",
 	.run = run,

@@ -40,6 +40,8 @@ void report_step(struct report *r, struct corpus *c, const struct net *net, cons
 		return;
 	r->loss = r->loss > 0 ? 0.95 * r->loss + 0.05 * loss : loss;
 	now = clock_mono_ns();
+	if (!r->last_eval_ns) /* nothing to see at the first step */
+		r->last_eval_ns = now;
 	if (report_due(r, now) && c->data.n[SPLIT_VALID]) {
 		if (!quality_of_net(c, net, w, SPLIT_VALID, &q, NULL))
 			quality_brief(&q, c->data.kind, r->brief, sizeof(r->brief));
