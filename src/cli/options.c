@@ -8,6 +8,7 @@
 #include "src/base/nearest.h"
 
 #define MAX_OPTIONS 48
+#define HELP_COLUMNS 90
 
 static const char *results_dir; /* --results */
 
@@ -49,47 +50,72 @@ enum err cli_database(char *out, size_t cap, struct err_ctx *ctx)
 	return e ? e : file_join(out, cap, dir, "hawser.db", ctx);
 }
 
-/* Lines that are indented already keep no more than the prefix. */
+/* Writes `len` characters from column `at` on; what does not fit goes on at column
+ * `indent`, broken between words. */
+static void print_wrapped(FILE *f, const char *text, size_t len, size_t at, size_t indent)
+{
+	while (at + len > HELP_COLUMNS) {
+		size_t end = at < HELP_COLUMNS ? HELP_COLUMNS - at : 0;
+
+		while (end > 0 && text[end] != ' ')
+			end--;
+		if (end == 0)
+			end = strcspn(text, " \n");
+		if (end >= len)
+			break;
+		fprintf(f, "%.*s\n%*s", (int)end, text, (int)indent, "");
+		at = indent;
+		text += end + 1;
+		len -= end + 1;
+	}
+	fprintf(f, "%.*s\n", (int)len, text);
+}
+
+/* Lines that are indented already keep no more than the prefix; long ones go on below
+ * their first word. */
 static void print_indented(FILE *f, const char *prefix, const char *lines)
 {
 	while (lines && *lines) {
-		size_t len;
+		size_t blanks = strspn(lines, " "), len = strcspn(lines, "\n");
 
-		if (prefix[0])
-			lines += strspn(lines, " ");
-		len = strcspn(lines, "\n");
-
+		if (prefix[0]) {
+			lines += blanks;
+			len -= blanks;
+			blanks = strlen(prefix);
+		}
 		if (len)
-			fprintf(f, "%s%.*s\n", prefix, (int)len, lines);
-		else
-			fputc('\n', f);
+			fputs(prefix, f);
+		print_wrapped(f, lines, len, strlen(prefix), blanks);
 		lines += len + (lines[len] == '\n');
 	}
 }
 
 static void print_option(FILE *f, const struct cli_option *o)
 {
-	char left[64];
+	char left[64], right[512];
+	int n;
 
 	snprintf(left, sizeof(left), "%s%s%s%s", strlen(o->name) == 1 ? "-" : "--",
 		o->name, o->value_name ? " " : "", o->value_name ? o->value_name : "");
-	fprintf(f, "  %-22s %s%s\n", left, o->help,
+	snprintf(right, sizeof(right), "%s%s", o->help,
 		o->repeat ? " (may be repeated)" : "");
+	n = fprintf(f, "  %-22s ", left);
+	print_wrapped(f, right, strlen(right), n > 0 ? (size_t)n : 0, 25);
 }
 
 void cli_help(FILE *f, const struct command *c, const struct cli_option *options)
 {
 	const char *line = c->synopsis;
 
-	for (int first = 1; *line; first = 0) {
-		size_t len = strcspn(line, "\n");
+	for (int first = 1; first || *line; first = 0) {
+		size_t len = strcspn(line, "\n"), at = strlen("usage: hawser ");
 
-		fprintf(f, "%s hawser %s%s%.*s\n", first ? "usage:" : "      ", c->name,
-			len ? " " : "", (int)len, line);
+		fprintf(f, "%s hawser %s%s", first ? "usage:" : "      ", c->name,
+			len ? " " : "");
+		at += strlen(c->name) + 1;
+		print_wrapped(f, line, len, at, at);
 		line += len + (line[len] == '\n');
 	}
-	if (!c->synopsis[0])
-		fprintf(f, "usage: hawser %s\n", c->name);
 	fprintf(f, "\n%s\n\noptions:\n", c->summary);
 	for (; options && options->name; options++)
 		print_option(f, options);
