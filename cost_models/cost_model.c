@@ -58,9 +58,13 @@ double fitted_predict(const struct fitted *f, const double *x, double *sd)
 
 enum err fitted_save(const struct fitted *f, struct buf *out, struct err_ctx *ctx)
 {
+	struct model_writer w;
+
 	if (!f->kind)
 		return err_set(ctx, ERR_INVALID, "cost model: nothing is fitted yet");
-	if (f->kind->save(f->model, out))
+	model_writer_begin(&w, out, f->kind->name);
+	f->kind->save(f->model, &w);
+	if (model_writer_end(&w))
 		return err_set(ctx, ERR_NOMEM, "out of memory");
 	return ERR_OK;
 }
@@ -68,9 +72,10 @@ enum err fitted_save(const struct fitted *f, struct buf *out, struct err_ctx *ct
 enum err fitted_load(const char *text, size_t p, struct fitted *out, struct err_ctx *ctx)
 {
 	const struct cost_model_kind *kind;
+	struct model_reader r;
 	struct cost_model *m;
 	char name[32];
-	enum err e;
+	size_t found;
 
 	if (!model_text_kind(text, name, sizeof(name)))
 		return err_set(ctx, ERR_CORRUPT,
@@ -78,16 +83,21 @@ enum err fitted_load(const char *text, size_t p, struct fitted *out, struct err_
 	kind = cost_model_find(name);
 	if (!kind)
 		return err_set(ctx, ERR_CORRUPT, "cost model: unknown kind '%s'", name);
-	e = kind->load(text, &m, ctx);
-	if (e)
-		return e;
-	if (kind->n_features(m) != p) {
-		e = err_set(ctx, ERR_INVALID,
-			"cost model: fitted on %zu features, %zu are in use; fit it "
-			"again",
-			kind->n_features(m), p);
-		kind->free(m);
-		return e;
+	model_reader_begin(&r, text, name, ctx);
+	found = model_read_size(&r, "p", 1, COST_MAX_P);
+	if (r.err)
+		return r.err;
+	if (found != p)
+		return err_set(ctx, ERR_INVALID,
+			"cost model: fitted on %zu features, %zu are in use; fit it again",
+			found, p);
+	m = kind->load(&r, p);
+	if (!m && !r.err)
+		return err_set(ctx, ERR_NOMEM, "out of memory");
+	if (model_reader_end(&r)) {
+		if (m)
+			kind->free(m);
+		return r.err;
 	}
 	out->kind = kind;
 	out->model = m;

@@ -13,6 +13,8 @@
 #include "src/base/err.h"
 
 struct cost_model; /* a fitted model */
+struct model_reader;
+struct model_writer;
 
 struct cost_model_kind {
 	const char *name; /* "mean" "macs" "depth" "ridge" "huber" "bayes" "gp" "trees" */
@@ -24,10 +26,12 @@ struct cost_model_kind {
 	/* sd: standard deviation of the prediction; may be NULL. Predictions are > 0. */
 	void (*predict)(
 		const struct cost_model *m, const double *x, double *mean, double *sd);
-	enum err (*save)(const struct cost_model *m, struct buf *out);
-	enum err (*load)(const char *text, struct cost_model **out, struct err_ctx *ctx);
+	/* The lines between head and sum (cost_models/model_text.h), the first being "p". */
+	void (*save)(const struct cost_model *m, struct model_writer *w);
+	/* The lines after "p". What is wrong with them stays in r, whatever is returned;
+	 * NULL without a fault in r: out of memory. */
+	struct cost_model *(*load)(struct model_reader *r, size_t p);
 	void (*free)(struct cost_model *m);
-	size_t (*n_features)(const struct cost_model *m); /* p of its fit */
 };
 
 const struct cost_model_kind *cost_model_find(const char *name);

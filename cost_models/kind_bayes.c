@@ -11,24 +11,13 @@ static enum err fit(const double *x, const double *y, size_t n, size_t p,
 	return linear_fit_relative(x, y, n, p, LINEAR_EVIDENCE, out, ctx);
 }
 
-static enum err save(const struct cost_model *m, struct buf *out)
-{
-	return linear_save(m, "bayes", out);
-}
-
-static enum err load(const char *text, struct cost_model **out, struct err_ctx *ctx)
-{
-	return linear_load(text, "bayes", out, ctx);
-}
-
 const struct cost_model_kind cost_kind_bayes = {
 	.name = "bayes",
 	.summary = "Bayesian linear regression on relative errors: its sd is the "
 		   "uncertainty",
 	.fit = fit,
 	.predict = linear_predict,
-	.save = save,
-	.load = load,
+	.save = linear_save,
+	.load = linear_load,
 	.free = linear_free,
-	.n_features = linear_n_features,
 };

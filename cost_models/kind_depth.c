@@ -128,50 +128,29 @@ static void predict(const struct cost_model *m, const double *x, double *mean, d
 		*sd = *mean * m->spread;
 }
 
-static enum err save(const struct cost_model *m, struct buf *out)
+static void save(const struct cost_model *m, struct model_writer *w)
 {
-	struct model_writer w;
-
-	model_writer_begin(&w, out, "depth");
-	model_write_size(&w, "p", m->p);
-	model_write_size(&w, "n", m->n);
-	model_write_doubles(&w, "spread", &m->spread, 1);
-	model_write_doubles(&w, "depth", m->depth, m->n);
-	model_write_doubles(&w, "value", m->value, m->n);
-	return model_writer_end(&w);
+	model_write_size(w, "p", m->p);
+	model_write_size(w, "n", m->n);
+	model_write_doubles(w, "spread", &m->spread, 1);
+	model_write_doubles(w, "depth", m->depth, m->n);
+	model_write_doubles(w, "value", m->value, m->n);
 }
 
-static enum err load(const char *text, struct cost_model **out, struct err_ctx *ctx)
+static struct cost_model *load(struct model_reader *r, size_t p)
 {
-	struct model_reader r;
-	struct cost_model *m;
-	size_t p, n;
+	size_t n = model_read_size(r, "n", 1, COST_MAX_N);
+	struct cost_model *m = r->err ? NULL : new_table(p, n);
 
-	model_reader_begin(&r, text, "depth", ctx);
-	p = model_read_size(&r, "p", 1, COST_MAX_P);
-	n = model_read_size(&r, "n", 1, COST_MAX_N);
-	if (r.err)
-		return r.err;
-	m = new_table(p, n);
 	if (!m)
-		return err_set(ctx, ERR_NOMEM, "out of memory");
-	model_read_doubles(&r, "spread", &m->spread, 1);
-	model_read_doubles(&r, "depth", m->depth, n);
-	model_read_doubles(&r, "value", m->value, n);
-	for (size_t i = 0; i < n && !r.err; i++)
+		return NULL;
+	model_read_doubles(r, "spread", &m->spread, 1);
+	model_read_doubles(r, "depth", m->depth, n);
+	model_read_doubles(r, "value", m->value, n);
+	for (size_t i = 0; i < n && !r->err; i++)
 		if (m->value[i] <= 0 || (i && m->depth[i] <= m->depth[i - 1]))
-			model_reader_fail(&r, "depths must rise and values be positive");
-	if (model_reader_end(&r)) {
-		release(m);
-		return r.err;
-	}
-	*out = m;
-	return ERR_OK;
-}
-
-static size_t n_features(const struct cost_model *m)
-{
-	return m->p;
+			model_reader_fail(r, "depths must rise and values be positive");
+	return m;
 }
 
 const struct cost_model_kind cost_kind_depth = {
@@ -183,5 +162,4 @@ const struct cost_model_kind cost_kind_depth = {
 	.save = save,
 	.load = load,
 	.free = release,
-	.n_features = n_features,
 };

@@ -226,31 +226,32 @@ static void predict(const struct cost_model *m, const double *x, double *mean, d
 	*sd = *mean * fmin(sqrt(expm1(fmin(v, 4))), 10);
 }
 
-static enum err save(const struct cost_model *m, struct buf *out)
+static void save(const struct cost_model *m, struct model_writer *w)
 {
 	const double numbers[] = {
 		m->length, m->linear, m->noise, m->mean, m->variance, m->lo, m->hi};
-	struct model_writer w;
 
-	model_writer_begin(&w, out, "gp");
-	model_write_size(&w, "p", m->p);
-	model_write_size(&w, "n", m->n);
-	model_write_doubles(&w, "length,linear,noise,mean,variance,lo,hi", numbers, 7);
-	model_write_doubles(&w, "centre", m->centre, m->p);
-	model_write_doubles(&w, "scale", m->scale, m->p);
-	model_write_doubles(&w, "logged", m->logged, m->p);
-	model_write_doubles(&w, "alpha", m->alpha, m->n);
+	model_write_size(w, "p", m->p);
+	model_write_size(w, "n", m->n);
+	model_write_doubles(w, "length,linear,noise,mean,variance,lo,hi", numbers, 7);
+	model_write_doubles(w, "centre", m->centre, m->p);
+	model_write_doubles(w, "scale", m->scale, m->p);
+	model_write_doubles(w, "logged", m->logged, m->p);
+	model_write_doubles(w, "alpha", m->alpha, m->n);
 	for (size_t i = 0; i < m->n; i++)
-		model_write_doubles(&w, "row", m->z + i * m->p, m->p);
+		model_write_doubles(w, "row", m->z + i * m->p, m->p);
 	for (size_t i = 0; i < m->n; i++)
-		model_write_doubles(&w, "factor", m->chol + i * m->n, i + 1);
-	return model_writer_end(&w);
+		model_write_doubles(w, "factor", m->chol + i * m->n, i + 1);
 }
 
-static void read_body(struct model_reader *r, struct cost_model *m)
+static struct cost_model *load(struct model_reader *r, size_t p)
 {
+	size_t n = model_read_size(r, "n", 1, GP_MAX_ROWS);
+	struct cost_model *m = r->err ? NULL : new_gp(p, n);
 	double v[7] = {0};
 
+	if (!m)
+		return NULL;
 	model_read_doubles(r, "length,linear,noise,mean,variance,lo,hi", v, 7);
 	model_read_doubles(r, "centre", m->centre, m->p);
 	model_read_doubles(r, "scale", m->scale, m->p);
@@ -272,34 +273,7 @@ static void read_body(struct model_reader *r, struct cost_model *m)
 	m->hi = v[6];
 	if (!r->err && (v[0] <= 0 || v[1] < 0 || v[2] < 0 || v[4] <= 0 || v[6] < v[5]))
 		model_reader_fail(r, "a positive scale is expected");
-}
-
-static enum err load(const char *text, struct cost_model **out, struct err_ctx *ctx)
-{
-	struct model_reader r;
-	struct cost_model *m;
-	size_t p, n;
-
-	model_reader_begin(&r, text, "gp", ctx);
-	p = model_read_size(&r, "p", 1, COST_MAX_P);
-	n = model_read_size(&r, "n", 1, GP_MAX_ROWS);
-	if (r.err)
-		return r.err;
-	m = new_gp(p, n);
-	if (!m)
-		return err_set(ctx, ERR_NOMEM, "out of memory");
-	read_body(&r, m);
-	if (model_reader_end(&r)) {
-		release(m);
-		return r.err;
-	}
-	*out = m;
-	return ERR_OK;
-}
-
-static size_t n_features(const struct cost_model *m)
-{
-	return m->p;
+	return m;
 }
 
 const struct cost_model_kind cost_kind_gp = {
@@ -310,5 +284,4 @@ const struct cost_model_kind cost_kind_gp = {
 	.save = save,
 	.load = load,
 	.free = release,
-	.n_features = n_features,
 };

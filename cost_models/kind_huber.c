@@ -169,23 +169,12 @@ static enum err fit(const double *x, const double *y, size_t n, size_t p,
 	return e;
 }
 
-static enum err save(const struct cost_model *m, struct buf *out)
-{
-	return linear_save(m, "huber", out);
-}
-
-static enum err load(const char *text, struct cost_model **out, struct err_ctx *ctx)
-{
-	return linear_load(text, "huber", out, ctx);
-}
-
 const struct cost_model_kind cost_kind_huber = {
 	.name = "huber",
 	.summary = "robust relative least squares, withstands gross outliers",
 	.fit = fit,
 	.predict = linear_predict,
-	.save = save,
-	.load = load,
+	.save = linear_save,
+	.load = linear_load,
 	.free = linear_free,
-	.n_features = linear_n_features,
 };

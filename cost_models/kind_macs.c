@@ -118,46 +118,30 @@ static void predict(const struct cost_model *m, const double *x, double *mean, d
 		*sd = *mean * m->value[2];
 }
 
-static enum err save(const struct cost_model *m, struct buf *out)
+static void save(const struct cost_model *m, struct model_writer *w)
 {
-	struct model_writer w;
-
-	model_writer_begin(&w, out, "macs");
-	model_write_size(&w, "p", m->p);
-	model_write_size(&w, "power", m->power);
-	model_write_doubles(&w, "value", m->value, 5);
-	return model_writer_end(&w);
+	model_write_size(w, "p", m->p);
+	model_write_size(w, "power", m->power);
+	model_write_doubles(w, "value", m->value, 5);
 }
 
-static enum err load(const char *text, struct cost_model **out, struct err_ctx *ctx)
+static struct cost_model *load(struct model_reader *r, size_t p)
 {
-	struct model_reader r;
 	struct cost_model *m = calloc(1, sizeof(*m));
 
 	if (!m)
-		return err_set(ctx, ERR_NOMEM, "out of memory");
-	model_reader_begin(&r, text, "macs", ctx);
-	m->p = model_read_size(&r, "p", 1, COST_MAX_P);
-	m->power = model_read_size(&r, "power", 0, 1);
-	model_read_doubles(&r, "value", m->value, 5);
-	if (!r.err && (m->value[2] < 0 || m->value[3] <= 0 || m->value[4] < m->value[3]))
-		model_reader_fail(&r, "a positive range is expected");
-	if (model_reader_end(&r)) {
-		free(m);
-		return r.err;
-	}
-	*out = m;
-	return ERR_OK;
+		return NULL;
+	m->p = p;
+	m->power = model_read_size(r, "power", 0, 1);
+	model_read_doubles(r, "value", m->value, 5);
+	if (!r->err && (m->value[2] < 0 || m->value[3] <= 0 || m->value[4] < m->value[3]))
+		model_reader_fail(r, "a positive range is expected");
+	return m;
 }
 
 static void release(struct cost_model *m)
 {
 	free(m);
-}
-
-static size_t n_features(const struct cost_model *m)
-{
-	return m->p;
 }
 
 const struct cost_model_kind cost_kind_macs = {
@@ -169,5 +153,4 @@ const struct cost_model_kind cost_kind_macs = {
 	.save = save,
 	.load = load,
 	.free = release,
-	.n_features = n_features,
 };

@@ -46,44 +46,28 @@ static void predict(const struct cost_model *m, const double *x, double *mean, d
 		*sd = m->value[0] * m->value[1];
 }
 
-static enum err save(const struct cost_model *m, struct buf *out)
+static void save(const struct cost_model *m, struct model_writer *w)
 {
-	struct model_writer w;
-
-	model_writer_begin(&w, out, "mean");
-	model_write_size(&w, "p", m->p);
-	model_write_doubles(&w, "value", m->value, 2);
-	return model_writer_end(&w);
+	model_write_size(w, "p", m->p);
+	model_write_doubles(w, "value", m->value, 2);
 }
 
-static enum err load(const char *text, struct cost_model **out, struct err_ctx *ctx)
+static struct cost_model *load(struct model_reader *r, size_t p)
 {
-	struct model_reader r;
 	struct cost_model *m = calloc(1, sizeof(*m));
 
 	if (!m)
-		return err_set(ctx, ERR_NOMEM, "out of memory");
-	model_reader_begin(&r, text, "mean", ctx);
-	m->p = model_read_size(&r, "p", 1, COST_MAX_P);
-	model_read_doubles(&r, "value", m->value, 2);
-	if (!r.err && (m->value[0] <= 0 || m->value[1] < 0))
-		model_reader_fail(&r, "a positive value is expected");
-	if (model_reader_end(&r)) {
-		free(m);
-		return r.err;
-	}
-	*out = m;
-	return ERR_OK;
+		return NULL;
+	m->p = p;
+	model_read_doubles(r, "value", m->value, 2);
+	if (!r->err && (m->value[0] <= 0 || m->value[1] < 0))
+		model_reader_fail(r, "a positive value is expected");
+	return m;
 }
 
 static void release(struct cost_model *m)
 {
 	free(m);
-}
-
-static size_t n_features(const struct cost_model *m)
-{
-	return m->p;
 }
 
 const struct cost_model_kind cost_kind_mean = {
@@ -95,5 +79,4 @@ const struct cost_model_kind cost_kind_mean = {
 	.save = save,
 	.load = load,
 	.free = release,
-	.n_features = n_features,
 };

@@ -239,19 +239,15 @@ static void predict(const struct cost_model *m, const double *x, double *mean, d
 		*sd = *mean * m->base[1];
 }
 
-static enum err save(const struct cost_model *m, struct buf *out)
+static void save(const struct cost_model *m, struct model_writer *w)
 {
-	struct model_writer w;
-
-	model_writer_begin(&w, out, "trees");
-	model_write_size(&w, "p", m->p);
-	model_write_doubles(&w, "base", m->base, 4);
+	model_write_size(w, "p", m->p);
+	model_write_doubles(w, "base", m->base, 4);
 	for (size_t t = 0; t < N_TREES; t++) {
-		model_write_doubles(&w, "feature", m->tree[t].feature, TREE_NODES);
-		model_write_doubles(&w, "bound", m->tree[t].bound, TREE_NODES);
-		model_write_doubles(&w, "leaf", m->tree[t].leaf, TREE_LEAVES);
+		model_write_doubles(w, "feature", m->tree[t].feature, TREE_NODES);
+		model_write_doubles(w, "bound", m->tree[t].bound, TREE_NODES);
+		model_write_doubles(w, "leaf", m->tree[t].leaf, TREE_LEAVES);
 	}
-	return model_writer_end(&w);
 }
 
 static void read_tree(struct model_reader *r, struct tree *t, size_t p)
@@ -267,36 +263,24 @@ static void read_tree(struct model_reader *r, struct tree *t, size_t p)
 	}
 }
 
-static enum err load(const char *text, struct cost_model **out, struct err_ctx *ctx)
+static struct cost_model *load(struct model_reader *r, size_t p)
 {
-	struct model_reader r;
 	struct cost_model *m = calloc(1, sizeof(*m));
 
 	if (!m)
-		return err_set(ctx, ERR_NOMEM, "out of memory");
-	model_reader_begin(&r, text, "trees", ctx);
-	m->p = model_read_size(&r, "p", 1, COST_MAX_P);
-	model_read_doubles(&r, "base", m->base, 4);
-	for (size_t t = 0; t < N_TREES && !r.err; t++)
-		read_tree(&r, &m->tree[t], m->p);
-	if (!r.err && (m->base[1] < 0 || m->base[3] < m->base[2]))
-		model_reader_fail(&r, "a range is expected");
-	if (model_reader_end(&r)) {
-		free(m);
-		return r.err;
-	}
-	*out = m;
-	return ERR_OK;
+		return NULL;
+	m->p = p;
+	model_read_doubles(r, "base", m->base, 4);
+	for (size_t t = 0; t < N_TREES && !r->err; t++)
+		read_tree(r, &m->tree[t], p);
+	if (!r->err && (m->base[1] < 0 || m->base[3] < m->base[2]))
+		model_reader_fail(r, "a range is expected");
+	return m;
 }
 
 static void release(struct cost_model *m)
 {
 	free(m);
-}
-
-static size_t n_features(const struct cost_model *m)
-{
-	return m->p;
 }
 
 const struct cost_model_kind cost_kind_trees = {
@@ -307,5 +291,4 @@ const struct cost_model_kind cost_kind_trees = {
 	.save = save,
 	.load = load,
 	.free = release,
-	.n_features = n_features,
 };

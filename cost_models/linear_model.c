@@ -305,27 +305,27 @@ void linear_predict(const struct cost_model *m, const double *x, double *mean, d
 		*sd = 100 * m->y_hi;
 }
 
-enum err linear_save(const struct cost_model *m, const char *kind, struct buf *out)
+void linear_save(const struct cost_model *m, struct model_writer *w)
 {
 	const double numbers[] = {
 		m->intercept, m->lambda, m->sigma, m->var0, m->y_lo, m->y_hi};
-	struct model_writer w;
 
-	model_writer_begin(&w, out, kind);
-	model_write_size(&w, "p", m->p);
-	model_write_doubles(&w, "intercept,lambda,sigma,var0,lo,hi", numbers, 6);
-	model_write_doubles(&w, "centre", m->centre, m->p);
-	model_write_doubles(&w, "scale", m->scale, m->p);
-	model_write_doubles(&w, "beta", m->beta, m->p);
+	model_write_size(w, "p", m->p);
+	model_write_doubles(w, "intercept,lambda,sigma,var0,lo,hi", numbers, 6);
+	model_write_doubles(w, "centre", m->centre, m->p);
+	model_write_doubles(w, "scale", m->scale, m->p);
+	model_write_doubles(w, "beta", m->beta, m->p);
 	for (size_t i = 0; i < m->p; i++)
-		model_write_doubles(&w, "factor", m->chol + i * m->p, i + 1);
-	return model_writer_end(&w);
+		model_write_doubles(w, "factor", m->chol + i * m->p, i + 1);
 }
 
-static void read_body(struct model_reader *r, struct cost_model *m)
+struct cost_model *linear_load(struct model_reader *r, size_t p)
 {
+	struct cost_model *m = new_linear(p);
 	double numbers[6] = {0};
 
+	if (!m)
+		return NULL;
 	model_read_doubles(r, "intercept,lambda,sigma,var0,lo,hi", numbers, 6);
 	model_read_doubles(r, "centre", m->centre, m->p);
 	model_read_doubles(r, "scale", m->scale, m->p);
@@ -343,32 +343,5 @@ static void read_body(struct model_reader *r, struct cost_model *m)
 	m->y_hi = numbers[5];
 	if (!r->err && (m->y_lo <= 0 || m->y_hi < m->y_lo || m->sigma < 0 || m->var0 < 0))
 		model_reader_fail(r, "a positive range is expected");
-}
-
-enum err linear_load(
-	const char *text, const char *kind, struct cost_model **out, struct err_ctx *ctx)
-{
-	struct model_reader r;
-	struct cost_model *m;
-	size_t p;
-
-	model_reader_begin(&r, text, kind, ctx);
-	p = model_read_size(&r, "p", 1, COST_MAX_P);
-	if (r.err)
-		return r.err;
-	m = new_linear(p);
-	if (!m)
-		return err_set(ctx, ERR_NOMEM, "out of memory");
-	read_body(&r, m);
-	if (model_reader_end(&r)) {
-		linear_free(m);
-		return r.err;
-	}
-	*out = m;
-	return ERR_OK;
-}
-
-size_t linear_n_features(const struct cost_model *m)
-{
-	return m->p;
+	return m;
 }

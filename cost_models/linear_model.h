@@ -52,10 +52,8 @@ double linear_raw(const struct cost_model *m, const double *x);
 /* Members of the vtables. */
 void linear_predict(
 	const struct cost_model *m, const double *x, double *mean, double *sd);
-enum err linear_save(const struct cost_model *m, const char *kind, struct buf *out);
-enum err linear_load(
-	const char *text, const char *kind, struct cost_model **out, struct err_ctx *ctx);
+void linear_save(const struct cost_model *m, struct model_writer *w);
+struct cost_model *linear_load(struct model_reader *r, size_t p);
 void linear_free(struct cost_model *m); /* NULL is allowed */
-size_t linear_n_features(const struct cost_model *m);
 
 #endif
