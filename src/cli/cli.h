@@ -14,6 +14,8 @@
 
 #define HAWSER_VERSION "0.1.0"
 
+struct store;
+
 /* An option: --name VALUE, --name=VALUE or --name (flag); a name of one letter has one
  * dash (-n VALUE). */
 struct cli_option {
@@ -51,6 +53,8 @@ enum err cli_parse(const struct command *c, const struct cli_option *options, in
 enum err cli_results(char *out, size_t cap, struct err_ctx *ctx);
 /* "<results>/hawser.db". */
 enum err cli_database(char *out, size_t cap, struct err_ctx *ctx);
+/* Opens that database for reading; the caller closes it. */
+enum err cli_open_store(struct store **out, struct err_ctx *ctx);
 /* Colours: only when `f` is a terminal and NO_COLOR is unset. */
 int cli_colour(FILE *f);
 /* A progress on stderr. */

@@ -201,7 +201,6 @@ static enum err score_stored(
 
 static enum err score_job(struct output *o, const char *name, struct err_ctx *ctx)
 {
-	char path[4096];
 	struct store *s;
 	enum err e;
 
@@ -209,10 +208,7 @@ static enum err score_job(struct output *o, const char *name, struct err_ctx *ct
 		return err_set(ctx, ERR_USAGE,
 			"cost score: --target, --features, --products and --split go "
 			"with --csv");
-	e = cli_database(path, sizeof(path), ctx);
-	if (!e)
-		e = store_open(&s, path, STORE_READ, ctx);
-	if (e)
+	if ((e = cli_open_store(&s, ctx)))
 		return e;
 	e = score_stored(o, s, name, ctx);
 	store_close(s);

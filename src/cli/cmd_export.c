@@ -96,7 +96,7 @@ static enum err run(int argc, char **argv, struct err_ctx *ctx)
 		return e;
 	if (strcmp(format, "c"))
 		return err_set(ctx, ERR_USAGE, "unknown format '%.40s' (c)", format);
-	if ((e = store_open(&store, database, STORE_READ, ctx)))
+	if ((e = cli_open_store(&store, ctx)))
 		return e;
 	e = store_get_candidate(store, argv[1], &g, &hash, ctx);
 	if (!e)

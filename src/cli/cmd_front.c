@@ -116,7 +116,6 @@ static enum err query(struct store *s, const char *job, struct err_ctx *ctx)
 
 static enum err run(int argc, char **argv, struct err_ctx *ctx)
 {
-	char path[4096];
 	struct store *s;
 	int n;
 	enum err e = cli_parse(&cmd_front, options, argc, argv, 0, 1, &n, ctx);
@@ -124,9 +123,7 @@ static enum err run(int argc, char **argv, struct err_ctx *ctx)
 	if (!e && csv && json)
 		e = err_set(ctx, ERR_USAGE, "front: give --csv or --json, not both");
 	if (!e)
-		e = cli_database(path, sizeof(path), ctx);
-	if (!e)
-		e = store_open(&s, path, STORE_READ, ctx);
+		e = cli_open_store(&s, ctx);
 	if (e)
 		return e;
 	e = query(s, n ? argv[1] : NULL, ctx);

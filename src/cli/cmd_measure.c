@@ -43,7 +43,7 @@ static enum err parse_task(
 }
 
 static enum err find_genome(const char *preset, const char *text, const char *candidate,
-	const char *database, struct genome *g, struct err_ctx *ctx)
+	struct genome *g, struct err_ctx *ctx)
 {
 	struct store *store;
 	struct hash hash;
@@ -56,7 +56,7 @@ static enum err find_genome(const char *preset, const char *text, const char *ca
 		return preset_find(preset, g, ctx);
 	if (text)
 		return genome_parse(g, text, ctx);
-	if ((e = store_open(&store, database, STORE_READ, ctx)))
+	if ((e = cli_open_store(&store, ctx)))
 		return e;
 	e = store_get_candidate(store, candidate, g, &hash, ctx);
 	store_close(store);
@@ -215,7 +215,7 @@ static enum err run(int argc, char **argv, struct err_ctx *ctx)
 	if ((e = cli_parse(&cmd_measure, options, argc, argv, 0, 1, &n, ctx)) ||
 		(e = cli_results(results, sizeof(results), ctx)) ||
 		(e = cli_database(database, sizeof(database), ctx)) ||
-		(e = find_genome(preset, text, n ? argv[1] : NULL, database, &g, ctx)) ||
+		(e = find_genome(preset, text, n ? argv[1] : NULL, &g, ctx)) ||
 		(e = parse_task(task, &g, &o.task, ctx)) ||
 		(e = measure_options(tokens, phase, precision, processes, &o.measure, ctx)))
 		return e;

@@ -57,15 +57,12 @@ static enum err report(struct store *s, const char *name, struct err_ctx *ctx)
 
 static enum err run(int argc, char **argv, struct err_ctx *ctx)
 {
-	char path[4096];
 	struct store *s;
 	int n;
 	enum err e = cli_parse(&cmd_report, options, argc, argv, 0, 1, &n, ctx);
 
 	if (!e)
-		e = cli_database(path, sizeof(path), ctx);
-	if (!e)
-		e = store_open(&s, path, STORE_READ, ctx);
+		e = cli_open_store(&s, ctx);
 	if (e)
 		return e;
 	e = report(s, n ? argv[1] : NULL, ctx);

@@ -43,7 +43,6 @@ static enum err show_anywhere(struct store *s, const struct hash *candidate,
 
 static enum err run(int argc, char **argv, struct err_ctx *ctx)
 {
-	char path[4096];
 	struct genome g;
 	struct hash candidate;
 	struct store *s;
@@ -52,9 +51,7 @@ static enum err run(int argc, char **argv, struct err_ctx *ctx)
 	enum err e = cli_parse(&cmd_show, options, argc, argv, 1, 1, &n, ctx);
 
 	if (!e)
-		e = cli_database(path, sizeof(path), ctx);
-	if (!e)
-		e = store_open(&s, path, STORE_READ, ctx);
+		e = cli_open_store(&s, ctx);
 	if (e)
 		return e;
 	buf_init(&out);

@@ -70,15 +70,12 @@ static enum err status(struct store *s, const char *job, struct err_ctx *ctx)
 
 static enum err run(int argc, char **argv, struct err_ctx *ctx)
 {
-	char path[4096];
 	struct store *s;
 	int n;
 	enum err e = cli_parse(&cmd_status, options, argc, argv, 0, 1, &n, ctx);
 
 	if (!e)
-		e = cli_database(path, sizeof(path), ctx);
-	if (!e)
-		e = store_open(&s, path, STORE_READ, ctx);
+		e = cli_open_store(&s, ctx);
 	if (e)
 		return e;
 	e = status(s, n ? argv[1] : NULL, ctx);

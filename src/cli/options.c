@@ -6,6 +6,7 @@
 
 #include "src/base/file.h"
 #include "src/base/nearest.h"
+#include "src/store/store.h"
 
 #define MAX_OPTIONS 48
 #define HELP_COLUMNS 90
@@ -48,6 +49,14 @@ enum err cli_database(char *out, size_t cap, struct err_ctx *ctx)
 	enum err e = cli_results(dir, sizeof(dir), ctx);
 
 	return e ? e : file_join(out, cap, dir, "hawser.db", ctx);
+}
+
+enum err cli_open_store(struct store **out, struct err_ctx *ctx)
+{
+	char path[PATH_MAX];
+	enum err e = cli_database(path, sizeof(path), ctx);
+
+	return e ? e : store_open(out, path, STORE_READ, ctx);
 }
 
 /* Writes `len` characters from column `at` on; what does not fit goes on at column
