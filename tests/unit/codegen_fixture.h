@@ -14,6 +14,12 @@
 #define FIXTURE_HARNESS "tests/codegen_harness"
 #define FIXTURE_N_GOLDEN 3
 
+#define ASSERT_OK(e, ctx)                                                                \
+	do {                                                                             \
+		if (e)                                                                   \
+			fail_msg("%s: %s", err_name(e), (ctx)->msg);                     \
+	} while (0)
+
 struct fixture {
 	struct genome genome;
 	struct random_weights random;
@@ -71,12 +77,26 @@ static inline int fixture_init(
 	return 0;
 }
 
-static inline int fixture_dir(char *out, size_t cap)
+/* The test program's own folder, and the build cache in it. */
+static char dir[4096], cache[4096];
+
+static inline int make_dir(void **state)
 {
 	const char *tmp = getenv("TMPDIR");
 
-	snprintf(out, cap, "%s/hawser-test-XXXXXX", tmp && *tmp ? tmp : "/tmp");
-	return mkdtemp(out) ? 0 : -1;
+	(void)state;
+	snprintf(dir, sizeof(dir) - 8, "%s/hawser-test-XXXXXX",
+		tmp && *tmp ? tmp : "/tmp");
+	if (!mkdtemp(dir))
+		return -1;
+	snprintf(cache, sizeof(cache), "%.4000s/cache", dir);
+	return 0;
+}
+
+static inline int remove_dir(void **state)
+{
+	(void)state;
+	return file_remove_tree(dir, NULL) ? -1 : 0;
 }
 
 #endif

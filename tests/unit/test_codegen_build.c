@@ -21,29 +21,6 @@
 static const struct target target = {"gcc", "", "", FIXTURE_HARNESS};
 static const struct task_shape slots = {TASK_INTENT_SLOTS, 5, 7};
 
-static char dir[4096], cache[4096];
-
-static int make_dir(void **state)
-{
-	(void)state;
-	if (fixture_dir(dir, sizeof(dir) - 8))
-		return -1;
-	snprintf(cache, sizeof(cache), "%.4000s/cache", dir);
-	return 0;
-}
-
-static int remove_dir(void **state)
-{
-	(void)state;
-	return file_remove_tree(dir, NULL) ? -1 : 0;
-}
-
-#define ASSERT_OK(e, ctx)                                                                \
-	do {                                                                             \
-		if (e)                                                                   \
-			fail_msg("%s: %s", err_name(e), (ctx)->msg);                     \
-	} while (0)
-
 static void run_image(const struct artefact *a, const char *what)
 {
 	const char *argv[] = {a->path, NULL};

@@ -9,26 +9,6 @@
 #include "src/infer/tokenise.h"
 #include "tests/unit/codegen_fixture.h"
 
-static char dir[4096];
-
-static int make_dir(void **state)
-{
-	(void)state;
-	return fixture_dir(dir, sizeof(dir));
-}
-
-static int remove_dir(void **state)
-{
-	(void)state;
-	return file_remove_tree(dir, NULL) ? -1 : 0;
-}
-
-#define ASSERT_OK(e, ctx)                                                                \
-	do {                                                                             \
-		if (e)                                                                   \
-			fail_msg("%s: %s", err_name(e), (ctx)->msg);                     \
-	} while (0)
-
 /* Space and small letters, "newline" for plain text, one merge: " t" */
 static size_t make_vocab(uint8_t *out, int newline)
 {

@@ -10,36 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "src/base/rng.h"
 #include "src/infer/fmath.h"
 #include "src/infer/kernels.h"
 #include "src/model/quant.h"
-
-#define EPS 5.9604644775390625e-8 /* 2^-24 */
-
-static struct rng rng;
-
-static void fill(float *x, size_t n, double scale)
-{
-	for (size_t i = 0; i < n; i++)
-		x[i] = (float)(scale * rng_normal(&rng));
-}
-
-static float *floats(size_t n, double scale)
-{
-	float *x = malloc((n + 1) * sizeof(*x));
-
-	assert_non_null(x);
-	fill(x, n, scale);
-	return x;
-}
-
-static int seed(void **state)
-{
-	(void)state;
-	rng_init(&rng, 2024);
-	return 0;
-}
+#include "tests/unit/infer_fixture.h"
 
 /* ---- fmath */
 

@@ -8,34 +8,7 @@
 
 #include "src/base/rng.h"
 #include "src/infer/tokenise.h"
-#include "src/train/dataset.h"
-
-static struct dataset home;
-static struct tokeniser_table *table; /* of home */
-
-static int setup(void **state)
-{
-	struct err_ctx ctx = {{0}};
-
-	(void)state;
-	if (dataset_open(&home, "builtin:home?seed=3&n=1500", NULL, &ctx))
-		return -1;
-	return tokeniser_train(&home, 900, &table, &ctx);
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	tokeniser_free(table);
-	dataset_release(&home);
-	return 0;
-}
-
-/* ---- a table by hand: " " 3, "a" 4, "b" 5, "c" 6; 7 = ab, 8 = " ab", 9 = ab + c */
-
-static const uint8_t hand_bytes[] = {' ', 'a', 'b', 'c'};
-static const uint16_t hand_merges[] = {4, 5, 3, 7, 7, 6};
-static const struct tokeniser_table hand = {10, 4, 3, hand_bytes, hand_merges};
+#include "tests/unit/tokenise_fixture.h"
 
 static void word_merges_in_rank_order(void **state)
 {
