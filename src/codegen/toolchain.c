@@ -80,23 +80,45 @@ enum err args_done(struct args *a, struct err_ctx *ctx)
 	return ERR_OK;
 }
 
-/* The first line that tells of an error; else the first line. */
-static const char *first_error(const char *text, size_t *len)
+/* What a compiler says when this machine, not the program, is at fault. */
+static const struct {
+	const char *phrase;
+	enum err code;
+} machine_faults[] = {
+	{"No space left on device", ERR_FULL},
+	{"Disk quota exceeded", ERR_FULL},
+	{"File too large", ERR_FULL},
+	{"Cannot allocate memory", ERR_NOMEM},
+	{"virtual memory exhausted", ERR_NOMEM},
+	{"out of memory", ERR_NOMEM},
+	{"Killed signal terminated program", ERR_NOMEM},
+};
+
+/* The line of `text` that `at` is in. */
+static const char *line_of(const char *text, const char *at, size_t *len)
 {
-	const char *best = text;
+	while (at > text && at[-1] != '\n')
+		at--;
+	*len = strcspn(at, "\n");
+	return at;
+}
 
-	for (const char *line = text; *line;) {
-		size_t n = strcspn(line, "\n");
-		const char *word = strstr(line, "rror");
+/* Takes the line that names a fault of this machine, else the first that tells of an
+ * error, else the first. */
+static enum err judge(const char *text, const char **line, size_t *len)
+{
+	const char *at = NULL;
 
-		if (word && word < line + n) {
-			best = line;
-			break;
+	for (size_t i = 0; i < sizeof(machine_faults) / sizeof(*machine_faults); i++) {
+		at = strstr(text, machine_faults[i].phrase);
+		if (at) {
+			*line = line_of(text, at, len);
+			return machine_faults[i].code;
 		}
-		line += n + (line[n] == '\n');
 	}
-	*len = strcspn(best, "\n");
-	return best;
+	at = strstr(text, "rror");
+	*line = line_of(text, at ? at : text, len);
+	return ERR_TOOL;
 }
 
 enum err toolchain_run(struct args *a, const char *cwd, struct err_ctx *ctx)
@@ -109,12 +131,12 @@ enum err toolchain_run(struct args *a, const char *cwd, struct err_ctx *ctx)
 	buf_init(&text);
 	e = process_run_command(a->argv, cwd, TOOLCHAIN_TIMEOUT_S, NULL, &text, ctx);
 	if (e == ERR_TOOL && text.len) {
+		const char *line;
 		size_t len;
-		const char *line = first_error(buf_str(&text), &len);
 
-		if (strstr(buf_str(&text), "No space left on device"))
-			e = ERR_FULL;
-		err_set(ctx, e, "'%s' refused: %.*s", a->argv[0],
+		e = judge(buf_str(&text), &line, &len);
+		err_set(ctx, e, "'%s' %s: %.*s", a->argv[0],
+			e == ERR_TOOL ? "refused" : "could not finish",
 			(int)(len < 500 ? len : 500), line);
 	}
 	buf_release(&text);
