@@ -3,40 +3,42 @@
 # the job goes on each time, and in the end every fact equals that of an undisturbed run.
 # KILLS sets how many kills (25).
 set -u
-hawser=${HAWSER:-build/release/hawser}
+. tests/e2e/tap
 kills=${KILLS:-25}
-dir=$(mktemp -d "${TMPDIR:-/tmp}/kill.XXXXXX") || exit 1
-trap 'kill -9 ${pid:-} 2>/dev/null; rm -rf "$dir"' EXIT
-RANDOM=4242 n=0
+trap 'kill -9 ${pid:-} 2>/dev/null; rm -rf "$DIR"' EXIT
+RANDOM=4242
 
-verdict() { # verdict CODE TEXT
-	n=$((n + 1))
-	[ "$1" -eq 0 ] && echo "ok $n - $2" || echo "not ok $n - $2"
+facts() { # facts RUN
+	"$HAWSER" front sim --all --csv --results "$DIR/$1" >"$DIR/$1.facts" &&
+		"$HAWSER" front sim --csv --results "$DIR/$1" >>"$DIR/$1.facts"
 }
-facts() { # facts RESULTS
-	"$hawser" front sim --all --csv --results "$1"
-	"$hawser" front sim --csv --results "$1"
+counts() { # counts RUN
+	"$HAWSER" status sim --json --results "$DIR/$1" |
+		grep -E '"(candidates|measurements|finalists)": [0-9]+,$' >"$DIR/$1.counts"
 }
-now() { date +%s%N; }
+now_ms() {
+	echo $(($(date +%s%N) / 1000000))
+}
 
-echo "1..6"
-begin=$(now)
-"$hawser" search sim --results "$dir/calm" >"$dir/calm.log" 2>&1
-verdict $? "the undisturbed job ends"
-span=$(((($(now) - begin) / 1000000)))
-facts "$dir/calm" >"$dir/calm.facts" 2>/dev/null
-[ "$(wc -l <"$dir/calm.facts")" -gt 20 ]
-verdict $? "it has facts to compare"
+begin=$(now_ms)
+check 'the undisturbed job ends' "$HAWSER" search sim --results "$DIR/calm"
+span=$(($(now_ms) - begin))
+facts calm 2>"$DIR/err"
+if [ "$(wc -l <"$DIR/calm.facts")" -gt 20 ]; then
+	ok 'it has facts to compare'
+else
+	not_ok 'it has facts to compare'
+fi
 
-done_early=0 controller=0 agent=0
+again=0 controller=0 agent=0
 while [ $((controller + agent)) -lt "$kills" ]; do
-	"$hawser" search sim --results "$dir/rough" >>"$dir/rough.log" 2>&1 &
+	"$HAWSER" search sim --results "$DIR/rough" >>"$DIR/rough.log" 2>&1 &
 	pid=$!
 	while kill -0 $pid 2>/dev/null && [ $((controller + agent)) -lt "$kills" ]; do
 		wait_ms=$((RANDOM % (span / 4 + 1) + 20))
 		sleep "$(printf '%d.%03d' $((wait_ms / 1000)) $((wait_ms % 1000)))"
 		if [ $((RANDOM % 2)) -eq 0 ]; then
-			victim=$(pgrep -P $pid -f hawser-agent | head -1)
+			victim=$(pgrep -P $pid -f hawser-agent | head -n 1)
 			[ -n "$victim" ] && kill -9 "$victim" 2>/dev/null && agent=$((agent + 1))
 		else
 			kill -9 $pid 2>/dev/null && controller=$((controller + 1))
@@ -44,24 +46,30 @@ while [ $((controller + agent)) -lt "$kills" ]; do
 		fi
 	done
 	wait $pid 2>/dev/null
-	if [ $? -eq 0 ]; then # it got through before the last kill: start over
-		done_early=$((done_early + 1))
-		facts "$dir/rough" >"$dir/rough.facts" 2>/dev/null
-		cmp -s "$dir/calm.facts" "$dir/rough.facts" || break
-		[ "$done_early" -gt 20 ] && break
-		rm -rf "$dir/rough"
+	code=$?
+	[ $code -eq 137 ] && continue
+	if [ $code -ne 0 ]; then
+		sed 's/^/# /' "$DIR/rough.log" | tail -n 5
+		not_ok 'only kill -9 ends the controller' "exit code $code"
+		break
 	fi
+	# It got through before the last kill: compare, and start over.
+	again=$((again + 1))
+	facts rough 2>/dev/null
+	cmp -s "$DIR/calm.facts" "$DIR/rough.facts" || break
+	[ $again -gt 20 ] && break
+	rm -rf "$DIR/rough"
 done
-[ $((controller + agent)) -ge "$kills" ] && [ "$controller" -gt 3 ] && [ "$agent" -gt 3 ]
-verdict $? "killed the controller $controller times, agents $agent times"
-"$hawser" search sim --results "$dir/rough" >>"$dir/rough.log" 2>&1
-verdict $? "the job goes on to its end"
-facts "$dir/rough" >"$dir/rough.facts" 2>/dev/null
-cmp "$dir/calm.facts" "$dir/rough.facts"
-verdict $? "every fact equals the undisturbed run's, byte for byte"
-count() { "$hawser" status sim --json --results "$1" | grep -E '"(candidates|measurements|finalists)": [0-9]+,$'; }
-count "$dir/calm" >"$dir/calm.n"
-count "$dir/rough" >"$dir/rough.n"
-[ "$(wc -l <"$dir/calm.n")" -eq 3 ] && cmp "$dir/calm.n" "$dir/rough.n"
-verdict $? "no measurement lost, none repeated"
-[ "$(grep -c . "$dir/rough.log")" -gt 0 ] && tail -3 "$dir/rough.log" | sed 's/^/# /'
+if [ $((controller + agent)) -ge "$kills" ] && [ $controller -gt 3 ] && [ $agent -gt 3 ]; then
+	ok "killed the controller $controller times, agents $agent times"
+else
+	not_ok 'killed often enough' "controller $controller times, agents $agent times"
+fi
+check 'the job goes on to its end' "$HAWSER" search sim --results "$DIR/rough"
+facts rough 2>"$DIR/err"
+same 'every fact equals the undisturbed one, byte for byte' calm.facts rough.facts
+counts calm
+counts rough
+[ "$(wc -l <"$DIR/calm.counts")" -eq 3 ] || not_ok 'the job can be counted'
+same 'no measurement lost, none repeated' calm.counts rough.counts
+finish

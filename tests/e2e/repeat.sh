@@ -1,56 +1,59 @@
 #!/bin/bash
-# The same seed twice gives identical candidates, generated C and front (sim device); another seed
-# does not. Two controllers on one database: the second is refused by name.
+# The same seed twice gives identical candidates, generated C and front (sim device);
+# another seed does not. Two controllers on one database: the second is refused by name.
 set -u
-hawser=${HAWSER:-build/release/hawser}
-dir=$(mktemp -d "${TMPDIR:-/tmp}/repeat.XXXXXX") || exit 1
-trap 'kill ${pid:-} 2>/dev/null; rm -rf "$dir"' EXIT
-n=0
+. tests/e2e/tap
+trap 'kill ${pid:-} 2>/dev/null; rm -rf "$DIR"' EXIT
 
-verdict() {
-	n=$((n + 1))
-	[ "$1" -eq 0 ] && echo "ok $n - $2" || echo "not ok $n - $2"
+front() { # front RUN [OPTION]
+	"$HAWSER" front sim --csv --results "$DIR/$1" --all >"$DIR/$1.csv" 2>"$DIR/err"
 }
 
-echo "1..9"
 for run in a b; do
-	"$hawser" search sim --results "$dir/$run" >"$dir/$run.log" 2>&1
-	verdict $? "run $run ends"
-	"$hawser" front sim --all --csv --results "$dir/$run" >"$dir/$run.csv"
+	check "run $run ends" "$HAWSER" search sim --results "$DIR/$run"
+	front $run
 done
-cmp "$dir/a.csv" "$dir/b.csv" && [ "$(wc -l <"$dir/a.csv")" -gt 20 ]
-verdict $? "identical candidates and values"
-c=$("$hawser" front sim --finalists --json --results "$dir/a" |
-	sed -n 's/.*"candidate": "\([0-9a-f]*\)".*/\1/p' | head -1)
+same 'identical candidates and values' a.csv b.csv
+if [ "$(wc -l <"$DIR/a.csv")" -gt 20 ]; then
+	ok 'and there are some'
+else
+	not_ok 'and there are some'
+fi
+# The first finalist's hash: column 1 where column 3 is 1.
+candidate=$(awk -F , '$3 == 1 { print $1; exit }' "$DIR/a.csv")
 for run in a b; do
-	"$hawser" export "${c:-none}" --job sim --results "$dir/$run" --out "$dir/$run.c" \
-		>/dev/null 2>&1
+	check "export of run $run" "$HAWSER" export "${candidate:-none}" --job sim \
+		--results "$DIR/$run" --out "$DIR/$run.c"
 done
-diff -r "$dir/a.c" "$dir/b.c" >/dev/null && [ -s "$dir/a.c/model.c" ]
-verdict $? "identical generated C"
-sed 's/^seed: 1/seed: 2/' search/jobs/sim.yaml >"$dir/other.yaml"
-"$hawser" search "$dir/other.yaml" --results "$dir/c" >"$dir/c.log" 2>&1
-verdict $? "another seed runs"
-"$hawser" front sim --all --csv --results "$dir/c" >"$dir/c.csv"
-! cmp -s "$dir/a.csv" "$dir/c.csv"
-verdict $? "another seed differs"
+check 'generated C is there' test -s "$DIR/a.c/model.c"
+check 'identical generated C' diff -r "$DIR/a.c" "$DIR/b.c"
+sed 's/^seed: 1/seed: 2/' search/jobs/sim.yaml >"$DIR/other.yaml"
+check 'another seed runs' "$HAWSER" search "$DIR/other.yaml" --results "$DIR/c"
+front c
+exits 'another seed differs' 1 cmp "$DIR/a.csv" "$DIR/c.csv"
 
-sed 's/^stop: .*/stop: {candidates: 0}/' search/jobs/sim.yaml >"$dir/long.yaml"
-"$hawser" search "$dir/long.yaml" --results "$dir/d" >"$dir/d.log" 2>&1 &
+sed 's/^stop: .*/stop: {candidates: 0}/' search/jobs/sim.yaml >"$DIR/long.yaml"
+"$HAWSER" search "$DIR/long.yaml" --results "$DIR/d" >"$DIR/d.log" 2>&1 &
 pid=$!
-for _ in $(seq 100); do
-	[ -s "$dir/d/hawser.db.lock" ] && break
-	sleep 0.1
-done
-"$hawser" search "$dir/long.yaml" --results "$dir/d" >/dev/null 2>"$dir/second"
+status() {
+	"$HAWSER" status sim --results "$DIR/d" --json 2>/dev/null
+}
+await 100 test -s "$DIR/d/hawser.db.lock"
+exits 'a second controller is refused' 1 "$HAWSER" search "$DIR/long.yaml" --results "$DIR/d"
+prints "with the holder's pid and host" "^hawser: .*$pid.*$(hostname)" err
+generation() {
+	status | grep -q '"generation": [1-9]'
+}
+await 600 generation
+check 'hawser stop is accepted' "$HAWSER" stop sim --results "$DIR/d"
+wait $pid
 code=$?
-[ $code -eq 1 ] && grep -q "$pid" "$dir/second" && grep -q "$(hostname)" "$dir/second"
-verdict $? "a second controller is refused with the holder's pid and host"
-for _ in $(seq 300); do
-	"$hawser" status sim --results "$dir/d" --json 2>/dev/null | grep -q '"generation": [1-9]' && break
-	sleep 0.1
-done
-"$hawser" stop sim --results "$dir/d" >/dev/null 2>&1
-verdict $? "hawser stop is accepted"
-wait $pid && "$hawser" status sim --results "$dir/d" --json | grep -q '"stopped"'
-verdict $? "the controller ends gracefully and says stopped"
+if [ $code -eq 0 ]; then
+	ok 'the controller ends gracefully'
+else
+	not_ok 'the controller ends gracefully' "exit code $code"
+fi
+pid=
+status >"$DIR/out"
+prints 'and says stopped' '"state": "stopped"' out
+finish
