@@ -53,7 +53,7 @@ TALLY := build/tally
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all help deps tests unit unit-asan gradients e2e lint check test demo install clean format FORCE
+.PHONY: all help deps tests unit gradients e2e lint check test demo install clean format FORCE
 
 all: $(BUILD)/hawser $(BUILD)/hawser-agent ## build hawser and the agent into build/release
 
@@ -103,23 +103,23 @@ $(BUILD)/tests/%: $(BUILD)/tests/fuzz/%.o $(LIB) $(TEST_LIB)
 tests: $(TESTS) ## build the unit tests
 
 unit: all tests ## run the unit tests (CONFIG=asan: under the sanitisers)
-	@tests/run "unit, $(CONFIG)" $(TALLY) $(TESTS)
+	@JOBS=$(JOBS) tests/run "unit, $(CONFIG)" $(TALLY) $(TESTS)
 
 # The gradient checks alone, in double precision.
 gradients: ## check every gradient against finite differences in double precision
 ifeq ($(CONFIG),double)
 gradients: $(GRADIENT_TESTS)
-	@tests/run "gradients, double" $(TALLY) $(GRADIENT_TESTS)
+	@JOBS=$(JOBS) tests/run "gradients, double" $(TALLY) $(GRADIENT_TESTS)
 else
 gradients:
 	@$(MAKE) --no-print-directory CONFIG=double BUILD=build/double gradients
 endif
 
-e2e: all ## run the end-to-end tests one by one
-	@HAWSER=$(BUILD)/hawser tests/run "end to end" $(TALLY) $(sort $(wildcard tests/e2e/*.sh))
+e2e: all ## run the end-to-end tests
+	@JOBS=$(JOBS) HAWSER=$(BUILD)/hawser tests/run "end to end, $(CONFIG)" $(TALLY) $(sort $(wildcard tests/e2e/*.sh))
 
 lint: ## check include table, headers, names, sizes
-	@tests/run "lint" $(TALLY) tests/lint/check.sh tests/lint/selftest.sh
+	@JOBS=$(JOBS) tests/run "lint" $(TALLY) tests/lint/check.sh tests/lint/selftest.sh
 
 check: lint ## lint, and compile everything with warnings as errors
 	@$(MAKE) --no-print-directory -j$(JOBS) all tests
@@ -127,11 +127,14 @@ check: lint ## lint, and compile everything with warnings as errors
 test: deps ## install what is missing, then run every test
 	@JOBS=$(JOBS) tests/all $(TALLY) $(MAKE)
 
+JOB_NAME = $(shell sed -n 's/^job: *//p' $(JOB))
 demo: deps ## search the built-in task on this machine: ten minutes to a measured front
 	@$(MAKE) --no-print-directory -j$(JOBS) all
 	$(BUILD)/hawser search $(JOB)
-	$(BUILD)/hawser front
-	$(BUILD)/hawser report
+	$(BUILD)/hawser front $(JOB_NAME)
+	@echo
+	@echo "The report of job $(JOB_NAME), for your browser:"
+	@$(BUILD)/hawser report $(JOB_NAME)
 
 SHARE := $(DESTDIR)$(PREFIX)/share/hawser
 install: all ## install hawser, the agent and their files below PREFIX
