@@ -1,4 +1,4 @@
-/* The command line: a table of commands, one file each (cmd_<verb>.c), and what they share.
+/* The command line: a table of commands, one file each (cmd_<verb>.c), and their tools.
  *
  * A command parses its arguments with cli_parse, works through the libraries, writes its
  * result to stdout and returns an enum err; main prints the error's text once to stderr
@@ -23,7 +23,8 @@ struct cli_option {
 	const char *value_name; /* "LIMIT"; NULL: a flag */
 	const char *help;
 	int repeat;	    /* may be given several times */
-	const char **value; /* flag: set to ""; repeat: array of CLI_MAX_REPEAT, NULL-terminated */
+	const char **value; /* flag: set to ""; repeat: array of CLI_MAX_REPEAT,
+			       NULL-terminated */
 };
 #define CLI_MAX_REPEAT 16
 
@@ -36,20 +37,22 @@ struct command {
 	enum err (*run)(int argc, char **argv, struct err_ctx *ctx); /* argv[0] = name */
 };
 
-/* One per file, listed in main.c. A command with sub-commands takes them from argv[1] after
- * cli_parse; its options may be given before or after that word. */
-extern const struct command cmd_data, cmd_train, cmd_search, cmd_status, cmd_stop, cmd_front,
-	cmd_show, cmd_report, cmd_measure, cmd_device, cmd_cost, cmd_export, cmd_space;
+/* One per file, listed in main.c. A command with sub-commands takes them from argv[1]
+ * after cli_parse; its options may be given before or after that word. */
+extern const struct command cmd_data, cmd_train, cmd_search, cmd_status, cmd_stop,
+	cmd_front, cmd_show, cmd_report, cmd_measure, cmd_device, cmd_cost, cmd_export,
+	cmd_space;
 
 /* Parses options anywhere among the arguments, plus --help (prints the command's help and
- * returns ERR_CANCELLED with an empty text: main exits 0) and --results DIR. Positional arguments are
- * moved to argv[1..*n]; fewer than `min` or more than `max` is ERR_USAGE. `options` ends
- * with a NULL name. */
+ * returns ERR_CANCELLED with an empty text: main exits 0) and --results DIR. Positional
+ * arguments are moved to argv[1..*n]; fewer than `min` or more than `max` is ERR_USAGE.
+ * `options` ends with a NULL name. */
 enum err cli_parse(const struct command *c, const struct cli_option *options, int argc,
 	char **argv, int min, int max, int *n, struct err_ctx *ctx);
 
-/* Where databases, builds and reports go: --results, else $HAWSER_RESULTS, else
- * <home>/results. The folder is made. */
+/* Where databases, builds and reports go: --results, else $HAWSER_RESULTS, else a
+ * checkout's results/, else (installed) $XDG_DATA_HOME/hawser or ~/.local/share/hawser. The
+ * folder is made. */
 enum err cli_results(char *out, size_t cap, struct err_ctx *ctx);
 /* "<results>/hawser.db". */
 enum err cli_database(char *out, size_t cap, struct err_ctx *ctx);

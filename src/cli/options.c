@@ -21,6 +21,25 @@ static const struct cli_option common[] = {
 	{NULL, NULL, NULL, 0, NULL},
 };
 
+/* Where results go unless told otherwise: into a checkout's own folder; for an installed
+ * program, whose folder belongs to the system, below the user's data. */
+static enum err usual_results(char *out, size_t cap, struct err_ctx *ctx)
+{
+	const char *data = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
+	enum err e = file_home(out, cap, ctx);
+
+	if (!e)
+		e = file_join(out, cap, out, "results", ctx);
+	if (e || file_is_dir(out))
+		return e;
+	if (data && data[0] == '/')
+		return file_join(out, cap, data, "hawser", ctx);
+	if (home && home[0] == '/')
+		return file_join(out, cap, home, ".local/share/hawser", ctx);
+	return err_set(ctx, ERR_USAGE,
+		"no folder for results: HOME is not set (give --results DIR)");
+}
+
 enum err cli_results(char *out, size_t cap, struct err_ctx *ctx)
 {
 	const char *given = getenv("HAWSER_RESULTS");
@@ -29,13 +48,10 @@ enum err cli_results(char *out, size_t cap, struct err_ctx *ctx)
 
 	if (results_dir)
 		given = results_dir;
-	if (given && *given) {
+	if (given && *given)
 		e = file_join(dir, sizeof(dir), "", given, ctx);
-	} else {
-		e = file_home(dir, sizeof(dir), ctx);
-		if (!e)
-			e = file_join(dir, sizeof(dir), dir, "results", ctx);
-	}
+	else
+		e = usual_results(dir, sizeof(dir), ctx);
 	if (!e)
 		e = file_mkdirs(dir, ctx);
 	if (!e)
