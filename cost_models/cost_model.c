@@ -89,7 +89,8 @@ enum err fitted_load(const char *text, size_t p, struct fitted *out, struct err_
 		return r.err;
 	if (found != p)
 		return err_set(ctx, ERR_INVALID,
-			"cost model: fitted on %zu features, %zu are in use; fit it again",
+			"cost model: fitted on %zu features, %zu are in use; "
+			"fit it again",
 			found, p);
 	m = kind->load(&r, p);
 	if (!m && !r.err)

@@ -26,7 +26,7 @@ struct cost_model_kind {
 	/* sd: standard deviation of the prediction; may be NULL. Predictions are > 0. */
 	void (*predict)(
 		const struct cost_model *m, const double *x, double *mean, double *sd);
-	/* The lines between head and sum (cost_models/model_text.h), the first being "p". */
+	/* The lines between head and sum (cost_models/model_text.h), "p" first. */
 	void (*save)(const struct cost_model *m, struct model_writer *w);
 	/* The lines after "p". What is wrong with them stays in r, whatever is returned;
 	 * NULL without a fault in r: out of memory. */

@@ -60,14 +60,14 @@ enum run_mode {
 
 struct run_request {
 	enum run_mode mode;
-	struct hash image; /* must have been uploaded */
+	struct hash image;	/* must have been uploaded */
 	uint32_t process_index; /* which noise the sim draws; recorded otherwise */
 	uint32_t n_warmup;
 	uint32_t n_samples;
 	uint32_t min_sample_ns; /* inferences are batched until a sample lasts so long */
 	uint32_t n_tokens;	/* length of the timed input; 0: the build's default */
-	uint32_t phase;		/* 0: whole input (prefill); 1: decoder, one token a step */
-	const uint8_t *input;	/* RUN_EVAL: records as in devices/PROTOCOL.md; borrowed */
+	uint32_t phase;	      /* 0: whole input (prefill); 1: decoder, one token a step */
+	const uint8_t *input; /* RUN_EVAL: records as in devices/PROTOCOL.md; borrowed */
 	size_t input_len;
 };
 

@@ -1,5 +1,5 @@
-/* Building evaluation inputs and reading evaluation outputs (devices/PROTOCOL.md, Records): what
- * goes into run_request.input and comes out of run_result.output.
+/* Building evaluation inputs and reading evaluation outputs (devices/PROTOCOL.md,
+ * Records): what goes into run_request.input and comes out of run_result.output.
  */
 #ifndef HAWSER_DEVICES_EVAL_RECORD_H
 #define HAWSER_DEVICES_EVAL_RECORD_H
@@ -23,8 +23,8 @@ struct eval_reader {
 /* Arrays are unaligned little-endian bytes within the output: use the functions below. */
 struct eval_result {
 	uint32_t n;
-	uint32_t intent; /* EVAL_NONE: no such head */
-	const uint8_t *tags; /* n, or NULL */
+	uint32_t intent;			   /* EVAL_NONE: no such head */
+	const uint8_t *tags;			   /* n, or NULL */
 	const uint8_t *intent_logits, *tag_logits; /* n_intents; n * n_tags; or NULL */
 	double nll; /* with EVAL_LM: sum over n_scored tokens, in nats */
 	uint32_t n_scored;
@@ -32,8 +32,8 @@ struct eval_result {
 
 /* 0 when the bytes are not an evaluation output. `out` is borrowed by the reader. */
 int eval_output_open(struct eval_reader *r, const uint8_t *out, size_t len);
-/* The next input's result: 1; 0 at the end; -1 when the bytes are malformed (labels out of range
- * and figures that are not numbers included). */
+/* The next input's result: 1; 0 at the end; -1 when the bytes are malformed (labels out
+ * of range and figures that are not numbers included). */
 int eval_output_next(struct eval_reader *r, struct eval_result *result);
 uint32_t eval_tag(const struct eval_result *r, uint32_t token);
 float eval_logit(const uint8_t *logits, size_t i);

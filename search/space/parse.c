@@ -214,8 +214,7 @@ static enum err parse_limit(struct parser *p, const struct yaml_node *n, struct 
 			return ERR_OK;
 	return yaml_err(p->doc, n, ERR_INVALID, p->ctx,
 		"limit on '%s' cannot be told before measuring (a space limits macs, "
-		"params or "
-		"model_bytes; put others into the job)",
+		"params or model_bytes; put others into the job)",
 		l->what.metric->name);
 }
 
@@ -238,8 +237,7 @@ static enum err parse_limits(struct parser *p, const struct yaml_node *n)
 	if (!space_draw(p->s, &least, &rng, &g))
 		return yaml_err(p->doc, n, ERR_INVALID, p->ctx,
 			"the space is impossible: no genome holds its limits (widen "
-			"them, or "
-			"offer smaller choices)");
+			"them, or offer smaller choices)");
 	return ERR_OK;
 }
 

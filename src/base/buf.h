@@ -24,7 +24,8 @@ void buf_reset(struct buf *b); /* keeps the memory */
 void buf_append(struct buf *b, const void *data, size_t len);
 void buf_putc(struct buf *b, char c);
 void buf_puts(struct buf *b, const char *s);
-void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void buf_printf(struct buf *b, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
 /* The text so far; never NULL. */
 const char *buf_str(const struct buf *b);
 enum err buf_err(const struct buf *b, struct err_ctx *ctx);

@@ -17,8 +17,8 @@ void rng_init(struct rng *r, uint64_t seed)
 		r->s[i] = splitmix(&seed);
 }
 
-void rng_split(const struct rng *parent, const char *purpose, uint64_t index,
-	struct rng *child)
+void rng_split(
+	const struct rng *parent, const char *purpose, uint64_t index, struct rng *child)
 {
 	uint64_t h = 0xcbf29ce484222325u;
 

@@ -16,8 +16,8 @@ struct rng {
 void rng_init(struct rng *r, uint64_t seed);
 /* A generator of its own for (this generator's seed state, purpose, index); `parent`
  * is not advanced. */
-void rng_split(const struct rng *parent, const char *purpose, uint64_t index,
-	struct rng *child);
+void rng_split(
+	const struct rng *parent, const char *purpose, uint64_t index, struct rng *child);
 uint64_t rng_u64(struct rng *r);
 /* Uniform in 0..n-1 without bias; n > 0. */
 uint64_t rng_below(struct rng *r, uint64_t n);

@@ -41,17 +41,17 @@ enum err yaml_err(const struct yaml_doc *doc, const struct yaml_node *n, enum er
 enum err yaml_check_keys(const struct yaml_doc *doc, const struct yaml_node *n,
 	const char *const *known, struct err_ctx *ctx);
 /* ERR_INVALID with a "missing key" message when absent. */
-enum err yaml_require(const struct yaml_doc *doc, const struct yaml_node *n, const char *key,
-	const struct yaml_node **out, struct err_ctx *ctx);
+enum err yaml_require(const struct yaml_doc *doc, const struct yaml_node *n,
+	const char *key, const struct yaml_node **out, struct err_ctx *ctx);
 
-/* Scalars. Numbers must be finite, complete, and within [lo, hi]. Strings are borrowed. */
+/* Scalars. Numbers must be finite, complete and in [lo, hi]. Strings are borrowed. */
 enum err yaml_str(const struct yaml_doc *doc, const struct yaml_node *n, const char **out,
 	struct err_ctx *ctx);
 enum err yaml_int(const struct yaml_doc *doc, const struct yaml_node *n, int64_t lo,
 	int64_t hi, int64_t *out, struct err_ctx *ctx);
 enum err yaml_double(const struct yaml_doc *doc, const struct yaml_node *n, double lo,
 	double hi, double *out, struct err_ctx *ctx);
-enum err yaml_bool(
-	const struct yaml_doc *doc, const struct yaml_node *n, int *out, struct err_ctx *ctx);
+enum err yaml_bool(const struct yaml_doc *doc, const struct yaml_node *n, int *out,
+	struct err_ctx *ctx);
 
 #endif

@@ -145,15 +145,12 @@ const struct command cmd_data = {
 		   "  clinc150-oos  the same with them, as intent 'oos'\n"
 		   "  tsv           text<TAB>label: a file, or a folder with train.tsv\n"
 		   "  text          plain text for a language model: a file, or a folder "
-		   "with "
-		   "train.txt\n"
+		   "with train.txt\n"
 		   "  saved         what 'data import' writes\n"
 		   "A split that a source does not have is drawn from its training text "
-		   "by a fixed "
-		   "seed, and the note says so.\n"
+		   "by a fixed seed, and the note says so.\n"
 		   "fetch goes on where an interrupted download ended; the file appears "
-		   "only when "
-		   "it is whole and its SHA-256 is right.",
+		   "only when it is whole and its SHA-256 is right.",
 	.examples = "hawser data show builtin:home --split test\n"
 		    "hawser data import intents.tsv data/intents\n"
 		    "hawser data fetch https://example.org/set.tsv set.tsv --max-bytes "

@@ -11,7 +11,8 @@ struct exporting {
 	const char *dir;
 };
 
-static enum err export(void *self, const struct codegen_input *in, struct err_ctx *ctx)
+static enum err write_folder(
+	void *self, const struct codegen_input *in, struct err_ctx *ctx)
 {
 	const struct exporting *x = self;
 	struct target target = {"cc", "", "", "linux"};
@@ -31,8 +32,8 @@ static enum err load_weights(struct session *s, const struct genome *g, int inhe
 		e = weights_load(path, g, &s->task, &s->corpus.hash, &w->flat, ctx);
 		if (e == ERR_NOTFOUND)
 			return err_set(ctx, ERR_NOTFOUND,
-				"this candidate was not trained alone; finalists are listed by "
-				"'hawser front %s --finalists' (--inherited exports the "
+				"this candidate was not trained alone; finalists are "
+				"listed by 'hawser front %s --finalists' (--inherited exports the "
 				"supernet's weights)",
 				s->job.name);
 		return e;
@@ -64,7 +65,7 @@ static enum err export_from(const struct session_options *o, const struct genome
 	if (!e)
 		e = file_mkdirs(dir, ctx);
 	if (!e)
-		e = session_codegen_input(&s, g, &w, export, &x, ctx);
+		e = session_codegen_input(&s, g, &w, write_folder, &x, ctx);
 	free(w.flat);
 	session_close(&s);
 	return e;
@@ -76,7 +77,8 @@ static enum err run(int argc, char **argv, struct err_ctx *ctx)
 	const struct cli_option options[] = {
 		{"format", "FORMAT", "what to write: c", 0, &format},
 		{"out", "DIR", "folder to write (default: export-CANDIDATE)", 0, &out},
-		{"job", "JOB", "the job it belongs to (default: the newest)", 0, &job_name},
+		{"job", "JOB", "the job it belongs to (default: the newest)", 0,
+			&job_name},
 		{"inherited", NULL, "the supernet's weights instead of trained ones", 0,
 			&inherited},
 		{NULL, NULL, NULL, 0, NULL},
@@ -113,7 +115,8 @@ static enum err run(int argc, char **argv, struct err_ctx *ctx)
 	progress_free(o.progress);
 	store_job_release(&job);
 	if (!e)
-		printf("%s: compile it with the command in its README.md\n", out ? out : dir);
+		printf("%s: compile it with the command in its README.md\n",
+			out ? out : dir);
 	return e;
 }
 

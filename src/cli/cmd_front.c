@@ -56,8 +56,7 @@ static enum err parse_objectives(struct store *s, const char *job, struct object
 		if (*n == OBJECTIVES_MAX || !len || len >= sizeof(one))
 			return err_set(ctx, ERR_USAGE,
 				"'--objectives %.100s' must be 1 to %d metrics separated "
-				"by "
-				"commas",
+				"by commas",
 				objectives_text, OBJECTIVES_MAX);
 		memcpy(one, at, len);
 		one[len] = 0;

@@ -12,8 +12,8 @@
 #include "src/store/store.h"
 
 /* "classify:4", "intent-slots:7:72", "lm" */
-static enum err parse_task(
-	const char *text, const struct genome *g, struct task_shape *out, struct err_ctx *ctx)
+static enum err parse_task(const char *text, const struct genome *g,
+	struct task_shape *out, struct err_ctx *ctx)
 {
 	char kind[32] = "";
 	int intents = 4, tags = 9, n;
@@ -29,14 +29,16 @@ static enum err parse_task(
 	for (int k = 0; n >= 1 && k < N_TASK_KINDS; k++)
 		if (!strcmp(kind, task_kind_names[k]))
 			out->kind = (enum task_kind)k;
-	if (out->kind == N_TASK_KINDS || intents < 2 || intents > 4096 || tags < 1 || tags > 4096)
+	if (out->kind == N_TASK_KINDS || intents < 2 || intents > 4096 || tags < 1 ||
+		tags > 4096)
 		return err_set(ctx, ERR_USAGE,
 			"task '%.60s' is not of the form classify:INTENTS, "
-			"intent-slots:INTENTS:TAGS or lm (2 to 4096 intents, 1 to 4096 tags)",
+			"intent-slots:INTENTS:TAGS or lm (2 to 4096 intents, 1 to 4096 "
+			"tags)",
 			text);
 	if ((out->kind == TASK_LM) != (g->arch == ARCH_DECODER))
-		return err_set(ctx, ERR_USAGE, "task '%s' does not go with arch '%s'", kind,
-			arch_names[g->arch]);
+		return err_set(ctx, ERR_USAGE, "task '%s' does not go with arch '%s'",
+			kind, arch_names[g->arch]);
 	out->n_intents = out->kind == TASK_LM ? 0 : intents;
 	out->n_tags = out->kind == TASK_INTENT_SLOTS ? tags : 0;
 	return ERR_OK;
@@ -51,7 +53,8 @@ static enum err find_genome(const char *preset, const char *text, const char *ca
 
 	if (!!preset + !!text + !!candidate != 1)
 		return err_set(ctx, ERR_USAGE,
-			"name one network: --preset NAME, --genome TEXT or a candidate's hash");
+			"name one network: --preset NAME, --genome TEXT or a candidate's "
+			"hash");
 	if (preset)
 		return preset_find(preset, g, ctx);
 	if (text)
@@ -63,9 +66,8 @@ static enum err find_genome(const char *preset, const char *text, const char *ca
 	return e;
 }
 
-static void print_text(
-	const struct genome *g, const struct single_options *o, const struct single_result *r,
-	double power_w)
+static void print_text(const struct genome *g, const struct single_options *o,
+	const struct single_result *r, double power_w)
 {
 	const struct measurement *m = &r->job.m;
 	struct graph_cost c;
@@ -78,25 +80,28 @@ static void print_text(
 	printf("device      %s%s\n", o->device, r->simulated ? " (simulated)" : "");
 	printf("work        %.4g multiply-adds for %u tokens, %.4g parameters\n", c.macs,
 		(unsigned)r->tokens, c.n_params);
-	printf("sizes       flash %llu (weights %llu, code %llu), arena %llu, state %llu bytes\n",
+	printf("sizes       flash %llu (weights %llu, code %llu), arena %llu, "
+	       "state %llu bytes\n",
 		(unsigned long long)r->artefact.flash_bytes,
 		(unsigned long long)r->artefact.weight_bytes,
 		(unsigned long long)r->artefact.text_bytes,
 		(unsigned long long)r->artefact.arena_bytes,
 		(unsigned long long)r->artefact.state_bytes);
 	if (r->job.verdict != VERDICT_OK) {
-		printf("verdict     %s: %s\n", verdict_names[r->job.verdict], r->job.detail);
+		printf("verdict     %s: %s\n", verdict_names[r->job.verdict],
+			r->job.detail);
 		return;
 	}
 	if (r->simulated)
 		printf("golden      not checked: a simulated device runs nothing\n");
 	else
-		printf("golden      outputs agree with the host's reference (largest difference "
-		       "%.2g)\n",
+		printf("golden      outputs agree with the host's reference "
+		       "(largest difference %.2g)\n",
 			r->job.golden_error);
 	printf("latency     %.2f us  [%.2f, %.2f]  processor time, %u processes%s\n",
 		m->latency_ns / 1e3, m->latency_ci.lo / 1e3, m->latency_ci.hi / 1e3,
-		(unsigned)m->n_runs, m->resolved ? "" : "  (unresolved: interval too wide)");
+		(unsigned)m->n_runs,
+		m->resolved ? "" : "  (unresolved: interval too wide)");
 	printf("wall time   p50 %.2f  p90 %.2f  p99 %.2f us\n", m->wall_p50_ns / 1e3,
 		m->wall_p90_ns / 1e3, m->wall_p99_ns / 1e3);
 	if (m->peak_rss_bytes)
@@ -136,8 +141,10 @@ static enum err print_json(const struct genome *g, const struct single_options *
 			json_string(provenance_names[r->simulated ? PROV_SIMULATED
 								  : PROV_MEASURED]));
 		json_object_set_new(j, "latency_us", json_real(m->latency_ns / 1e3));
-		json_object_set_new(j, "latency_lo_us", json_real(m->latency_ci.lo / 1e3));
-		json_object_set_new(j, "latency_hi_us", json_real(m->latency_ci.hi / 1e3));
+		json_object_set_new(
+			j, "latency_lo_us", json_real(m->latency_ci.lo / 1e3));
+		json_object_set_new(
+			j, "latency_hi_us", json_real(m->latency_ci.hi / 1e3));
 		json_object_set_new(j, "resolved", json_boolean(m->resolved));
 		json_object_set_new(j, "wall_p50_us", json_real(m->wall_p50_ns / 1e3));
 		json_object_set_new(j, "wall_p99_us", json_real(m->wall_p99_ns / 1e3));
@@ -150,7 +157,8 @@ static enum err print_json(const struct genome *g, const struct single_options *
 			json_object_set_new(j, "modelled_energy_uj",
 				json_real(power_w * m->latency_ns / 1e3));
 	}
-	out = json_dumps(j, JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(9));
+	out = json_dumps(
+		j, JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(9));
 	json_decref(j);
 	if (!out)
 		return err_set(ctx, ERR_NOMEM, "out of memory");
@@ -159,8 +167,9 @@ static enum err print_json(const struct genome *g, const struct single_options *
 	return ERR_OK;
 }
 
-static enum err measure_options(const char *tokens, const char *phase, const char *precision,
-	const char *processes, struct measure_options *m, struct err_ctx *ctx)
+static enum err measure_options(const char *tokens, const char *phase,
+	const char *precision, const char *processes, struct measure_options *m,
+	struct err_ctx *ctx)
 {
 	long n;
 	enum err e;
@@ -171,9 +180,11 @@ static enum err measure_options(const char *tokens, const char *phase, const cha
 		m->n_tokens = (uint32_t)n;
 	}
 	if (phase && strcmp(phase, "prefill") && strcmp(phase, "decode"))
-		return err_set(ctx, ERR_USAGE, "unknown phase '%.40s' (prefill, decode)", phase);
+		return err_set(
+			ctx, ERR_USAGE, "unknown phase '%.40s' (prefill, decode)", phase);
 	m->phase = phase && !strcmp(phase, "decode");
-	if (precision && (e = cli_double(precision, "--precision", 1e-4, 1, &m->precision, ctx)))
+	if (precision &&
+		(e = cli_double(precision, "--precision", 1e-4, 1, &m->precision, ctx)))
 		return e;
 	if (processes) {
 		if ((e = cli_int(processes, "--processes", 2, 1000, &n, ctx)))
@@ -187,7 +198,8 @@ static enum err measure_options(const char *tokens, const char *phase, const cha
 
 static enum err run(int argc, char **argv, struct err_ctx *ctx)
 {
-	const char *preset = NULL, *text = NULL, *device = "local", *task = NULL, *tokens = NULL;
+	const char *preset = NULL, *text = NULL, *device = "local", *task = NULL,
+		   *tokens = NULL;
 	const char *phase = NULL, *precision = NULL, *processes = NULL, *power = NULL;
 	const char *json = NULL;
 	const struct cli_option options[] = {
@@ -195,11 +207,14 @@ static enum err run(int argc, char **argv, struct err_ctx *ctx)
 		{"genome", "TEXT", "a network by its text", 0, &text},
 		{"device", "NAME", "device profile (default: local)", 0, &device},
 		{"task", "TASK", "classify:N, intent-slots:N:TAGS or lm", 0, &task},
-		{"tokens", "N", "input length (default: the network's, at most 128)", 0, &tokens},
+		{"tokens", "N", "input length (default: the network's, at most 128)", 0,
+			&tokens},
 		{"phase", "PHASE", "decoder: prefill (default) or decode", 0, &phase},
-		{"precision", "SHARE", "interval half-width to reach (0.02)", 0, &precision},
+		{"precision", "SHARE", "interval half-width to reach (0.02)", 0,
+			&precision},
 		{"processes", "N", "at most this many processes", 0, &processes},
-		{"power-w", "W", "also print a modelled energy: W times latency", 0, &power},
+		{"power-w", "W", "also print a modelled energy: W times latency", 0,
+			&power},
 		{"json", NULL, "machine-readable output", 0, &json},
 		{NULL, NULL, NULL, 0, NULL},
 	};
@@ -217,7 +232,8 @@ static enum err run(int argc, char **argv, struct err_ctx *ctx)
 		(e = cli_database(database, sizeof(database), ctx)) ||
 		(e = find_genome(preset, text, n ? argv[1] : NULL, &g, ctx)) ||
 		(e = parse_task(task, &g, &o.task, ctx)) ||
-		(e = measure_options(tokens, phase, precision, processes, &o.measure, ctx)))
+		(e = measure_options(
+			 tokens, phase, precision, processes, &o.measure, ctx)))
 		return e;
 	if (power && (e = cli_double(power, "--power-w", 1e-6, 1e6, &power_w, ctx)))
 		return e;
@@ -233,8 +249,8 @@ static enum err run(int argc, char **argv, struct err_ctx *ctx)
 	else
 		print_text(&g, &o, &r, power_w);
 	if (!e && r.job.verdict != VERDICT_OK)
-		e = err_set(ctx, ERR_INVALID, "the network failed on '%s': %s (%s)", device,
-			verdict_names[r.job.verdict], r.job.detail);
+		e = err_set(ctx, ERR_INVALID, "the network failed on '%s': %s (%s)",
+			device, verdict_names[r.job.verdict], r.job.detail);
 	single_result_release(&r);
 	return e;
 }

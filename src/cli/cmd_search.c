@@ -19,8 +19,8 @@ static enum err read_job(
 		snprintf(path, cap, "%s/search/jobs/%s.yaml", home, arg);
 		if (!file_exists(path))
 			return err_set(ctx, ERR_NOTFOUND,
-				"no job file '%.200s' (give a path to a .yaml file, or a name "
-				"from search/jobs)",
+				"no job file '%.200s' (give a path to a .yaml file, or a "
+				"name from search/jobs)",
 				arg);
 	} else {
 		snprintf(path, cap, "%s", arg);
@@ -52,8 +52,9 @@ static enum err search(struct session *s, int finish, struct err_ctx *ctx)
 	if (!e)
 		e = store_job_set_state(s->store, s->job_id, state, ctx);
 	if (!e)
-		progress_say(s->progress, "%s: %zu candidates (%s); next: hawser front %s, hawser "
-					  "report %s%s",
+		progress_say(s->progress,
+			"%s: %zu candidates (%s); next: hawser front %s, hawser "
+			"report %s%s",
 			state, found.n, found.stopped_by, s->job.name, s->job.name,
 			was_stopped(s) ? "; the same command goes on" : "");
 	search_result_release(&found);
@@ -70,7 +71,8 @@ static enum err end(struct session *s, enum err e, const struct err_ctx *why)
 	store_job_set_state(s->store, s->job_id, stopped ? "stopped" : "failed", NULL);
 	store_put_event(s->store, s->job_id, "error", why->msg, NULL);
 	if (stopped)
-		progress_say(s->progress, "stopped; the same command goes on where it was");
+		progress_say(
+			s->progress, "stopped; the same command goes on where it was");
 	return stopped ? ERR_OK : e;
 }
 
@@ -82,7 +84,8 @@ static enum err run(int argc, char **argv, struct err_ctx *ctx)
 		{NULL, NULL, NULL, 0, NULL},
 	};
 	char path[2048], results[1024], database[1100];
-	struct session_options o = {.results = results, .database = database, .job_file = path};
+	struct session_options o = {
+		.results = results, .database = database, .job_file = path};
 	struct session s;
 	struct buf text;
 	int n;
@@ -120,7 +123,8 @@ const struct command cmd_search = {
 	"Trains the space's supernet (cached), then measures candidates on the job's devices,\n"
 	"fits cost models and evolves, until a stop rule of the job holds; then trains the best\n"
 	"alone and checks them on the device. Every finished measurement is stored at once: after\n"
-	"an interruption the same command goes on. Ctrl-C or 'hawser stop' end it gracefully.",
+	"an interruption the same command goes on. Ctrl-C or 'hawser stop' end it "
+	"gracefully.",
 	"  hawser search search/jobs/demo.yaml\n"
 	"  hawser search snips\n"
 	"  hawser search my.yaml --results /data/hawser --no-final\n",

@@ -20,8 +20,7 @@ static enum err stop(struct store *s, const char *name, struct err_ctx *ctx)
 	else if (!store_holder(store_path(s), &pid, host, sizeof(host)))
 		e = err_set(ctx, ERR_INVALID,
 			"job '%s' is not running: its controller is gone, 'hawser "
-			"search' goes "
-			"on",
+			"search' goes on",
 			j.name);
 	else
 		e = store_request_stop(store_path(s), j.name, ctx);

@@ -32,8 +32,7 @@ void cost_print_table(struct buf *out, const struct cost_result *r)
 	if (r->used->baseline)
 		buf_printf(out,
 			"  used: %s; no model beats both baselines 'mean' and 'macs' by "
-			"two "
-			"standard errors\n",
+			"two standard errors\n",
 			r->used->name);
 	else
 		buf_printf(out, "  used: %s; it beats the baselines 'mean' and 'macs'\n",

@@ -15,9 +15,9 @@ struct ranking_options {
 
 struct ranked {
 	struct genome g;
-	double macs;	   /* at the mean length of validation */
-	double inherited;  /* quality on validation; larger is better */
-	double alone[2];   /* two seeds */
+	double macs;	  /* at the mean length of validation */
+	double inherited; /* quality on validation; larger is better */
+	double alone[2];  /* two seeds */
 };
 
 struct ranking {
@@ -26,7 +26,8 @@ struct ranking {
 	double tau;	  /* inherited against the mean of the seeds */
 	double tau_seeds; /* ceiling: one seed against the other */
 	double tau_macs;  /* baseline */
-	size_t n_pairs, n_right; /* pairs more than 1.5 apart alone, and those ordered right */
+	/* pairs more than 1.5 apart alone, and those ordered right */
+	size_t n_pairs, n_right;
 };
 
 /* The quality that ranks a task: slot F1, accuracy, or minus cross-entropy. */

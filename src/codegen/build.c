@@ -40,8 +40,7 @@ static enum err check_input(
 	if (!in->weights.read || hash_equal(&in->weights_hash, &zero))
 		return err_set(ctx, ERR_INVALID,
 			"weights without a source or without a hash: builds could not be "
-			"told "
-			"apart");
+			"told apart");
 	if (!t->cc || !*t->cc || !t->cflags || !t->isa || !t->harness)
 		return err_set(
 			ctx, ERR_INVALID, "the target names no compiler or no harness");
@@ -243,8 +242,7 @@ static enum err prepare(struct job *j)
 	if (bytes > IMAGE_LIMIT)
 		return err_set(j->ctx, ERR_INVALID,
 			"weights and working memory of %llu bytes, one image holds %llu: "
-			"use "
-			"fewer weight bits or a shorter sequence",
+			"use fewer weight bits or a shorter sequence",
 			bytes, IMAGE_LIMIT);
 	j->sources = calloc(1, sizeof(*j->sources));
 	if (!j->sources)

@@ -206,8 +206,7 @@ enum err codegen_export(const struct codegen_input *in, const struct target *tar
 	if (!in->vocab)
 		return err_set(ctx, ERR_INVALID,
 			"a model without a vocabulary cannot be exported: nothing could "
-			"be typed "
-			"at it");
+			"be typed at it");
 	e = program_new(&p, in->genome, &in->task, ctx);
 	if (e)
 		return e;

@@ -52,8 +52,8 @@ enum err session_timed_tokens(
 	return ERR_OK;
 }
 
-/* Sentences that exercise a build: one of the timed length first, the longest, the shortest, the
- * first. */
+/* Sentences that exercise a build: one of the timed length first, the longest, the
+ * shortest, the first. */
 static void pick_golden(const struct encoded *v, uint32_t timed, size_t pick[N_GOLDEN])
 {
 	uint32_t best = UINT32_MAX, longest = 0, shortest = UINT32_MAX;

@@ -12,8 +12,8 @@ static int objective_is_quality(const struct session *s, size_t i)
 	return s->job.objectives[i].metric->quality;
 }
 
-static enum err refine(void *self, const struct genome *g, size_t n, struct prediction *out,
-	struct err_ctx *ctx)
+static enum err refine(void *self, const struct genome *g, size_t n,
+	struct prediction *out, struct err_ctx *ctx)
 {
 	struct session *s = self;
 	struct quality *q = malloc((n ? n : 1) * sizeof(*q));
@@ -36,8 +36,8 @@ static enum err refine(void *self, const struct genome *g, size_t n, struct pred
 	return e;
 }
 
-static enum err predict(void *self, const struct genome *g, size_t n, struct prediction *out,
-	struct err_ctx *ctx)
+static enum err predict(void *self, const struct genome *g, size_t n,
+	struct prediction *out, struct err_ctx *ctx)
 {
 	return session_predict(self, g, n, out, ctx);
 }
@@ -79,8 +79,9 @@ static struct value hardware_value(
 	return v;
 }
 
-static enum err assemble(struct session *s, const struct genome *g, const struct quality *q,
-	struct hardware *const *h, size_t i, struct evaluation *out, struct err_ctx *ctx)
+static enum err assemble(struct session *s, const struct genome *g,
+	const struct quality *q, struct hardware *const *h, size_t i,
+	struct evaluation *out, struct err_ctx *ctx)
 {
 	double value[SESSION_MAX_TRACKED];
 
@@ -120,8 +121,8 @@ static enum err assemble(struct session *s, const struct genome *g, const struct
 	return session_add_known(s, g, value, ctx);
 }
 
-static enum err put_predictions(
-	struct session *s, const struct genome *g, const struct hash *hash, struct err_ctx *ctx)
+static enum err put_predictions(struct session *s, const struct genome *g,
+	const struct hash *hash, struct err_ctx *ctx)
 {
 	struct prediction p;
 	char name[2 * METRIC_NAME_MAX];
@@ -139,8 +140,8 @@ static enum err put_predictions(
 	return e;
 }
 
-static enum err introduce(struct session *s, const struct genome *g, const struct quality *q,
-	const char *origin, int generation, struct err_ctx *ctx)
+static enum err introduce(struct session *s, const struct genome *g,
+	const struct quality *q, const char *origin, int generation, struct err_ctx *ctx)
 {
 	struct hash hash;
 	enum err e;
@@ -209,8 +210,8 @@ static enum err note(void *self, const struct generation_note *n, struct err_ctx
 	if ((e = store_put_generation(s->store, s->job_id, &g, ctx)))
 		return e;
 	progress_say(s->progress,
-		"generation %d: %d candidates, hypervolume %.4f (re-measured %.4f), cost model "
-		"%s off by %.1f %%",
+		"generation %d: %d candidates, hypervolume %.4f (re-measured %.4f), cost "
+		"model %s off by %.1f %%",
 		n->generation, n->n_candidates, n->hv_claimed, n->hv_remeasured,
 		latency ? g.model : "none yet", latency ? 100 * g.model_mape : 0.0);
 	return ERR_OK;
@@ -221,7 +222,8 @@ static int stop(void *self)
 	const struct session *s = self;
 	double hours = (double)(clock_mono_ns() - s->started_ns) / 3.6e12;
 
-	return (s->cancel && *s->cancel) || store_stop_requested(s->database, s->job.name) ||
+	return (s->cancel && *s->cancel) ||
+	       store_stop_requested(s->database, s->job.name) ||
 	       (s->job.max_hours > 0 && hours >= s->job.max_hours);
 }
 

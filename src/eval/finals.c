@@ -55,7 +55,8 @@ static size_t spread(const struct session *s, const double *x, size_t n, size_t 
 		size_t best = 0;
 
 		for (size_t i = 1; i < n; i++)
-			if (up ? x[i * m + k] > x[best * m + k] : x[i * m + k] < x[best * m + k])
+			if (up ? x[i * m + k] > x[best * m + k]
+			       : x[i * m + k] < x[best * m + k])
 				best = i;
 		count += !picked[best];
 		picked[best] = 1;
@@ -167,8 +168,8 @@ static enum err weights_of(struct training *t, const struct genome *g, uint64_t 
 	return e;
 }
 
-static enum err store_scores(struct training *t, size_t which, uint64_t seed, const float *w,
-	const struct hash *source, struct err_ctx *ctx)
+static enum err store_scores(struct training *t, size_t which, uint64_t seed,
+	const float *w, const struct hash *source, struct err_ctx *ctx)
 {
 	static const enum split splits[] = {SPLIT_VALID, SPLIT_TEST};
 	const struct genome *g = &t->g[which];
@@ -184,7 +185,8 @@ static enum err store_scores(struct training *t, size_t which, uint64_t seed, co
 		if (e)
 			break;
 		pthread_mutex_lock(&t->lock);
-		e = session_put_quality(t->s, &hash, &q, splits[i], "trained", seed, source, ctx);
+		e = session_put_quality(
+			t->s, &hash, &q, splits[i], "trained", seed, source, ctx);
 		pthread_mutex_unlock(&t->lock);
 	}
 	return e;
@@ -245,7 +247,8 @@ static enum err train_all(struct session *s, const struct genome *g, size_t n,
 
 /* ---- what to compare with */
 
-static enum err put_number(struct session *s, const char *key, double v, struct err_ctx *ctx)
+static enum err put_number(
+	struct session *s, const char *key, double v, struct err_ctx *ctx)
 {
 	char text[64];
 
@@ -261,7 +264,8 @@ static enum err put_baseline(struct session *s, struct err_ctx *ctx)
 
 	if (s->task.kind == TASK_LM)
 		return ERR_OK;
-	if (!store_get_meta(s->store, s->job_id, "baseline_test_intent_acc", &have, NULL)) {
+	if (!store_get_meta(
+		    s->store, s->job_id, "baseline_test_intent_acc", &have, NULL)) {
 		free(have);
 		return ERR_OK;
 	}
@@ -295,7 +299,8 @@ static enum err put_macs_ranking(
 			x[n] = analytic_value(s, &m->g, macs);
 			y[n++] = m->last.v[k].value;
 		}
-		snprintf(key, sizeof(key), "macs_tau_%s", s->job.objectives[k].metric->name);
+		snprintf(key, sizeof(key), "macs_tau_%s",
+			s->job.objectives[k].metric->name);
 		e = put_number(s, key, stats_kendall_tau(x, y, n), ctx);
 	}
 	free(x);

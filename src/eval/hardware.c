@@ -22,8 +22,8 @@ struct batch {
 
 /* ---- build */
 
-static enum err inherit(struct session *s, const struct genome *g, struct build_weights *w,
-	struct err_ctx *ctx)
+static enum err inherit(struct session *s, const struct genome *g,
+	struct build_weights *w, struct err_ctx *ctx)
 {
 	struct layout *l = malloc(sizeof(*l));
 	struct hash_state h;
@@ -52,14 +52,14 @@ static enum err build_one(void *self, size_t i, struct err_ctx *ctx)
 	enum err e = b->weights ? ERR_OK : inherit(b->s, &b->g[i], &own, ctx);
 
 	if (!e)
-		e = session_build(
-			b->s, b->device, &b->g[i], w, &b->out[i].artefact, ctx);
+		e = session_build(b->s, b->device, &b->g[i], w, &b->out[i].artefact, ctx);
 	b->weights_hash[i] = w->hash;
 	free(own.flat);
 	/* The compiler is there (the reference build passed), so it refused this one. */
 	if (e == ERR_TOOL || e == ERR_INVALID || e == ERR_UNSUPPORTED) {
 		b->out[i].verdict = VERDICT_BUILD_ERROR;
-		snprintf(b->detail[i], sizeof(b->detail[i]), "%.255s", ctx ? ctx->msg : "");
+		snprintf(b->detail[i], sizeof(b->detail[i]), "%.255s",
+			ctx ? ctx->msg : "");
 		return ERR_OK;
 	}
 	return e;
@@ -79,7 +79,8 @@ static void take(struct hardware *h, const struct measurement *m)
 	h->peak_rss_bytes = m->peak_rss_bytes ? (double)m->peak_rss_bytes : NAN;
 }
 
-static enum err put_failure(struct batch *b, size_t i, const char *detail, struct err_ctx *ctx)
+static enum err put_failure(
+	struct batch *b, size_t i, const char *detail, struct err_ctx *ctx)
 {
 	struct store_failure f;
 
@@ -105,8 +106,8 @@ static enum err recall(struct batch *b, size_t i, int *known, struct err_ctx *ct
 	enum err e;
 
 	e = store_get_failure(b->s->store, &b->candidate[i],
-		h->verdict == VERDICT_BUILD_ERROR ? &none : &h->artefact.build, fp, b->look,
-		&f, ctx);
+		h->verdict == VERDICT_BUILD_ERROR ? &none : &h->artefact.build, fp,
+		b->look, &f, ctx);
 	if (e != ERR_NOTFOUND) {
 		h->verdict = e ? h->verdict : f.verdict;
 		*known = 1;
@@ -168,7 +169,8 @@ static enum err on_done(void *self, struct measure_job *job, struct err_ctx *ctx
 	return put_failure(b, i, job->detail, ctx);
 }
 
-static enum err measure_missing(struct batch *b, struct measure_job *jobs, struct err_ctx *ctx)
+static enum err measure_missing(
+	struct batch *b, struct measure_job *jobs, struct err_ctx *ctx)
 {
 	struct session_device *d = &b->s->device[b->device];
 	size_t n = 0;
@@ -183,8 +185,9 @@ static enum err measure_missing(struct batch *b, struct measure_job *jobs, struc
 			b->s->n_measured += b->out[i].verdict == VERDICT_OK;
 			continue;
 		}
-		if ((e = store_put_build(b->s->store, &b->candidate[i], &b->weights_hash[i],
-			     device_profile(d->dev)->name, &b->out[i].artefact, ctx)) ||
+		if ((e = store_put_build(b->s->store, &b->candidate[i],
+			     &b->weights_hash[i], device_profile(d->dev)->name,
+			     &b->out[i].artefact, ctx)) ||
 			(e = check_fit(b, i, &fits, ctx)))
 			return e;
 		if (!fits)
@@ -204,8 +207,8 @@ static enum err measure_missing(struct batch *b, struct measure_job *jobs, struc
 }
 
 enum err session_measure(struct session *s, size_t device, const struct genome *g,
-	const struct build_weights *weights, size_t n, uint32_t look, struct hardware *out,
-	struct err_ctx *ctx)
+	const struct build_weights *weights, size_t n, uint32_t look,
+	struct hardware *out, struct err_ctx *ctx)
 {
 	struct batch b = {.s = s,
 		.device = device,

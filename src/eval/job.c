@@ -19,8 +19,8 @@ struct parser {
 	struct err_ctx *ctx;
 };
 
-static enum err parse_name(struct parser *p, const struct yaml_node *root, const char *key,
-	int required, char *out, size_t cap)
+static enum err parse_name(struct parser *p, const struct yaml_node *root,
+	const char *key, int required, char *out, size_t cap)
 {
 	const struct yaml_node *n = yaml_get(root, key);
 	const char *s;
@@ -43,11 +43,14 @@ static enum err parse_job_name(struct parser *p, const struct yaml_node *root)
 	enum err e = parse_name(p, root, "job", 1, p->j->name, sizeof(p->j->name));
 
 	for (const char *c = p->j->name; !e && *c; c++)
-		if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.",
+		if (!strchr("abcdefghijklmnopqrstuvwxyz"
+			    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.",
 			    *c) ||
 			p->j->name[0] == '.')
-			return yaml_err(p->doc, yaml_get(root, "job"), ERR_INVALID, p->ctx,
-				"job name '%s' may hold letters, digits, '-', '_' and '.' only",
+			return yaml_err(p->doc, yaml_get(root, "job"), ERR_INVALID,
+				p->ctx,
+				"job name '%s' may hold letters, digits, '-', '_' and "
+				"'.' only",
 				p->j->name);
 	return e;
 }
@@ -245,14 +248,14 @@ static void hash_spec(struct job *j)
 		hash_field_str(&h, j->limits[i].op);
 		hash_field(&h, &j->limits[i].bound, sizeof(double));
 	}
-	snprintf(text, sizeof(text), "%llu %u %u %u %u %u %.9g", (unsigned long long)j->seed,
-		s->n_initial, s->batch, s->population, s->inner_generations, s->n_refine,
-		s->explore);
+	snprintf(text, sizeof(text), "%llu %u %u %u %u %u %.9g",
+		(unsigned long long)j->seed, s->n_initial, s->batch, s->population,
+		s->inner_generations, s->n_refine, s->explore);
 	hash_field_str(&h, text);
 	hash_field_str(&h, s->algorithm);
 	snprintf(text, sizeof(text), "%u %u %u %u %u %.9g %u", m->min_processes,
-		m->max_processes, m->n_warmup, m->n_samples, m->min_sample_ns, m->precision,
-		m->n_tokens);
+		m->max_processes, m->n_warmup, m->n_samples, m->min_sample_ns,
+		m->precision, m->n_tokens);
 	hash_field_str(&h, text);
 	train_options_hash(&j->supernet, &h);
 	hash_final(&h, &j->spec);
@@ -261,7 +264,8 @@ static void hash_spec(struct job *j)
 static enum err parse_root(struct parser *p, const struct yaml_node *root)
 {
 	static const char *const keys[] = {"job", "data", "format", "space", "seed",
-		"objectives", "limits", "search", "stop", "supernet", "final", "measure", NULL};
+		"objectives", "limits", "search", "stop", "supernet", "final", "measure",
+		NULL};
 	struct job *j = p->j;
 	const struct yaml_node *n;
 	int64_t seed = 1;
@@ -281,7 +285,8 @@ static enum err parse_root(struct parser *p, const struct yaml_node *root)
 	return parse_sections(p, root);
 }
 
-enum err job_parse(struct job *out, const char *text, const char *file, struct err_ctx *ctx)
+enum err job_parse(
+	struct job *out, const char *text, const char *file, struct err_ctx *ctx)
 {
 	struct job j;
 	struct parser p = {NULL, &j, ctx};

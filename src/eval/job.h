@@ -47,6 +47,7 @@ struct job {
 };
 
 /* `text` is what is stored; relative paths are the user's working directory's. */
-enum err job_parse(struct job *j, const char *text, const char *file, struct err_ctx *ctx);
+enum err job_parse(
+	struct job *j, const char *text, const char *file, struct err_ctx *ctx);
 
 #endif

@@ -6,7 +6,8 @@
 
 #define MIN_ROWS 6 /* fewer say nothing about any model */
 
-double analytic_value(const struct session *s, const struct genome *g, const struct metric *m)
+double analytic_value(
+	const struct session *s, const struct genome *g, const struct metric *m)
 {
 	struct graph_cost c;
 	uint32_t tokens;
@@ -76,7 +77,8 @@ enum err session_add_known(struct session *s, const struct genome *g,
 	return ERR_OK;
 }
 
-static enum err refit_one(struct session *s, size_t at, double *x, double *y, struct err_ctx *ctx)
+static enum err refit_one(
+	struct session *s, size_t at, double *x, double *y, struct err_ctx *ctx)
 {
 	struct tracked *t = &s->tracked[at];
 	size_t p = cost_features_count(), n = 0;

@@ -22,8 +22,8 @@ static const struct inherited *find(const struct session *s, const struct hash *
 	return NULL;
 }
 
-static enum err remember(
-	struct session *s, const struct hash *h, const struct quality *q, struct err_ctx *ctx)
+static enum err remember(struct session *s, const struct hash *h, const struct quality *q,
+	struct err_ctx *ctx)
 {
 	struct inherited *at;
 

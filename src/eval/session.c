@@ -50,7 +50,8 @@ enum err session_open_supernet(struct session *s, struct err_ctx *ctx)
 
 /* ---- which metrics on which devices */
 
-static enum err find_device(struct session *s, const char *name, int *index, struct err_ctx *ctx)
+static enum err find_device(
+	struct session *s, const char *name, int *index, struct err_ctx *ctx)
 {
 	for (size_t i = 0; i < s->n_devices; i++) {
 		if (!strcmp(s->device[i].name, name)) {
@@ -109,13 +110,16 @@ static enum err check_metrics(const struct session *s, struct err_ctx *ctx)
 		if (m->quality && !strstr(of_kind[s->task.kind], m->name))
 			return err_set(ctx, ERR_INVALID,
 				"metric '%s' does not exist for a task of kind '%s' (%s)",
-				m->name, task_kind_names[s->task.kind], of_kind[s->task.kind]);
+				m->name, task_kind_names[s->task.kind],
+				of_kind[s->task.kind]);
 	}
 	if ((s->task.kind == TASK_LM) != (space_arch(s->space) == ARCH_DECODER))
 		return err_set(ctx, ERR_INVALID,
 			"space '%s' has arch '%s' but data '%s' needs '%s'",
-			space_name(s->space), arch_names[space_arch(s->space)], s->job.data,
-			arch_names[s->task.kind == TASK_LM ? ARCH_DECODER : ARCH_ENCODER]);
+			space_name(s->space), arch_names[space_arch(s->space)],
+			s->job.data,
+			arch_names[s->task.kind == TASK_LM ? ARCH_DECODER
+							   : ARCH_ENCODER]);
 	return ERR_OK;
 }
 
@@ -190,12 +194,12 @@ static enum err describe(struct session *s, struct err_ctx *ctx)
 		(e = store_set_objectives(s->store, s->job_id, text, ctx)) ||
 		(e = store_put_meta(s->store, s->job_id, "task_kind",
 			 task_kind_names[s->task.kind], ctx)) ||
-		(e = store_put_meta(s->store, s->job_id, "data",
-			 s->corpus.data.name, ctx)) ||
-		(e = store_put_meta(s->store, s->job_id, "data_note",
-			 s->corpus.data.note, ctx)) ||
-		(e = store_put_meta(s->store, s->job_id, "blas",
-			 train_blas_description(), ctx)))
+		(e = store_put_meta(
+			 s->store, s->job_id, "data", s->corpus.data.name, ctx)) ||
+		(e = store_put_meta(
+			 s->store, s->job_id, "data_note", s->corpus.data.note, ctx)) ||
+		(e = store_put_meta(
+			 s->store, s->job_id, "blas", train_blas_description(), ctx)))
 		return e;
 	hash_to_hex(&s->corpus.hash, hex);
 	if ((e = store_put_meta(s->store, s->job_id, "data_hash", hex, ctx)))
@@ -228,7 +232,8 @@ static enum err open_data(
 	return check_metrics(s, ctx);
 }
 
-static enum err open_job(struct session *s, const struct session_options *o, struct err_ctx *ctx)
+static enum err open_job(
+	struct session *s, const struct session_options *o, struct err_ctx *ctx)
 {
 	char hex[HASH_HEX + 1];
 	enum err e;

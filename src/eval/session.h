@@ -62,7 +62,7 @@ struct session {
 	size_t n_known, cap_known;
 	struct inherited *inherited; /* qualities already computed: quality.c */
 	size_t n_inherited, cap_inherited;
-	uint32_t n_measured; /* looks taken or reused, for the progress line */
+	uint32_t n_measured;	   /* looks taken or reused, for the progress line */
 	const char *broken_kernel; /* session_options */
 	struct progress *progress;
 	volatile const int *cancel;
@@ -70,10 +70,10 @@ struct session {
 };
 
 struct session_options {
-	const char *results;	/* folder; borrowed */
-	const char *database;	/* path */
-	const char *job_text;	/* the job file's text */
-	const char *job_file;	/* its name, for errors */
+	const char *results;  /* folder; borrowed */
+	const char *database; /* path */
+	const char *job_text; /* the job file's text */
+	const char *job_file; /* its name, for errors */
 	struct progress *progress;
 	volatile const int *cancel;
 	/* Test hook, as in struct codegen_input: candidates (not the reference build) get
@@ -81,7 +81,8 @@ struct session_options {
 	const char *broken_kernel;
 };
 
-/* Opens store (as its one writer), data, space and devices, and trains or loads the supernet. */
+/* Opens store (as its one writer), data, space and devices, and trains or loads the
+ * supernet. */
 enum err session_open(
 	struct session *s, const struct session_options *o, struct err_ctx *ctx);
 /* Only the job, its space and its data: for what works on results (export). Nothing is
@@ -95,8 +96,8 @@ void session_close(struct session *s);
 /* The evaluator that searches on this session. */
 void session_evaluator(struct session *s, struct evaluator *ev);
 
-/* Trains the front's best alone, evaluates them on the unused test split, builds them with
- * those weights, verifies their answers on the device and measures them again. */
+/* Trains the front's best alone, evaluates them on the unused test split, builds them
+ * with those weights, verifies their answers on the device and measures them again. */
 enum err session_finish(
 	struct session *s, const struct search_result *found, struct err_ctx *ctx);
 
@@ -118,17 +119,19 @@ struct build_weights {
 	float *flat; /* layout_init(g) floats, owned by the caller */
 	struct hash hash;
 };
-/* A build of a candidate for a device, golden inputs from the validation split. build.c */
+/* Builds a candidate for a device, golden inputs from the validation split. build.c */
 enum err session_build(struct session *s, size_t device, const struct genome *g,
 	const struct build_weights *w, struct artefact *out, struct err_ctx *ctx);
-/* Hands the generator's input for a candidate to `use`: vocabulary, names, golden inputs. build.c */
+/* Hands the generator's input for a candidate to `use`: vocabulary, names, golden
+ * inputs. build.c */
 struct codegen_input;
 typedef enum err (*session_codegen_fn)(
 	void *self, const struct codegen_input *in, struct err_ctx *ctx);
 enum err session_codegen_input(struct session *s, const struct genome *g,
 	const struct build_weights *w, session_codegen_fn use, void *self,
 	struct err_ctx *ctx);
-/* Length in tokens of the typical validation input with this vocabulary: what is timed. build.c */
+/* Length in tokens of the typical validation input with this vocabulary: what is timed.
+ * build.c */
 enum err session_timed_tokens(
 	struct session *s, const struct genome *g, uint32_t *out, struct err_ctx *ctx);
 /* What a device said of one candidate. */
@@ -138,11 +141,11 @@ struct hardware {
 	double latency_us, wall_p99_us, energy_uj, peak_rss_bytes;
 	struct interval latency_ci, energy_ci; /* us, uJ */
 };
-/* Builds with inherited weights (or the given ones: weights[i]), measures what the store does not
- * have, stores it. hardware.c */
+/* Builds with inherited weights (or the given ones: weights[i]), measures what the store
+ * does not have, stores it. hardware.c */
 enum err session_measure(struct session *s, size_t device, const struct genome *g,
-	const struct build_weights *weights, size_t n, uint32_t look, struct hardware *out,
-	struct err_ctx *ctx);
+	const struct build_weights *weights, size_t n, uint32_t look,
+	struct hardware *out, struct err_ctx *ctx);
 
 /* Models. predictor.c */
 enum err session_add_known(struct session *s, const struct genome *g,
@@ -151,6 +154,7 @@ enum err session_refit(struct session *s, struct err_ctx *ctx);
 enum err session_predict(struct session *s, const struct genome *g, size_t n,
 	struct prediction *out, struct err_ctx *ctx);
 /* An analytic metric's value; NAN for the others. predictor.c */
-double analytic_value(const struct session *s, const struct genome *g, const struct metric *m);
+double analytic_value(
+	const struct session *s, const struct genome *g, const struct metric *m);
 
 #endif

@@ -11,7 +11,8 @@
 #include "src/store/store.h"
 
 #define GOLDEN_MAX_TOKENS 16
-#define LARGE_MACS 3e8	    /* a token of such a network takes long on the host's reference */
+/* A token of such a network takes long on the host's reference. */
+#define LARGE_MACS 3e8
 #define TIMED_MAX_TOKENS 128 /* unless asked for more */
 #define SLOW_MACS_PER_S 3e8  /* what the slowest device is granted, for its time limit */
 
@@ -22,7 +23,8 @@ static uint32_t timed_tokens(const struct genome *g, const struct single_options
 	return n < g->seq_len ? n : g->seq_len;
 }
 
-static double macs_of(const struct genome *g, const struct single_options *o, uint32_t tokens)
+static double macs_of(
+	const struct genome *g, const struct single_options *o, uint32_t tokens)
 {
 	struct graph_cost c;
 
@@ -80,8 +82,8 @@ static enum err build(const struct genome *g, const struct single_options *o,
 	return e;
 }
 
-/* The time of one input as a whole; a decoder's time per token is printed, not kept, as it
- * would have the same key. */
+/* The time of one input as a whole; a decoder's time per token is printed, not kept, as
+ * it would have the same key. */
 static enum err store_result(struct store *s, const struct genome *g,
 	const struct single_options *o, const struct device_info *info,
 	const struct single_result *r, struct err_ctx *ctx)
@@ -93,10 +95,10 @@ static enum err store_result(struct store *s, const struct genome *g,
 	hash_bytes(&weights, "random 1", 8);
 	if (!(e = store_job_open(s, "measure", &zero, "", &job, ctx)) &&
 		!(e = store_put_candidate(s, job, g, "user", 0, ctx)) &&
-		!(e = store_put_device(s, &info->fingerprint, o->device, info->description,
-			  info->simulated, ctx)) &&
-		!(e = store_put_build(s, &r->job.candidate, &weights, o->device, &r->artefact,
-			  ctx)))
+		!(e = store_put_device(s, &info->fingerprint, o->device,
+			  info->description, info->simulated, ctx)) &&
+		!(e = store_put_build(
+			  s, &r->job.candidate, &weights, o->device, &r->artefact, ctx)))
 		e = store_put_measurement(s, job, o->device, &r->job.m, ctx);
 	return e == ERR_EXISTS ? ERR_OK : e; /* the first measurement stays */
 }
@@ -130,8 +132,8 @@ enum err single_measure(const struct genome *g, const struct single_options *o,
 		out->job.look = 1;
 		out->simulated = info->simulated;
 		snprintf(out->device, sizeof(out->device), "%s", info->description);
-		e = measure_run(dev, NULL, &out->job, 1, &m, NULL, NULL, o->progress, o->cancel,
-			ctx);
+		e = measure_run(dev, NULL, &out->job, 1, &m, NULL, NULL, o->progress,
+			o->cancel, ctx);
 		if (!e && out->job.verdict == VERDICT_OK && !m.phase)
 			e = store_result(store, g, o, info, out, ctx);
 	}

@@ -1,5 +1,5 @@
-/* One network on one device, without a job: what `hawser measure` does. Weights are random, as
- * latency does not depend on them; the answers are checked all the same.
+/* One network on one device, without a job: what `hawser measure` does. Weights are
+ * random, as latency does not depend on them; the answers are checked all the same.
  */
 #ifndef HAWSER_EVAL_SINGLE_H
 #define HAWSER_EVAL_SINGLE_H
@@ -11,8 +11,8 @@
 #include "src/model/task.h"
 
 struct single_options {
-	const char *device;  /* profile */
-	const char *results; /* folder of the build cache */
+	const char *device;   /* profile */
+	const char *results;  /* folder of the build cache */
 	const char *database; /* the measurement is stored here */
 	struct task_shape task;
 	struct measure_options measure;

@@ -92,8 +92,10 @@ static enum err run_part(struct pass *p, size_t from, size_t to, struct err_ctx 
 	if (e)
 		return e;
 	if (r.verdict != VERDICT_OK)
-		e = err_set(ctx, verdict_blames_candidate(r.verdict) ? ERR_INVALID : ERR_DEVICE,
-			"test split on the device: %s (%s)", verdict_names[r.verdict], r.detail);
+		e = err_set(ctx,
+			verdict_blames_candidate(r.verdict) ? ERR_INVALID : ERR_DEVICE,
+			"test split on the device: %s (%s)", verdict_names[r.verdict],
+			r.detail);
 	else if (!read_output(p, from, to, r.output, r.output_len))
 		e = err_set(ctx, ERR_LINK, "the device's answers are malformed");
 	run_result_release(&r);
@@ -129,8 +131,8 @@ static enum err verify(struct pass *p, struct quality *q, struct err_ctx *ctx)
 	if (!p->intent || !p->tags || !p->logits)
 		e = err_set(ctx, ERR_NOMEM, "out of memory");
 	for (size_t i = 0; i < p->e->n && !e; i += INPUTS_A_RUN)
-		e = run_part(p, i, i + INPUTS_A_RUN < p->e->n ? i + INPUTS_A_RUN : p->e->n,
-			ctx);
+		e = run_part(p, i,
+			i + INPUTS_A_RUN < p->e->n ? i + INPUTS_A_RUN : p->e->n, ctx);
 	if (!e)
 		score(p, q);
 	free(p->intent);
@@ -157,14 +159,15 @@ enum err final_verify(struct session *s, size_t device, const struct genome *g,
 		if (h[i].verdict != VERDICT_OK)
 			continue;
 		genome_hash(&g[i], &hash);
-		if ((e = corpus_encoded(&s->corpus, SPLIT_TEST, g[i].vocab_size, g[i].seq_len,
-			     &p.e, ctx)) ||
+		if ((e = corpus_encoded(&s->corpus, SPLIT_TEST, g[i].vocab_size,
+			     g[i].seq_len, &p.e, ctx)) ||
 			(e = device_upload(dev, h[i].artefact.path, p.image, ctx)) ||
 			(e = verify(&p, &q, ctx)) ||
 			(e = session_put_quality(s, &hash, &q, SPLIT_TEST, "device",
 				 s->job.seed * 1000, &weights[i].hash, ctx)))
 			return e;
-		progress_update(s->progress, i + 1, "test split on %s", s->device[device].name);
+		progress_update(
+			s->progress, i + 1, "test split on %s", s->device[device].name);
 	}
 	progress_end(s->progress, "test split answered on %s", s->device[device].name);
 	return ERR_OK;

@@ -6,8 +6,8 @@
  * V - n_base merges, so smaller vocabularies are prefixes of larger ones. A byte that
  * training never saw is TOKEN_UNK.
  *
- * Ids: TOKEN_PAD, TOKEN_UNK, TOKEN_BOS, then one per base byte in byte order, then merges.
- * Plain text (language model) keeps '\n' as a word of its own.
+ * Ids: TOKEN_PAD, TOKEN_UNK, TOKEN_BOS, then one per base byte in byte order, then
+ * merges. Plain text (language model) keeps '\n' as a word of its own.
  */
 #ifndef HAWSER_INFER_TOKENISE_H
 #define HAWSER_INFER_TOKENISE_H
@@ -22,7 +22,8 @@ struct tokeniser_table {
 	uint32_t n_bytes;    /* base bytes */
 	uint32_t n_merges;
 	const uint8_t *bytes;	/* [n_bytes] ascending; id = N_SPECIAL_TOKENS + index */
-	const uint16_t *merges; /* [n_merges][2] ids; result id = N_SPECIAL_TOKENS + n_bytes + i */
+	const uint16_t *merges; /* [n_merges][2] ids; result id = N_SPECIAL_TOKENS +
+				   n_bytes + i */
 };
 
 #define TOKENISE_MAX_WORD 128 /* bytes with the leading space; longer words are cut */
@@ -36,15 +37,17 @@ uint32_t tokenise_word(const struct tokeniser_table *t, uint32_t vocab_size,
  * free text does; `out` holds `cap` bytes with the NUL. Returns the length written. */
 size_t tokenise_normalise(const char *text, char *out, size_t cap);
 
-/* A whole normalised line: ids, and for every word its first token's index. Stops at `cap`
- * ids. `word_first` may be NULL, else holds cap entries; *n_words counts words begun. */
+/* A whole normalised line: ids, and for every word its first token's index. Stops at
+ * `cap` ids. `word_first` may be NULL, else holds cap entries; *n_words counts words
+ * begun. */
 uint32_t tokenise_text(const struct tokeniser_table *t, uint32_t vocab_size,
 	const char *text, int32_t *ids, uint32_t cap, uint32_t *word_first,
 	uint32_t *n_words);
 
 /* The stored form: u32 n_bytes, u32 n_merges, bytes, padding to 2, merges as u16 pairs;
  * little endian. Views `data` without copying on little-endian targets (2-aligned).
- * Returns 0, or -1 when malformed (lengths, order of bytes, an id that does not exist yet). */
+ * Returns 0, or -1 when malformed (lengths, order of bytes, an id that does not exist
+ * yet). */
 int tokenise_view(struct tokeniser_table *t, const uint8_t *data, size_t len);
 
 #endif

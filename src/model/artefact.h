@@ -11,17 +11,17 @@ struct artefact {
 	struct hash image; /* SHA-256 of the file */
 	char path[4096];   /* the image, in the build cache */
 	uint64_t image_bytes;
-	/* From the linked model objects (core + generated + weights + vocabulary), without
-	 * the harness and the C library that only a hosted run needs. */
+	/* From the linked model objects (core + generated + weights + vocabulary),
+	 * without the harness and the C library that only a hosted run needs. */
 	uint64_t text_bytes;   /* code and constants other than weights and vocabulary */
 	uint64_t weight_bytes; /* the packed weights */
 	uint64_t vocab_bytes;
-	uint64_t data_bytes;   /* initialised, writable */
-	uint64_t bss_bytes;    /* arena included */
-	uint64_t arena_bytes;  /* planned working memory */
-	uint64_t state_bytes;  /* KV cache and convolution state of a decoder */
-	uint64_t flash_bytes;  /* text + weights + vocabulary + data */
-	char compiler[256];    /* first line of its --version, and the flags */
+	uint64_t data_bytes;  /* initialised, writable */
+	uint64_t bss_bytes;   /* arena included */
+	uint64_t arena_bytes; /* planned working memory */
+	uint64_t state_bytes; /* KV cache and convolution state of a decoder */
+	uint64_t flash_bytes; /* text + weights + vocabulary + data */
+	char compiler[256];   /* first line of its --version, and the flags */
 };
 
 #endif

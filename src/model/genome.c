@@ -12,7 +12,8 @@ const char *const pool_names[N_POOLS] = {"mean", "max", "first"};
 const char *const opt_level_names[N_OPT_LEVELS] = {"O2", "O3", "Os"};
 const char *const kernel_names[N_KERNEL_CHOICES] = {"ref", "opt"};
 
-static enum err check_range(const char *gene, long value, long lo, long hi, struct err_ctx *ctx)
+static enum err check_range(
+	const char *gene, long value, long lo, long hi, struct err_ctx *ctx)
 {
 	if (value >= lo && value <= hi)
 		return ERR_OK;
@@ -65,7 +66,8 @@ enum err genome_check(const struct genome *g, struct err_ctx *ctx)
 	if ((e = check_range("arch", g->arch, 0, N_ARCHS - 1, ctx)) ||
 		(e = check_range("act", g->act, 0, N_ACTS - 1, ctx)) ||
 		(e = check_range("norm", g->norm, 0, N_NORMS - 1, ctx)) ||
-		(e = check_range("norm_place", g->norm_place, 0, N_NORM_PLACES - 1, ctx)) ||
+		(e = check_range(
+			 "norm_place", g->norm_place, 0, N_NORM_PLACES - 1, ctx)) ||
 		(e = check_range("pool", g->pool, 0, N_POOLS - 1, ctx)) ||
 		(e = check_range("abs_pos", g->abs_pos, 0, 1, ctx)) ||
 		(e = check_range("rel_pos", g->rel_radius, 0, 64, ctx)) ||
@@ -101,18 +103,19 @@ void genome_format(const struct genome *g, char *out)
 	size_t n = 0;
 
 	n += (size_t)snprintf(out, GENOME_TEXT_MAX,
-		"%s;v=%u;t=%u;d=%u;e=%u;eb=%u;act=%s;norm=%s;place=%s;pool=%s;abs=%u;rel=%u;"
-		"conv=%u;opt=%s;kern=%s;L=",
+		"%s;v=%u;t=%u;d=%u;e=%u;eb=%u;act=%s;norm=%s;place=%s;pool=%s;abs=%u;"
+		"rel=%u;conv=%u;opt=%s;kern=%s;L=",
 		arch_names[g->arch], (unsigned)g->vocab_size, g->seq_len, g->d_model,
 		g->d_embed, g->embed_bits, act_names[g->act], norm_names[g->norm],
 		norm_place_names[g->norm_place], pool_names[g->pool], g->abs_pos,
-		g->rel_radius, g->conv, opt_level_names[g->opt], kernel_names[g->kernels]);
+		g->rel_radius, g->conv, opt_level_names[g->opt],
+		kernel_names[g->kernels]);
 	for (int i = 0; i < g->n_layers; i++) {
 		const struct layer_genes *l = &g->layer[i];
 
-		n += (size_t)snprintf(out + n, GENOME_TEXT_MAX - n, "%sh%uk%ux%uf%ur%ub%u%s",
-			i ? "," : "", l->n_heads, l->n_kv_heads, l->d_head, l->d_ff,
-			l->ffn_rank, l->bits, l->shared ? "s" : "");
+		n += (size_t)snprintf(out + n, GENOME_TEXT_MAX - n,
+			"%sh%uk%ux%uf%ur%ub%u%s", i ? "," : "", l->n_heads, l->n_kv_heads,
+			l->d_head, l->d_ff, l->ffn_rank, l->bits, l->shared ? "s" : "");
 	}
 }
 
@@ -158,8 +161,8 @@ static enum err number(struct cursor *c, const char *key, long max, long *out)
 	return ERR_OK;
 }
 
-static enum err word(struct cursor *c, const char *key, const char *const *names, int n,
-	uint8_t *out)
+static enum err word(
+	struct cursor *c, const char *key, const char *const *names, int n, uint8_t *out)
 {
 	enum err e = literal(c, key);
 	size_t len;
@@ -210,9 +213,11 @@ static enum err parse_head(struct cursor *c, struct genome *g)
 		(e = number(c, ";eb=", 255, &eb)) ||
 		(e = word(c, ";act=", act_names, N_ACTS, &g->act)) ||
 		(e = word(c, ";norm=", norm_names, N_NORMS, &g->norm)) ||
-		(e = word(c, ";place=", norm_place_names, N_NORM_PLACES, &g->norm_place)) ||
+		(e = word(c, ";place=", norm_place_names, N_NORM_PLACES,
+			 &g->norm_place)) ||
 		(e = word(c, ";pool=", pool_names, N_POOLS, &g->pool)) ||
-		(e = number(c, ";abs=", 255, &ab)) || (e = number(c, ";rel=", 255, &rel)) ||
+		(e = number(c, ";abs=", 255, &ab)) ||
+		(e = number(c, ";rel=", 255, &rel)) ||
 		(e = number(c, ";conv=", 255, &conv)) ||
 		(e = word(c, ";opt=", opt_level_names, N_OPT_LEVELS, &g->opt)) ||
 		(e = word(c, ";kern=", kernel_names, N_KERNEL_CHOICES, &g->kernels)) ||

@@ -26,24 +26,24 @@ enum act { ACT_RELU, ACT_GELU, ACT_SILU, N_ACTS };
 enum norm { NORM_LAYER, NORM_RMS, N_NORMS };
 enum norm_place { NORM_PRE, NORM_POST, N_NORM_PLACES };
 enum pool { POOL_MEAN, POOL_MAX, POOL_FIRST, N_POOLS };
-enum opt_level { OPT_O2, OPT_O3, OPT_OS, N_OPT_LEVELS }; /* compiler flag set */
+enum opt_level { OPT_O2, OPT_O3, OPT_OS, N_OPT_LEVELS };	   /* compiler flag set */
 enum kernel_choice { KERNELS_REF, KERNELS_OPT, N_KERNEL_CHOICES }; /* opt: per ISA */
 
 /* Names as they stand in texts and YAML files, indexed by the enums above. */
-extern const char *const arch_names[N_ARCHS];		   /* "enc" "dec" */
-extern const char *const act_names[N_ACTS];		   /* "relu" "gelu" "silu" */
-extern const char *const norm_names[N_NORMS];		   /* "ln" "rms" */
-extern const char *const norm_place_names[N_NORM_PLACES];  /* "pre" "post" */
-extern const char *const pool_names[N_POOLS];		   /* "mean" "max" "first" */
-extern const char *const opt_level_names[N_OPT_LEVELS];	   /* "O2" "O3" "Os" */
-extern const char *const kernel_names[N_KERNEL_CHOICES];   /* "ref" "opt" */
+extern const char *const arch_names[N_ARCHS];		  /* "enc" "dec" */
+extern const char *const act_names[N_ACTS];		  /* "relu" "gelu" "silu" */
+extern const char *const norm_names[N_NORMS];		  /* "ln" "rms" */
+extern const char *const norm_place_names[N_NORM_PLACES]; /* "pre" "post" */
+extern const char *const pool_names[N_POOLS];		  /* "mean" "max" "first" */
+extern const char *const opt_level_names[N_OPT_LEVELS];	  /* "O2" "O3" "Os" */
+extern const char *const kernel_names[N_KERNEL_CHOICES];  /* "ref" "opt" */
 
 struct layer_genes {
 	uint16_t n_heads;
 	uint16_t n_kv_heads; /* divides n_heads */
 	uint16_t d_head;
 	uint16_t d_ff;
-	uint16_t ffn_rank; /* 0: full matrices; r: W = A[., r] B[r, .] for both products */
+	uint16_t ffn_rank; /* 0: full; r: W = A[., r] B[r, .] for both products */
 	uint8_t bits;	   /* 32, 8 or 4: weights of this layer's linear ops */
 	uint8_t shared;	   /* 1: uses the weights of the layer before it (same shapes) */
 };
@@ -56,7 +56,7 @@ struct genome {
 	uint8_t pool;	    /* enum pool; encoders only */
 	uint8_t abs_pos;    /* 1: learned absolute positions */
 	uint8_t rel_radius; /* relative position bias clipped at +-radius; 0: none */
-	uint8_t conv;	    /* width of the depthwise convolution before attention; 0: none */
+	uint8_t conv; /* width of the depthwise convolution before attention; 0: none */
 	uint8_t embed_bits; /* 32, 8 or 4: embedding table and output heads */
 	uint8_t opt;	    /* enum opt_level */
 	uint8_t kernels;    /* enum kernel_choice */

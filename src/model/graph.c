@@ -31,14 +31,15 @@ static void add(struct builder *b, enum op_kind kind, enum tensor_kind weight,
 	op->out = out;
 }
 
-static void add_norm(
-	struct builder *b, const struct genome *g, enum tensor_kind gain, enum tensor_kind bias)
+static void add_norm(struct builder *b, const struct genome *g, enum tensor_kind gain,
+	enum tensor_kind bias)
 {
 	add(b, OP_NORM, gain, g->norm == NORM_LAYER ? bias : NO_TENSOR, g->d_model,
 		g->d_model);
 }
 
-static void add_attention(struct builder *b, const struct genome *g, const struct layer_genes *l)
+static void add_attention(
+	struct builder *b, const struct genome *g, const struct layer_genes *l)
 {
 	uint32_t d = g->d_model, q = (uint32_t)l->n_heads * l->d_head;
 	uint32_t kv = (uint32_t)l->n_kv_heads * l->d_head;
@@ -53,7 +54,8 @@ static void add_attention(struct builder *b, const struct genome *g, const struc
 	add(b, OP_ADD, NO_TENSOR, NO_TENSOR, d, d);
 }
 
-static void add_ffn(struct builder *b, const struct genome *g, const struct layer_genes *l)
+static void add_ffn(
+	struct builder *b, const struct genome *g, const struct layer_genes *l)
 {
 	uint32_t d = g->d_model, f = l->d_ff, r = l->ffn_rank;
 
@@ -71,7 +73,8 @@ static void add_ffn(struct builder *b, const struct genome *g, const struct laye
 	add(b, OP_ADD, NO_TENSOR, NO_TENSOR, d, d);
 }
 
-static void add_heads(struct builder *b, const struct genome *g, const struct task_shape *task)
+static void add_heads(
+	struct builder *b, const struct genome *g, const struct task_shape *task)
 {
 	uint32_t d = g->d_model;
 
@@ -95,7 +98,8 @@ void graph_init(struct graph *gr, const struct genome *g, const struct task_shap
 	int post = g->norm_place == NORM_POST;
 
 	memset(gr, 0, sizeof(*gr));
-	add(&b, OP_EMBED, T_EMBED, g->abs_pos ? T_POS : NO_TENSOR, g->d_embed, g->d_embed);
+	add(&b, OP_EMBED, T_EMBED, g->abs_pos ? T_POS : NO_TENSOR, g->d_embed,
+		g->d_embed);
 	if (g->d_embed < g->d_model)
 		add(&b, OP_LINEAR, T_PROJ, NO_TENSOR, g->d_embed, g->d_model);
 	if (post)
@@ -137,8 +141,8 @@ static void cost_linear(const struct op *op, double n, struct graph_cost *c)
 		c->n_quant += n * op->in;
 }
 
-static void cost_attention(const struct genome *g, const struct op *op, double n,
-	struct graph_cost *c)
+static void cost_attention(
+	const struct genome *g, const struct op *op, double n, struct graph_cost *c)
 {
 	double pairs = g->arch == ARCH_DECODER ? n * (n + 1) / 2 : n * n;
 	double macs = 2 * pairs * op->out;
@@ -190,7 +194,8 @@ static void cost_storage(
 	layout_init(&l, g, task);
 	c->n_params = (double)l.n_floats;
 	for (size_t i = 0; i < l.n_tensors; i++)
-		c->model_bytes += (double)quant_bytes(l.t[i].rows, l.t[i].cols, l.t[i].bits);
+		c->model_bytes +=
+			(double)quant_bytes(l.t[i].rows, l.t[i].cols, l.t[i].bits);
 }
 
 void graph_cost(const struct genome *g, const struct task_shape *task, uint32_t n_tokens,

@@ -23,8 +23,8 @@ int verdict_blames_candidate(enum verdict v)
 }
 
 /* The percentile bootstrap of a median is too narrow on few processes, and stopping as
- * soon as it is narrow makes that worse: taken at 95 % it covers 84-92 % in simulation, at
- * this level 94-96 % (tests/unit/test_measure.c, 6 processes and more). */
+ * soon as it is narrow makes that worse: taken at 95 % it covers 84-92 % in simulation,
+ * at this level 94-96 % (tests/unit/test_measure.c, 6 processes and more). */
 #define BOOTSTRAP_LEVEL 0.985
 
 static void clear_summary(struct measurement *m)

@@ -1,5 +1,5 @@
-/* What was seen on a device: raw samples by process, their summary, and how a candidate can
- * fail. Measured values only; predictions are never put in these structs.
+/* What was seen on a device: raw samples by process, their summary, and how a candidate
+ * can fail. Measured values only; predictions are never put in these structs.
  */
 #ifndef HAWSER_MODEL_MEASUREMENT_H
 #define HAWSER_MODEL_MEASUREMENT_H
@@ -33,18 +33,19 @@ int verdict_blames_candidate(enum verdict v);
 
 /* One process's run of a build. Times are per inference. */
 struct process_run {
-	uint32_t index;	 /* 0.. within its measurement */
-	uint32_t order;	 /* position in the interleaved schedule of the session */
-	uint32_t n;	 /* samples */
-	uint32_t inner;	 /* inferences timed together in one sample (short ones are batched) */
-	float *wall_ns;	 /* [n] monotonic clock, per inference; owned by the measurement */
-	float *cpu_ns;	 /* [n] thread CPU clock, per inference */
+	uint32_t index; /* 0.. within its measurement */
+	uint32_t order; /* position in the interleaved schedule of the session */
+	uint32_t n;	/* samples */
+	uint32_t inner; /* inferences timed together in one sample (short ones are
+			   batched) */
+	float *wall_ns; /* [n] monotonic clock, per inference; owned by the measurement */
+	float *cpu_ns;	/* [n] thread CPU clock, per inference */
 	uint32_t n_vcsw, n_ivcsw; /* context switches, voluntary and not, during timing */
 	uint64_t peak_rss_bytes;  /* 0: unknown */
 	uint32_t freq_khz;	  /* 0: the OS does not tell */
 	int32_t temp_mc;	  /* INT32_MIN: the OS does not tell */
-	double reference_ratio; /* this process / neighbouring reference build's; 0: none */
-	double energy_uj;	/* per inference; NAN: no sensor */
+	double reference_ratio;	  /* this process / reference build beside it; 0: none */
+	double energy_uj;	  /* per inference; NAN: no sensor */
 };
 
 struct measurement {
@@ -62,7 +63,7 @@ struct measurement {
 	struct interval latency_ci; /* 95 %, calibrated bootstrap over processes */
 	double wall_p50_ns, wall_p90_ns, wall_p99_ns; /* pooled over processes */
 	uint64_t peak_rss_bytes;		      /* largest */
-	double energy_uj;	 /* per inference; NAN where no sensor measured it */
+	double energy_uj; /* per inference; NAN where no sensor measured it */
 	struct interval energy_ci;
 	char energy_source[64]; /* "rapl:package-0"; "" when none */
 };

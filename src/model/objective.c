@@ -60,8 +60,8 @@ enum err objective_parse(struct objective *o, const char *text, struct err_ctx *
 	m = metric_find(name);
 	if (!m)
 		return err_set(ctx, ERR_USAGE,
-			"unknown metric '%s' (slot_f1, intent_acc, cross_entropy, perplexity, "
-			"latency_us@DEVICE, flash_bytes@DEVICE, macs, ...)",
+			"unknown metric '%s' (slot_f1, intent_acc, cross_entropy, "
+			"perplexity, latency_us@DEVICE, flash_bytes@DEVICE, macs, ...)",
 			name);
 	if (m->per_device && (!at || !at[1]))
 		return err_set(ctx, ERR_USAGE,

@@ -24,9 +24,9 @@ extern const char *const provenance_names[N_PROVENANCES];
 
 /* A metric that can be an objective or a limit. */
 struct metric {
-	const char *name; /* "slot_f1" "intent_acc" "cross_entropy" "perplexity" "latency_us"
-			     "wall_p99_us" "energy_uj" "peak_rss_bytes" "arena_bytes"
-			     "flash_bytes" "model_bytes" "macs" "params" */
+	const char *name; /* "slot_f1" "intent_acc" "cross_entropy" "perplexity"
+			     "latency_us" "wall_p99_us" "energy_uj" "peak_rss_bytes"
+			     "arena_bytes" "flash_bytes" "model_bytes" "macs" "params" */
 	const char *unit; /* "%" "nats" "us" "bytes" ... */
 	int maximise;
 	int per_device; /* needs "@device" */
@@ -41,7 +41,7 @@ struct objective {
 };
 
 struct value {
-	double value; /* NAN: unknown */
+	double value;	    /* NAN: unknown */
 	struct interval ci; /* NAN, NAN: unknown; equal to value when exact */
 	enum provenance prov;
 };

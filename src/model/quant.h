@@ -4,8 +4,8 @@
  *   bits 4: q in [-7, 7], groups of QUANT_GROUP along the input axis, one bf16 scale a
  *           group (the last group of a row may be short).
  *
- * Scales are rounded up to bf16 first and the integers computed from the rounded scale, so
- * the host and every device agree on the exact dequantised value q * scale. A row of
+ * Scales are rounded up to bf16 first and the integers computed from the rounded scale,
+ * so the host and every device agree on the exact dequantised value q * scale. A row of
  * zeros has scale 0. Activations are quantised on the device: int8 per token, dynamic,
  * s = max|x| / 127, q = round half away from zero (x / s).
  */

@@ -1,6 +1,7 @@
 /* The host's reference: a plain double-precision forward pass of one network, with
- * the device's quantisation simulated exactly. The golden outputs of every build come from
- * here. Deliberately simple and independent of the core's kernels and of training's code.
+ * the device's quantisation simulated exactly. The golden outputs of every build come
+ * from here. Deliberately simple and independent of the core's kernels and of training's
+ * code.
  */
 #ifndef HAWSER_MODEL_REFERENCE_H
 #define HAWSER_MODEL_REFERENCE_H
@@ -10,7 +11,8 @@
 /* Weights by tensor, so that a billion-parameter network need not lie in memory at once:
  * fills `w` (rows * cols floats) with the unquantised values. */
 struct tensor_source {
-	enum err (*read)(void *self, const struct tensor *t, float *w, struct err_ctx *ctx);
+	enum err (*read)(
+		void *self, const struct tensor *t, float *w, struct err_ctx *ctx);
 	void *self;
 };
 
@@ -28,7 +30,7 @@ struct tensor_source tensor_source_random(struct random_weights *random);
 struct reference_output {
 	double *intent; /* [n_intents]; caller's, may be NULL for TASK_LM */
 	double *tags;	/* [n, n_tags]; caller's, NULL unless TASK_INTENT_SLOTS */
-	double *lm;	/* [vocab] logits after the last token; caller's, NULL unless TASK_LM */
+	double *lm;	/* [vocab] after the last token; caller's, NULL unless TASK_LM */
 };
 
 /* One input of n ids (0 <= id < vocab_size, 1 <= n <= seq_len). */

@@ -3,7 +3,7 @@
 #define HAWSER_MODEL_TASK_H
 
 enum task_kind {
-	TASK_CLASSIFY,	   /* one label a text: head [n_intents, d_model] on the pooled text */
+	TASK_CLASSIFY,	   /* one label a text: head [n_intents, d_model], pooled text */
 	TASK_INTENT_SLOTS, /* the same, and a BIO tag a token: head [n_tags, d_model] */
 	TASK_LM,	   /* next token: tied to the embedding table; needs a decoder */
 	N_TASK_KINDS

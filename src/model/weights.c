@@ -5,18 +5,16 @@
 
 #include "src/base/rng.h"
 
-const char *const tensor_names[N_TENSOR_KINDS] = {
-	"embed", "pos", "proj", "norm0_g", "norm0_b", "norm1_g", "norm1_b", "conv", "wq",
-	"bq", "wk", "bk", "wv", "bv", "wo", "bo", "rel", "norm2_g", "norm2_b", "w1", "w1_in",
-	"w1_out", "b1", "w2", "w2_in", "w2_out", "b2", "normf_g", "normf_b", "intent_w",
-	"intent_b", "tag_w", "tag_b",
-};
+const char *const tensor_names[N_TENSOR_KINDS] = {"embed", "pos", "proj", "norm0_g",
+	"norm0_b", "norm1_g", "norm1_b", "conv", "wq", "bq", "wk", "bk", "wv", "bv", "wo",
+	"bo", "rel", "norm2_g", "norm2_b", "w1", "w1_in", "w1_out", "b1", "w2", "w2_in",
+	"w2_out", "b2", "normf_g", "normf_b", "intent_w", "intent_b", "tag_w", "tag_b"};
 
 /* The size of one tensor in one network; present == 0 when it has none. */
 struct size {
 	int present;
-	uint32_t rows, cols;	       /* units of heads where the flags say so */
-	uint16_t d_head;	       /* > 0: rows or cols count heads of this width */
+	uint32_t rows, cols; /* units of heads where the flags say so */
+	uint16_t d_head;     /* > 0: rows or cols count heads of this width */
 	uint16_t col_zero;
 	uint8_t head_rows, head_cols, bits;
 };
@@ -80,10 +78,12 @@ static struct size global_size(
 	case T_NORMF_B:
 		return !post && bias ? vector(d) : absent();
 	case T_INTENT_W:
-		return task->kind != TASK_LM ? matrix((uint32_t)task->n_intents, d, g->embed_bits)
-					     : absent();
+		return task->kind != TASK_LM
+			       ? matrix((uint32_t)task->n_intents, d, g->embed_bits)
+			       : absent();
 	case T_INTENT_B:
-		return task->kind != TASK_LM ? vector((uint32_t)task->n_intents) : absent();
+		return task->kind != TASK_LM ? vector((uint32_t)task->n_intents)
+					     : absent();
 	case T_TAG_W:
 		return task->kind == TASK_INTENT_SLOTS
 			       ? matrix((uint32_t)task->n_tags, d, g->embed_bits)
@@ -167,7 +167,8 @@ static void merge(struct size *into, const struct size *s)
 	into->col_zero = s->col_zero > into->col_zero ? s->col_zero : into->col_zero;
 }
 
-static void append(struct layout *l, enum tensor_kind kind, int layer, const struct size *s)
+static void append(
+	struct layout *l, enum tensor_kind kind, int layer, const struct size *s)
 {
 	struct tensor *t = &l->t[l->n_tensors];
 
@@ -207,10 +208,12 @@ static void build(struct layout *l, const struct genome *all, size_t n,
 				struct size total = absent(), s;
 
 				for (size_t i = 0; i < n; i++) {
-					const struct layer_genes *lg = &all[i].layer[layer];
+					const struct layer_genes *lg =
+						&all[i].layer[layer];
 
-					if (pass == 1 && (layer >= all[i].n_layers ||
-								 (lg->shared && !own_all)))
+					if (pass == 1 &&
+						(layer >= all[i].n_layers ||
+							(lg->shared && !own_all)))
 						continue;
 					s = pass == 1 ? layer_size(&all[i], lg,
 								(enum tensor_kind)kind)
@@ -262,19 +265,20 @@ enum err weights_map(const struct layout *sub, const struct layout *super, uint3
 		uint32_t shift, *m = map + t->offset;
 
 		w = at < 0 ? NULL : &super->t[at];
-		if (!w || w->rows < t->rows || w->cols < t->cols || w->d_head < t->d_head ||
-			w->col_zero < t->col_zero)
+		if (!w || w->rows < t->rows || w->cols < t->cols ||
+			w->d_head < t->d_head || w->col_zero < t->col_zero)
 			return err_set(ctx, ERR_INVALID,
 				"tensor '%s' of layer %d does not fit into the supernet",
 				tensor_names[t->kind], t->layer);
 		shift = (uint32_t)(w->col_zero - t->col_zero);
 		for (uint32_t r = 0; r < t->rows; r++) {
-			uint32_t wr = t->is_head_rows ? head_index(r, t->d_head, w->d_head) : r;
+			uint32_t wr =
+				t->is_head_rows ? head_index(r, t->d_head, w->d_head) : r;
 
 			for (uint32_t c = 0; c < t->cols; c++) {
-				uint32_t wc = t->is_head_cols
-						      ? head_index(c, t->d_head, w->d_head)
-						      : c + shift;
+				uint32_t wc = t->is_head_cols ? head_index(c, t->d_head,
+									w->d_head)
+							      : c + shift;
 
 				*m++ = (uint32_t)(w->offset + (size_t)wr * w->cols + wc);
 			}

@@ -187,16 +187,12 @@ static void legend(struct buf *out)
 	buf_puts(out,
 		"<h2>How to read the numbers</h2>\n"
 		"<p>Each value says where it comes from: <b>measured</b> on the device "
-		"or from the "
-		"real link, <b>simulated</b> by the sim device, <b>inherited</b> from "
-		"the supernet's "
-		"weights, <b>trained</b> for this candidate alone (mean over seeds), "
-		"<b>analytic</b> from the shapes, <b>predicted</b> by a fitted model. "
-		"Brackets hold "
-		"95 % intervals. A member marked ~x costs more than x, and its quality "
-		"cannot be "
-		"told from that of x. Latency is thread CPU time of one inference: the "
-		"minimum "
+		"or from the real link, <b>simulated</b> by the sim device, "
+		"<b>inherited</b> from the supernet's weights, <b>trained</b> for this "
+		"candidate alone (mean over seeds), <b>analytic</b> from the shapes, "
+		"<b>predicted</b> by a fitted model. Brackets hold 95 % intervals. A "
+		"member marked ~x costs more than x, and its quality cannot be told from "
+		"that of x. Latency is thread CPU time of one inference: the minimum "
 		"within a process, the median over processes.</p>\n");
 }
 

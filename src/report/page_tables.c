@@ -208,8 +208,7 @@ void page_models(const struct material *m, struct buf *out)
 	if (n_macs_front)
 		buf_printf(out,
 			"<p>A front picked by multiply-adds instead of the measured cost "
-			"has %zu "
-			"members; %zu of them are among the %zu of the measured "
+			"has %zu members; %zu of them are among the %zu of the measured "
 			"front.</p>\n",
 			n_macs_front, hits, m->n_front);
 }

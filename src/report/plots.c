@@ -293,23 +293,19 @@ static int write_macs(const struct material *m, struct buf *data, struct buf *sc
 const struct plot report_plots[] = {
 	{"front", "The front",
 		"Every evaluated candidate; the front with its 95 % intervals; "
-		"finalists, "
-		"trained alone, by the beginning of their hash.",
+		"finalists, trained alone, by the beginning of their hash.",
 		write_front},
 	{"hypervolume", "Hypervolume over generations",
 		"What the first looks claimed, and what the same front is worth at its "
-		"second "
-		"look.",
+		"second look.",
 		write_hypervolume},
 	{"predicted", "Predicted against measured",
 		"Each candidate as the cost model saw it before it was measured; bars "
-		"are one "
-		"standard deviation.",
+		"are one standard deviation.",
 		write_predicted},
 	{"latency", "Latency of the front's members",
 		"Wall time of one inference over all processes: box from 25 to 75 %, "
-		"median, "
-		"whiskers from 5 to 95 %.",
+		"median, whiskers from 5 to 95 %.",
 		write_latency},
 	{"macs", "Multiply-adds against cost",
 		"What ranking by multiply-adds alone would have believed.", write_macs},

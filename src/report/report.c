@@ -168,8 +168,8 @@ enum err report_write(struct store *s, const char *job, const char *dir,
 	if (!e && tool.msg[0])
 		return err_set(ctx, ERR_TOOL,
 			"'%s/index.html' is without plots: %.300s (install gnuplot, as "
-			"in "
-			"'apt-get install gnuplot-nox', and run 'hawser report' again)",
+			"in 'apt-get install gnuplot-nox', and run 'hawser report' "
+			"again)",
 			dir, tool.msg);
 	return e;
 }

@@ -21,8 +21,8 @@ struct front_point {
 	struct value test[OBJECTIVES_MAX]; /* quality on the test split (finalists) */
 	int n_seeds;			   /* behind the test values */
 	int on_front;			   /* not dominated, by value */
-	/* Another front member costs no more and its quality interval overlaps this one's:
-	 * what this one costs more does not buy a quality that can be told apart. */
+	/* Another front member costs no more and its quality interval overlaps this
+	 * one's: what this one costs more buys no quality that can be told apart. */
 	int tied;
 	struct hash tied_with; /* the cheapest such; zero unless tied */
 };
@@ -34,16 +34,16 @@ struct front {
 	size_t n;
 };
 struct front_query {
-	const char *job; /* NULL: the newest */
+	const char *job;		    /* NULL: the newest */
 	const struct objective *objectives; /* n 0: the job's own */
 	size_t n_objectives;
 	const struct limit *where;
 	size_t n_where;
 	int all;	    /* every evaluated candidate, not only the front */
 	int finalists_only; /* those with trained weights and a test score */
-	const char *best;   /* only the best point: a metric ("latency_us@local", "macs"), an
-			       objective's metric without its device, or "accuracy" for the
-			       first quality objective; NULL: all */
+	const char *best;   /* only the best point: a metric ("latency_us@local", "macs"),
+			       an objective's metric without its device, or "accuracy" for
+			       the first quality objective; NULL: all */
 };
 /* The job's own objectives, as stored. ERR_INVALID when it has none. */
 enum err front_objectives(struct store *s, const char *job,
@@ -51,23 +51,28 @@ enum err front_objectives(struct store *s, const char *job,
 enum err front_collect(struct store *s, const struct front_query *q, struct front *out,
 	struct err_ctx *ctx);
 void front_release(struct front *f);
-enum err front_table(const struct front *f, int colour, struct buf *out, struct err_ctx *ctx);
+enum err front_table(
+	const struct front *f, int colour, struct buf *out, struct err_ctx *ctx);
 enum err front_csv(const struct front *f, struct buf *out, struct err_ctx *ctx);
 enum err front_json(const struct front *f, struct buf *out, struct err_ctx *ctx);
 
-/* Everything about one candidate: genome, shapes, costs by op, builds, measurements, accuracy. */
+/* Everything about one candidate: genome, shapes, costs by op, builds, measurements and
+ * accuracy. */
 enum err show_text(struct store *s, const char *job, const struct hash *candidate,
 	struct buf *out, struct err_ctx *ctx);
 enum err show_json(struct store *s, const char *job, const struct hash *candidate,
 	struct buf *out, struct err_ctx *ctx);
-/* One screen about a job: state, generation, measured, failures, hypervolume, last events. */
-enum err status_text(
-	struct store *s, const char *job, int colour, struct buf *out, struct err_ctx *ctx);
-enum err status_json(struct store *s, const char *job, struct buf *out, struct err_ctx *ctx);
+/* One screen about a job: state, generation, measured, failures, hypervolume, last
+ * events. */
+enum err status_text(struct store *s, const char *job, int colour, struct buf *out,
+	struct err_ctx *ctx);
+enum err status_json(
+	struct store *s, const char *job, struct buf *out, struct err_ctx *ctx);
 
 /* Writes front.csv, front.svg, front.png, hypervolume.*, predicted.*, latency.*,
- * index.html (self-contained) to `dir`. Plots are drawn by gnuplot through `run` (argv, folder);
- * when it is missing the page is still written, without plots, and ERR_TOOL says so. */
+ * index.html (self-contained) to `dir`. Plots are drawn by gnuplot through `run` (argv,
+ * folder); when it is missing the page is still written, without plots, and ERR_TOOL says
+ * so. */
 struct report_tools {
 	enum err (*run)(const char *const argv[], const char *cwd, unsigned timeout_s,
 		struct buf *out, struct buf *err_out, struct err_ctx *ctx);

@@ -16,10 +16,9 @@ static void print_genome(const struct view *v, struct buf *out)
 		v->candidate->generation, v->candidate->finalist ? ", finalist" : "");
 	buf_printf(out,
 		"network    %s, %u layers, d_model %u, d_embed %u (%u bit), vocabulary "
-		"%u, "
-		"at most %u tokens\n           %s, %s norm (%s), pooling %s, conv %u, "
-		"relative "
-		"positions %u, kernels %s, -%s\n",
+		"%u, at most %u tokens\n"
+		"           %s, %s norm (%s), pooling %s, conv %u, relative positions "
+		"%u, kernels %s, -%s\n",
 		g->arch == ARCH_ENCODER ? "encoder" : "decoder", g->n_layers, g->d_model,
 		g->d_embed, g->embed_bits, g->vocab_size, g->seq_len, act_names[g->act],
 		norm_names[g->norm], norm_place_names[g->norm_place], pool_names[g->pool],
@@ -136,8 +135,7 @@ static void print_measurements(const struct view *v, struct buf *out)
 		text_plain(out, m->device_name);
 		buf_printf(out,
 			", build %s, look %u: %.2f [%.2f, %.2f], %.2f / %.2f / %.2f, RSS "
-			"%llu "
-			"bytes%s%s\n",
+			"%llu bytes%s%s\n",
 			hash_short(&m->m.build, HASH_SHORT, hex), m->m.look,
 			m->m.latency_ns / 1e3, m->m.latency_ci.lo / 1e3,
 			m->m.latency_ci.hi / 1e3, m->m.wall_p50_ns / 1e3,

@@ -75,8 +75,7 @@ static enum err refused(int fd, const char *path, struct err_ctx *ctx)
 			"database '%s' is in use by another controller", path);
 	return err_set(ctx, ERR_BUSY,
 		"database '%s' is in use by process %ld on host '%s': wait for it, or "
-		"ask it "
-		"to end with 'hawser stop'",
+		"ask it to end with 'hawser stop'",
 		path, pid, host);
 }
 

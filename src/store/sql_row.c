@@ -138,8 +138,7 @@ enum err row_check(const struct store *s, const struct sql_row *r, struct err_ct
 	if (r->bad)
 		return err_set(ctx, ERR_CORRUPT,
 			"database '%s' is damaged (column %d of '%.60s' is out of "
-			"range): "
-			"restore a copy or move it away",
+			"range): restore a copy or move it away",
 			s->path, r->next, sqlite3_sql(r->st));
 	return ERR_OK;
 }

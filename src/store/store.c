@@ -154,8 +154,7 @@ static enum err identify(
 	if (id != STORE_APPLICATION_ID || v < 1)
 		return err_set(ctx, ERR_CORRUPT,
 			"'%s' is a database of another program: choose another folder "
-			"with "
-			"--results",
+			"with --results",
 			s->path);
 	if (v > schema->n_steps)
 		return err_set(ctx, ERR_UNSUPPORTED,
@@ -202,8 +201,7 @@ static enum err use_log(struct store *s, struct err_ctx *ctx)
 	return ok ? ERR_OK
 		  : err_set(ctx, ERR_IO,
 			    "cannot keep a write-ahead log beside '%s': choose a folder "
-			    "on a "
-			    "local disk with --results",
+			    "on a local disk with --results",
 			    s->path);
 }
 

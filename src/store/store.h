@@ -3,15 +3,15 @@
  *
  * Facts are permanent and inserted once: inserting a fact whose key exists is ERR_EXISTS.
  * Every store_put_* is one durable transaction (synchronous=FULL) unless said
- * otherwise. Views (front, fitted models) can be dropped and rebuilt. One writer: it holds an
- * flock on "<path>.lock" that names its pid and host; readers at any time, never
+ * otherwise. Views (front, fitted models) can be dropped and rebuilt. One writer: it
+ * holds an flock on "<path>.lock" that names its pid and host; readers at any time, never
  * blocking the writer. The schema has a version (PRAGMA user_version) and
  * migrates forward; a foreign or damaged file is ERR_CORRUPT and left untouched, a newer
  * schema ERR_UNSUPPORTED. A full disk is ERR_FULL: what was committed stays.
  *
  * Threads: a handle belongs to one thread at a time. Lists are arrays for free(), except
- * where a function to free them is named. Candidates must be known before facts about them
- * are put (ERR_NOTFOUND), and jobs (ERR_INVALID).
+ * where a function to free them is named. Candidates must be known before facts about
+ * them are put (ERR_NOTFOUND), and jobs (ERR_INVALID).
  */
 #ifndef HAWSER_STORE_STORE_H
 #define HAWSER_STORE_STORE_H
@@ -36,9 +36,9 @@ enum err store_open(
 void store_close(struct store *s); /* NULL is allowed */
 const char *store_path(const struct store *s);
 
-/* Groups many facts into one durable transaction: a put that fails inside undoes only itself.
- * store_end commits when `e` is ERR_OK, rolls all back otherwise, and returns what
- * became of it. */
+/* Groups many facts into one durable transaction: a put that fails inside undoes only
+ * itself. store_end commits when `e` is ERR_OK, rolls all back otherwise, and returns
+ * what became of it. */
 enum err store_begin(struct store *s, struct err_ctx *ctx);
 enum err store_end(struct store *s, enum err e, struct err_ctx *ctx);
 /* Between the two a reader sees one instant of the database, whatever is written. */
@@ -50,11 +50,11 @@ void store_snapshot_end(struct store *s);
 struct store_job {
 	int64_t id;
 	char name[128];
-	struct hash spec; /* of the job's canonical text */
-	char *spec_text;  /* owned; the YAML as given */
+	struct hash spec;		       /* of the job's canonical text */
+	char *spec_text;		       /* owned; the YAML as given */
 	char objectives[STORE_OBJECTIVES_MAX]; /* "slot_f1\nlatency_us@local"; "" unset */
-	char state[16]; /* "running" "stopped" "done" "failed" */
-	int64_t started_s, updated_s; /* unix */
+	char state[16];			       /* "running" "stopped" "done" "failed" */
+	int64_t started_s, updated_s;	       /* unix */
 };
 void store_job_release(struct store_job *j);
 /* Finds the job by name or creates it. ERR_INVALID when it exists with another spec. */
@@ -66,7 +66,8 @@ enum err store_job_set_state(
 enum err store_job_find(
 	struct store *s, const char *name, struct store_job *out, struct err_ctx *ctx);
 /* Release each item, then free() the list. */
-enum err store_job_list(struct store *s, struct store_job **out, size_t *n, struct err_ctx *ctx);
+enum err store_job_list(
+	struct store *s, struct store_job **out, size_t *n, struct err_ctx *ctx);
 /* One objective a line, as objective_format writes it. */
 enum err store_set_objectives(
 	struct store *s, int64_t job, const char *lines, struct err_ctx *ctx);
@@ -75,8 +76,8 @@ enum err store_set_objectives(
 enum err store_put_meta(struct store *s, int64_t job, const char *key, const char *value,
 	struct err_ctx *ctx);
 /* *value is given to the caller (free); ERR_NOTFOUND, context untouched. */
-enum err store_get_meta(struct store *s, int64_t job, const char *key, char **value,
-	struct err_ctx *ctx);
+enum err store_get_meta(
+	struct store *s, int64_t job, const char *key, char **value, struct err_ctx *ctx);
 struct store_meta {
 	char key[96];
 	char *value; /* owned by the list */
@@ -104,17 +105,17 @@ struct store_candidate {
 enum err store_list_candidates(struct store *s, int64_t job, struct store_candidate **out,
 	size_t *n, struct err_ctx *ctx);
 void store_candidates_free(struct store_candidate *list, size_t n);
-enum err store_set_finalist(struct store *s, int64_t job, const struct hash *candidate,
-	struct err_ctx *ctx);
+enum err store_set_finalist(
+	struct store *s, int64_t job, const struct hash *candidate, struct err_ctx *ctx);
 
 /* ---- accuracy */
 struct store_accuracy {
 	struct hash candidate;
-	struct hash data;   /* data set content and tokeniser */
-	char split[8];	    /* "train" "valid" "test" */
-	char method[16];    /* "inherited" "trained" "device" */
-	uint64_t seed;	    /* of the training */
-	char metric[24];    /* a quality metric's name */
+	struct hash data; /* data set content and tokeniser */
+	char split[8];	  /* "train" "valid" "test" */
+	char method[16];  /* "inherited" "trained" "device" */
+	uint64_t seed;	  /* of the training */
+	char metric[24];  /* a quality metric's name */
 	double value;
 	struct interval ci; /* binomial, 95 %; NAN where it has none */
 	int64_t n;	    /* items it was computed from */
@@ -123,7 +124,7 @@ struct store_accuracy {
 /* All rows in one transaction. */
 enum err store_put_accuracy(struct store *s, const struct store_accuracy *rows, size_t n,
 	struct err_ctx *ctx);
-/* Every accuracy row of one candidate (candidate != NULL) or of all candidates of a job. */
+/* Every accuracy row of one candidate, or of all candidates of a job when it is NULL. */
 enum err store_list_accuracy(struct store *s, int64_t job, const struct hash *candidate,
 	struct store_accuracy **out, size_t *n, struct err_ctx *ctx);
 
@@ -144,16 +145,16 @@ struct store_build {
 enum err store_list_builds(struct store *s, int64_t job, const struct hash *candidate,
 	struct store_build **out, size_t *n, struct err_ctx *ctx);
 /* `description`: lines of "key: value" from the agent; not an error when it exists. */
-enum err store_put_device(struct store *s, const struct hash *fingerprint, const char *name,
-	const char *description, int simulated, struct err_ctx *ctx);
+enum err store_put_device(struct store *s, const struct hash *fingerprint,
+	const char *name, const char *description, int simulated, struct err_ctx *ctx);
 struct store_device {
 	struct hash fingerprint;
 	char name[64];
 	char *description; /* owned by the list */
 	int simulated;
 };
-enum err store_list_devices(struct store *s, struct store_device **out, size_t *n,
-	struct err_ctx *ctx);
+enum err store_list_devices(
+	struct store *s, struct store_device **out, size_t *n, struct err_ctx *ctx);
 void store_devices_free(struct store_device *list, size_t n);
 
 /* ---- measurements: one durable transaction with all raw samples */
@@ -198,18 +199,19 @@ enum err store_list_failures(struct store *s, int64_t job, struct store_failure 
 /* ---- progress of a job */
 struct store_generation {
 	int generation;
-	int n_candidates; /* evaluated so far */
-	int n_measured;	  /* measurements so far, looks counted singly */
-	double hv_claimed;     /* share of the reference box, first looks */
-	double hv_remeasured;  /* the same front, second looks; NAN before any */
-	char model[32];	       /* cost model in use */
+	int n_candidates;	      /* evaluated so far */
+	int n_measured;		      /* measurements so far, looks counted singly */
+	double hv_claimed;	      /* share of the reference box, first looks */
+	double hv_remeasured;	      /* the same front, second looks; NAN before any */
+	char model[32];		      /* cost model in use */
 	double model_mape, model_tau; /* cross-validated; NAN before the first fit */
 };
-/* synchronous=NORMAL. Replaces the row of that generation: a replayed generation is the same. */
-enum err store_put_generation(struct store *s, int64_t job, const struct store_generation *g,
-	struct err_ctx *ctx);
-enum err store_list_generations(struct store *s, int64_t job, struct store_generation **out,
-	size_t *n, struct err_ctx *ctx);
+/* synchronous=NORMAL. Replaces the row of that generation: a replayed generation is the
+ * same. */
+enum err store_put_generation(struct store *s, int64_t job,
+	const struct store_generation *g, struct err_ctx *ctx);
+enum err store_list_generations(struct store *s, int64_t job,
+	struct store_generation **out, size_t *n, struct err_ctx *ctx);
 /* What was predicted for a candidate before it was measured: for the report.
  * synchronous=NORMAL; replaces. */
 enum err store_put_prediction(struct store *s, int64_t job, const struct hash *candidate,
@@ -221,8 +223,8 @@ struct store_prediction {
 	char model[32];
 	double mean, sd;
 };
-enum err store_list_predictions(struct store *s, int64_t job, struct store_prediction **out,
-	size_t *n, struct err_ctx *ctx);
+enum err store_list_predictions(struct store *s, int64_t job,
+	struct store_prediction **out, size_t *n, struct err_ctx *ctx);
 
 /* ---- events: synchronous=NORMAL, for people */
 enum err store_put_event(struct store *s, int64_t job, const char *kind, const char *text,

@@ -91,8 +91,7 @@ enum err store_get_candidate(struct store *s, const char *prefix, struct genome 
 	if (!prefix_range(prefix, &lo, &hi))
 		return err_set(ctx, ERR_INVALID,
 			"'%.70s' is not a candidate: give 4 to 64 hexadecimal digits of "
-			"its "
-			"hash",
+			"its hash",
 			prefix);
 	e = sql_bind(s,
 		"SELECT hash, text FROM candidate WHERE hash BETWEEN ? AND ? LIMIT 2",
@@ -112,8 +111,7 @@ enum err store_get_candidate(struct store *s, const char *prefix, struct genome 
 		if (e || !hash_equal(&actual, &found[0].hash))
 			e = err_set(ctx, ERR_CORRUPT,
 				"database '%s' is damaged: candidate '%s' does not have "
-				"its "
-				"hash",
+				"its hash",
 				s->path, prefix);
 	}
 	if (!e) {
