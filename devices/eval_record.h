@@ -30,7 +30,7 @@ struct eval_result {
 	uint32_t n_scored;
 };
 
-/* 0 when the bytes are not an evaluation output. `out` is borrowed by the reader. */
+/* 1, or 0 when the bytes are not an evaluation output. `out` is borrowed by the reader. */
 int eval_output_open(struct eval_reader *r, const uint8_t *out, size_t len);
 /* The next input's result: 1; 0 at the end; -1 when the bytes are malformed (labels out
  * of range and figures that are not numbers included). */

@@ -52,7 +52,7 @@ static int read_output(
 	struct eval_reader reader;
 	struct eval_result r;
 
-	if (eval_output_open(&reader, data, len) || reader.n_inputs != to - from ||
+	if (!eval_output_open(&reader, data, len) || reader.n_inputs != to - from ||
 		reader.n_intents != (uint32_t)p->s->task.n_intents ||
 		reader.n_tags != (uint32_t)p->s->task.n_tags)
 		return 0;
