@@ -94,6 +94,12 @@ static void add_sequence(struct batch *b, const struct encoded *e, size_t seq)
 	b->longest = len > b->longest ? len : b->longest;
 }
 
+static void restart(struct batch *b, const struct encoded *e)
+{
+	b->n_seq = b->n_tok = b->longest = b->n_words = b->n_slots = b->n_targets = 0;
+	b->from = e;
+}
+
 enum err batch_fill(struct batch *b, const struct encoded *e, const uint32_t *index,
 	size_t n, struct err_ctx *ctx)
 {
@@ -109,10 +115,85 @@ enum err batch_fill(struct batch *b, const struct encoded *e, const uint32_t *in
 	err = reserve(b, n, n_tok, n_word, ctx);
 	if (err)
 		return err;
-	b->n_seq = b->n_tok = b->longest = b->n_words = b->n_slots = b->n_targets = 0;
-	b->from = e;
+	restart(b, e);
 	for (size_t i = 0; i < n; i++)
 		add_sequence(b, e, index[i] % e->n);
+	b->start[b->n_seq] = b->n_tok;
+	return ERR_OK;
+}
+
+/* Tokens of word w of sequence seq; returns how many, 0 when it was cut off. */
+static uint32_t word_tokens(
+	const struct encoded *e, size_t seq, uint32_t w, const int32_t **ids)
+{
+	uint32_t len = e->start[seq + 1] - e->start[seq], at = e->word_token[w],
+		 end = len;
+
+	if (at >= len)
+		return 0;
+	if (w + 1 < e->word_start[seq + 1] && e->word_token[w + 1] < len)
+		end = e->word_token[w + 1];
+	*ids = e->ids + e->start[seq] + at;
+	return end - at;
+}
+
+static void add_word(struct batch *b, int16_t tag, const int32_t *ids, uint32_t n)
+{
+	b->slot_word[b->n_slots] = b->n_words;
+	b->word_tok[b->n_words] = b->n_tok;
+	b->word_tag[b->n_words] = tag;
+	b->word_slot[b->n_words++] = b->n_slots++;
+	for (uint32_t i = 0; i < n; i++) {
+		b->next[b->n_tok] = -1;
+		b->ids[b->n_tok++] = ids[i];
+	}
+}
+
+/* 0, with nothing added, when the text gets too long. */
+static int mix_sequence(struct batch *b, const struct encoded *e, size_t seq,
+	const struct batch_mix *mix, struct rng *rng)
+{
+	struct batch before = *b;
+	uint32_t at = b->n_tok;
+
+	for (uint32_t w = e->word_start[seq]; w < e->word_start[seq + 1]; w++) {
+		const struct encoded *from = e;
+		const int32_t *ids = NULL;
+		uint32_t n;
+
+		if (rng_unit(rng) < mix->p)
+			from = mix->alt[rng_below(rng, mix->n_alt)];
+		n = word_tokens(from, seq, w, &ids);
+		if (!n || b->n_tok - at + n > mix->seq_len) {
+			*b = before;
+			return 0;
+		}
+		add_word(b, e->word_tags[w], ids, n);
+	}
+	b->start[b->n_seq] = at;
+	b->intent[b->n_seq++] = e->intent[seq];
+	b->longest = b->n_tok - at > b->longest ? b->n_tok - at : b->longest;
+	return 1;
+}
+
+enum err batch_fill_mixed(struct batch *b, const struct encoded *e, const uint32_t *index,
+	size_t n, const struct batch_mix *mix, struct rng *rng, struct err_ctx *ctx)
+{
+	size_t n_word = 0;
+	enum err err;
+
+	for (size_t i = 0; i < n; i++) {
+		size_t s = index[i] % e->n;
+
+		n_word += e->word_start[s + 1] - e->word_start[s];
+	}
+	err = reserve(b, n, n * mix->seq_len, n_word, ctx);
+	if (err)
+		return err;
+	restart(b, e);
+	for (size_t i = 0; i < n; i++)
+		if (!mix_sequence(b, e, index[i] % e->n, mix, rng))
+			add_sequence(b, e, index[i] % e->n);
 	b->start[b->n_seq] = b->n_tok;
 	return ERR_OK;
 }

@@ -32,6 +32,18 @@ void batch_release(struct batch *b);
  * batch's memory as needed. */
 enum err batch_fill(struct batch *b, const struct encoded *e, const uint32_t *index, size_t n,
 	struct err_ctx *ctx);
+/* Subword regularisation, after BPE-dropout (Provilkov et al. 2020): a word is now and then cut
+ * into smaller tokens, so that networks learn the parts of rare words, too. Here the smaller
+ * tokens are those of smaller vocabularies of the same tokeniser, whose ids mean the same. */
+struct batch_mix {
+	const struct encoded *alt[2]; /* the same texts in smaller vocabularies */
+	size_t n_alt;
+	double p;	  /* of a word to be taken from one of them */
+	uint32_t seq_len; /* a text that would get longer is taken as it is */
+};
+/* As batch_fill, for labelled texts. */
+enum err batch_fill_mixed(struct batch *b, const struct encoded *e, const uint32_t *index,
+	size_t n, const struct batch_mix *mix, struct rng *rng, struct err_ctx *ctx);
 /* Replaces each token by TOKEN_UNK with probability p; targets stay. */
 void batch_drop_words(struct batch *b, double p, struct rng *rng);
 

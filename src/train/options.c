@@ -15,6 +15,7 @@ void train_options_default(struct train_options *o, enum task_kind kind)
 	o->clip = 1;
 	o->dropout = kind == TASK_LM ? 0 : 0.1;
 	o->word_dropout = kind == TASK_LM ? 0 : 0.1;
+	o->subword_dropout = kind == TASK_LM ? 0 : 0.2;
 	o->slot_weight = 2;
 	o->label_smoothing = 0;
 	o->distil_share = 0.5;
@@ -41,6 +42,8 @@ static const struct option {
 	{"dropout", OPTION_DOUBLE, offsetof(struct train_options, dropout), 0, 0.9, 1},
 	{"word_dropout", OPTION_DOUBLE, offsetof(struct train_options, word_dropout), 0,
 		0.9, 1},
+	{"subword_dropout", OPTION_DOUBLE,
+		offsetof(struct train_options, subword_dropout), 0, 0.9, 1},
 	{"slot_weight", OPTION_DOUBLE, offsetof(struct train_options, slot_weight), 0,
 		1e3, 1},
 	{"label_smoothing", OPTION_DOUBLE,

@@ -19,6 +19,7 @@ enum err step_init(struct step *s, const struct train_options *o, struct err_ctx
 	rng_split(&root, "step", 0, &s->rng);
 	s->dropout = o->dropout;
 	s->word_dropout = o->word_dropout;
+	s->subword_dropout = o->subword_dropout;
 	s->slot_weight = o->slot_weight;
 	s->smoothing = o->label_smoothing;
 	s->soft = o->distil_share;
@@ -49,6 +50,24 @@ void step_release(struct step *s)
 	memset(s, 0, sizeof(*s));
 }
 
+/* Halves and quarters of the vocabulary in use, as far as its bytes allow. */
+static enum err set_mix(
+	struct lane *l, struct corpus *c, const struct genome *g, struct err_ctx *ctx)
+{
+	const struct tokeniser_table *t = c->tokeniser;
+	uint32_t least = N_SPECIAL_TOKENS + t->n_bytes;
+	uint32_t v = g->vocab_size < t->vocab_size ? g->vocab_size : t->vocab_size;
+	enum err err = ERR_OK;
+
+	l->mix.seq_len = g->seq_len;
+	l->mix.n_alt = c->data.kind == TASK_LM ? 0 : 2;
+	for (size_t i = 0; i < l->mix.n_alt && !err; i++) {
+		v = v / 2 > least ? v / 2 : least;
+		err = corpus_encoded(c, SPLIT_TRAIN, v, g->seq_len, &l->mix.alt[i], ctx);
+	}
+	return err;
+}
+
 enum err lane_set(
 	struct lane *l, struct corpus *c, const struct genome *g, struct err_ctx *ctx)
 {
@@ -70,8 +89,8 @@ enum err lane_set(
 				l->net.n_floats);
 		l->cap = l->net.n_floats;
 	}
-	return corpus_encoded(
-		c, SPLIT_TRAIN, g->vocab_size, g->seq_len, &l->encoded, ctx);
+	err = corpus_encoded(c, SPLIT_TRAIN, g->vocab_size, g->seq_len, &l->encoded, ctx);
+	return err ? err : set_mix(l, c, g, ctx);
 }
 
 /* The range of part p of n sequences. */
@@ -80,12 +99,27 @@ static size_t part_start(const struct step *s, size_t n, uint32_t p)
 	return n * p / s->n_parts;
 }
 
-static void split_rng(const struct step *s, uint32_t lane, uint32_t part, struct rng *out)
+static void split_rng(const struct step *s, const char *purpose, uint32_t lane,
+	uint32_t part, struct rng *out)
 {
 	struct rng of_step;
 
 	rng_split(&s->rng, "step", s->index, &of_step);
-	rng_split(&of_step, "lane", lane * STEP_PARTS + part, out);
+	rng_split(&of_step, purpose, lane * STEP_PARTS + part, out);
+}
+
+static enum err fill_part(struct step *s, uint32_t at, uint32_t part,
+	const uint32_t *index, size_t n, struct err_ctx *ctx)
+{
+	struct lane *l = &s->lane[at];
+	struct rng rng;
+
+	if (!l->mix.n_alt || s->subword_dropout <= 0)
+		return batch_fill(&l->batch[part], l->encoded, index, n, ctx);
+	split_rng(s, "subwords", at, part, &rng);
+	l->mix.p = s->subword_dropout;
+	return batch_fill_mixed(
+		&l->batch[part], l->encoded, index, n, &l->mix, &rng, ctx);
 }
 
 static enum err prepare_lane(
@@ -98,7 +132,7 @@ static enum err prepare_lane(
 	for (uint32_t p = 0; p < s->n_parts && !err; p++) {
 		size_t lo = part_start(s, n, p), hi = part_start(s, n, p + 1);
 
-		err = batch_fill(&l->batch[p], l->encoded, index + lo, hi - lo, ctx);
+		err = fill_part(s, at, p, index + lo, hi - lo, ctx);
 		if (!err)
 			err = net_run_reserve(&l->run[p], &l->net, &l->batch[p], 1, ctx);
 		n_words += l->batch[p].n_words;
@@ -124,7 +158,7 @@ static void run_part(struct step *s, uint32_t lane, uint32_t part)
 	real *grad = l->grad + part * n;
 	struct rng rng;
 
-	split_rng(s, lane, part, &rng);
+	split_rng(s, "dropout", lane, part, &rng);
 	batch_drop_words(&l->batch[part], s->word_dropout, &rng);
 	memset(grad, 0, n * sizeof(*grad));
 	net_forward(&l->run[part], l->w, (float)s->dropout, &rng);

@@ -18,6 +18,7 @@
 struct lane {
 	struct net net;
 	const struct encoded *encoded;
+	struct batch_mix mix; /* encodings in smaller vocabularies */
 	real *w;    /* [n_floats] weights in use; owned */
 	real *grad; /* [STEP_PARTS][n_floats]; the sum ends up in the first */
 	size_t cap; /* floats that w and each grad hold */
@@ -32,7 +33,7 @@ struct step {
 	uint32_t n_lanes;
 	uint32_t n_parts; /* of this step */
 	struct rng rng;	  /* root; split per step */
-	double dropout, word_dropout, slot_weight, smoothing;
+	double dropout, word_dropout, subword_dropout, slot_weight, smoothing;
 	double soft; /* share of lane 0's probabilities in the targets of the others */
 	uint64_t index;
 };

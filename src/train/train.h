@@ -67,6 +67,7 @@ struct train_options {
 	double clip;	     /* gradient norm */
 	double dropout;
 	double word_dropout; /* token -> UNK */
+	double subword_dropout; /* word -> tokens of a smaller vocabulary; labelled texts */
 	double slot_weight;  /* of the tag loss */
 	double label_smoothing;
 	double distil_share; /* supernet: share of the largest network's answers in targets */

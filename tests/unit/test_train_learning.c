@@ -38,7 +38,7 @@ static void training_learns_small_set_by_heart(void **state)
 		fixture_fail("corpus", &ctx);
 	fixture_genome(&g, FIXTURE_NET);
 	o.batch = 16;
-	o.dropout = o.word_dropout = 0;
+	o.dropout = o.word_dropout = o.subword_dropout = 0;
 	w = fixture_train(&c, &g, &o);
 	fixture_quality(&c, &g, w, 0, &q);
 	free(w);

@@ -280,7 +280,7 @@ static void supernet_serves_all_its_networks(void **state)
 	(void)state;
 	corpus_easy(&c);
 	fixture_folder(dir, sizeof(dir));
-	o.dropout = o.word_dropout = 0;
+	o.dropout = o.word_dropout = o.subword_dropout = 0;
 	net = open_net(&c, &o, dir);
 	for (int i = 0; i < 3; i++) {
 		struct err_ctx ctx = {""};
