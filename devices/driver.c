@@ -1,10 +1,9 @@
-#include "devices/driver.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "devices/device.h"
 #include "devices/transport/transport.h"
 
 /* The agent's program: $HAWSER_AGENT, or beside this executable, or one folder up
@@ -61,9 +60,9 @@ static enum err start_sim(
 	return e ? e : transport_pipe_open(out, argv, ctx);
 }
 
-const struct device_driver driver_local = {
+static const struct device_driver driver_local = {
 	"local", "this machine: the agent is a child process", start_local};
-const struct device_driver driver_sim = {
+static const struct device_driver driver_sim = {
 	"sim", "simulated: a known latency law with noise", start_sim};
 
 static const struct device_driver *const drivers[] = {

@@ -215,12 +215,6 @@ int get_fetch(struct get *g, struct wire_fetch *m)
 	       m->len <= UINT32_MAX - m->offset;
 }
 
-void put_data(struct put *p, const struct wire_data *m)
-{
-	put_u32(p, m->offset);
-	put_bytes(p, m->data, m->len);
-}
-
 int get_data(struct get *g, struct wire_data *m)
 {
 	m->offset = get_u32(g);

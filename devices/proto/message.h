@@ -179,7 +179,6 @@ void put_put(struct put *p, const struct wire_put *m);
 void put_run(struct put *p, const struct wire_run *m);
 void put_done(struct put *p, const struct wire_done *m);
 void put_fetch(struct put *p, const struct wire_fetch *m);
-void put_data(struct put *p, const struct wire_data *m);
 void put_ping(struct put *p, const struct wire_ping *m);
 void put_error(struct put *p, const struct wire_error *m);
 

@@ -8,10 +8,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#define SYSFS_PATH 512
 #define MAX_NAMES 256
 #define NAME_BYTES 64
 
-int sysfs_path(char out[SYSFS_PATH], const char *root, const char *path)
+/* "root" + "path" into `out`; -ENAMETOOLONG. */
+static int sysfs_path(char out[SYSFS_PATH], const char *root, const char *path)
 {
 	int n = snprintf(out, SYSFS_PATH, "%s%s", root ? root : "", path);
 

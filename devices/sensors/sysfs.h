@@ -7,10 +7,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SYSFS_PATH 512
-
-/* "root" + "path" into `out`; -ENAMETOOLONG. */
-int sysfs_path(char out[SYSFS_PATH], const char *root, const char *path);
 /* The file's first bytes, terminated, without trailing white space. Bytes read or -errno.
  */
 int sysfs_text(const char *root, const char *path, char *out, size_t cap);

@@ -10,11 +10,6 @@ static const struct algorithm algorithms[] = {
 };
 #define N_ALGORITHMS (sizeof(algorithms) / sizeof(*algorithms))
 
-const struct algorithm *algorithm_at(size_t i)
-{
-	return i < N_ALGORITHMS ? &algorithms[i] : NULL;
-}
-
 const struct algorithm *algorithm_find(const char *name, struct err_ctx *ctx)
 {
 	char known[128] = "";

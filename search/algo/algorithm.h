@@ -34,7 +34,6 @@ struct algorithm {
 };
 
 const struct algorithm *algorithm_find(const char *name, struct err_ctx *ctx);
-const struct algorithm *algorithm_at(size_t i); /* NULL past the end */
 
 enum err model_ask(struct search_state *st, struct proposal *p, struct err_ctx *ctx);
 enum err model_tell(struct search_state *st, struct err_ctx *ctx);

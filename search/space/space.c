@@ -92,11 +92,6 @@ uint32_t space_max_vocab(const struct space *s)
 	return s->c[GENE_VOCAB_SIZE].v[s->c[GENE_VOCAB_SIZE].n - 1];
 }
 
-uint32_t space_max_seq_len(const struct space *s)
-{
-	return s->c[GENE_SEQ_LEN].v[s->c[GENE_SEQ_LEN].n - 1];
-}
-
 const char *space_preset(const struct space *s, size_t i, struct genome *g)
 {
 	if (i >= s->n_presets)

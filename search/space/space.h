@@ -54,7 +54,6 @@ void space_hash(const struct space *s, struct hash *out);
 double space_size(const struct space *s);
 enum arch space_arch(const struct space *s);
 uint32_t space_max_vocab(const struct space *s);
-uint32_t space_max_seq_len(const struct space *s);
 
 /* Is the genome a point of the space (limits included)? The message says which gene. */
 enum err space_contains(const struct space *s, const struct genome *g,

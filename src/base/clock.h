@@ -5,7 +5,6 @@
 #include <stdint.h>
 
 uint64_t clock_mono_ns(void);
-uint64_t clock_thread_cpu_ns(void);
 /* Seconds since 1970, for facts that people read. */
 int64_t clock_unix_s(void);
 

@@ -169,22 +169,3 @@ enum err yaml_double(const struct yaml_doc *doc, const struct yaml_node *n, doub
 	*out = v;
 	return ERR_OK;
 }
-
-enum err yaml_bool(const struct yaml_doc *doc, const struct yaml_node *n, int *out,
-	struct err_ctx *ctx)
-{
-	static const char *const words[] = {
-		"no", "yes", "false", "true", "off", "on"}; /* odd: true */
-	const char *text;
-	enum err e = yaml_str(doc, n, &text, ctx);
-
-	if (e)
-		return e;
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-		if (strcmp(text, words[i]) == 0) {
-			*out = i % 2 == 1;
-			return ERR_OK;
-		}
-	}
-	return yaml_err(doc, n, ERR_INVALID, ctx, "'%.60s' is neither yes nor no", text);
-}

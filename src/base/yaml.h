@@ -51,7 +51,5 @@ enum err yaml_int(const struct yaml_doc *doc, const struct yaml_node *n, int64_t
 	int64_t hi, int64_t *out, struct err_ctx *ctx);
 enum err yaml_double(const struct yaml_doc *doc, const struct yaml_node *n, double lo,
 	double hi, double *out, struct err_ctx *ctx);
-enum err yaml_bool(const struct yaml_doc *doc, const struct yaml_node *n, int *out,
-	struct err_ctx *ctx);
 
 #endif

@@ -78,7 +78,5 @@ enum err cli_unknown(const char *what, const char *word, const char *const *know
 	struct err_ctx *ctx);
 /* The error as main prints it: "hawser: text", one line, control characters as '?'. */
 void cli_print_error(FILE *f, const char *text);
-/* Writes a command's help, as cli_parse does for --help. */
-void cli_help(FILE *f, const struct command *c, const struct cli_option *options);
 
 #endif

@@ -128,7 +128,7 @@ static void print_option(FILE *f, const struct cli_option *o)
 	print_wrapped(f, right, strlen(right), n > 0 ? (size_t)n : 0, 25);
 }
 
-void cli_help(FILE *f, const struct command *c, const struct cli_option *options)
+static void print_help(FILE *f, const struct command *c, const struct cli_option *options)
 {
 	const char *line = c->synopsis;
 
@@ -276,7 +276,7 @@ enum err cli_parse(const struct command *c, const struct cli_option *options, in
 	if (e)
 		return e;
 	if (p.help) {
-		cli_help(stdout, c, options);
+		print_help(stdout, c, options);
 		return err_set(ctx, ERR_CANCELLED, "%s", "");
 	}
 	if (count < min)

@@ -12,7 +12,8 @@
 #define DRAWS_PER_NETWORK 20
 #define FAR_APART 1.5
 
-double ranking_quality(const struct quality *q, enum task_kind kind)
+/* What ranks a task: slot F1, accuracy, or minus cross-entropy. */
+static double quality_of(const struct quality *q, enum task_kind kind)
 {
 	if (kind == TASK_LM)
 		return -q->cross_entropy;
@@ -108,7 +109,7 @@ static enum err evaluate(struct check *k, const struct genome *g, const float *w
 	enum err err = quality_evaluate(k->corpus, g, w, SPLIT_VALID, 0, &q, ctx);
 
 	if (!err)
-		*out = ranking_quality(&q, k->task.kind);
+		*out = quality_of(&q, k->task.kind);
 	return err;
 }
 

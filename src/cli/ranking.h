@@ -30,8 +30,6 @@ struct ranking {
 	size_t n_pairs, n_right;
 };
 
-/* The quality that ranks a task: slot F1, accuracy, or minus cross-entropy. */
-double ranking_quality(const struct quality *q, enum task_kind kind);
 enum err ranking_check(struct ranking *out, struct corpus *c, const struct space *space,
 	const struct ranking_options *o, struct err_ctx *ctx);
 void ranking_release(struct ranking *r);

@@ -44,7 +44,8 @@ static enum err check_golden(const struct codegen_input *in, struct err_ctx *ctx
 	return ERR_OK;
 }
 
-enum err emit_check(
+/* Genome, task, golden ids, vocabulary, size. */
+static enum err emit_check(
 	const struct codegen_input *in, const struct program *p, struct err_ctx *ctx)
 {
 	enum err e = check_golden(in, ctx);

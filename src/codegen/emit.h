@@ -24,10 +24,7 @@ struct generated {
 	uint64_t weight_bytes; /* of weights.bin */
 };
 
-/* Checks the input: genome, task, golden ids, vocabulary, size. */
-enum err emit_check(
-	const struct codegen_input *in, const struct program *p, struct err_ctx *ctx);
-/* All texts. `out` is initialised here; released by the caller, also after a failure. */
+/* Checks the input, then makes all texts. `out` is initialised here; released by the caller, also after a failure. */
 enum err emit_texts(const struct codegen_input *in, const struct program *p,
 	struct generated *out, struct err_ctx *ctx);
 void generated_release(struct generated *g);

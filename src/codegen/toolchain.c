@@ -65,7 +65,8 @@ void args_printf(struct args *a, const char *fmt, ...)
 		add_span(a, word, (size_t)n);
 }
 
-enum err args_done(struct args *a, struct err_ctx *ctx)
+/* Makes argv. */
+static enum err args_done(struct args *a, struct err_ctx *ctx)
 {
 	enum err e = buf_err(&a->text, ctx);
 

@@ -29,8 +29,6 @@ void args_add(struct args *a, const char *word);
 void args_add_words(struct args *a, const char *words);
 void args_printf(struct args *a, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
-/* Makes argv; ERR_INVALID when there are too many words. */
-enum err args_done(struct args *a, struct err_ctx *ctx);
 
 /* The flags that every object is compiled with, as words in one string. */
 extern const char toolchain_cflags[];

@@ -67,8 +67,6 @@ extern const size_t n_report_plots;
 /* The page; svg[i] is the drawing of report_plots[i], "" without one. */
 enum err page_write(const struct material *m, const struct buf *svg, struct buf *out,
 	struct err_ctx *ctx);
-/* A drawing as gnuplot writes it, made fit to stand inside a page, light or dark. */
-void svg_inline(const char *svg, struct buf *out);
 /* Tables of the page. */
 void page_front(const struct material *m, struct buf *out);
 void page_finalists(const struct material *m, struct buf *out);

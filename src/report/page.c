@@ -70,7 +70,8 @@ static size_t unwanted(const char *at)
 	return 0;
 }
 
-void svg_inline(const char *svg, struct buf *out)
+/* A drawing as gnuplot writes it, made fit to stand inside a page, light or dark. */
+static void svg_inline(const char *svg, struct buf *out)
 {
 	const char *at = strstr(svg, "<svg");
 

@@ -139,7 +139,7 @@ void number_metric(char *out, size_t cap, const struct metric *m, double v)
 		snprintf(out, cap, "%.4f", v);
 }
 
-int hash_is_zero(const struct hash *h)
+static int hash_is_zero(const struct hash *h)
 {
 	static const struct hash zero;
 

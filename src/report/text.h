@@ -26,7 +26,6 @@ void number_metric(char *out, size_t cap, const struct metric *m, double v);
 
 void hash_csv(struct buf *out, const struct hash *h);  /* "" for the zero hash */
 void hash_json(struct buf *out, const struct hash *h); /* null for the zero hash */
-int hash_is_zero(const struct hash *h);
 /* The first `n` digits. */
 const char *hash_short(const struct hash *h, int n, char out[HASH_HEX + 1]);
 

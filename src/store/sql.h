@@ -80,8 +80,6 @@ void row_hash(struct sql_row *r, struct hash *out);
 void row_text(struct sql_row *r, char *out, size_t cap);
 char *row_dup(struct sql_row *r, size_t limit); /* NULL with `bad` or `no_memory` set */
 const void *row_blob(struct sql_row *r, size_t *len);
-/* What became of the row: ERR_OK, ERR_CORRUPT, ERR_NOMEM. */
-enum err row_check(const struct store *s, const struct sql_row *r, struct err_ctx *ctx);
 
 /* How a query's rows become an array. `read` fills one zeroed item; `release` (may be
  * NULL) frees what a read item owns. An item whose row was bad is released too. */

@@ -131,7 +131,9 @@ char *row_dup(struct sql_row *r, size_t limit)
 	return copy;
 }
 
-enum err row_check(const struct store *s, const struct sql_row *r, struct err_ctx *ctx)
+/* What became of the row. */
+static enum err row_check(
+	const struct store *s, const struct sql_row *r, struct err_ctx *ctx)
 {
 	if (r->no_memory)
 		return err_set(ctx, ERR_NOMEM, "out of memory reading '%s'", s->path);

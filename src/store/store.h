@@ -3,10 +3,10 @@
  *
  * Facts are permanent and inserted once: inserting a fact whose key exists is ERR_EXISTS.
  * Every store_put_* is one durable transaction (synchronous=FULL) unless said
- * otherwise. Views (front, fitted models) can be dropped and rebuilt. One writer: it
- * holds an flock on "<path>.lock" that names its pid and host; readers at any time, never
- * blocking the writer. The schema has a version (PRAGMA user_version) and
- * migrates forward; a foreign or damaged file is ERR_CORRUPT and left untouched, a newer
+ * otherwise. Fronts and fitted models are not kept: they are made from facts when asked
+ * for. One writer: it holds an flock on "<path>.lock" that names its pid and host;
+ * readers at any time, never blocking the writer. The schema has a version (PRAGMA
+ * user_version) and migrates forward; a foreign or damaged file is ERR_CORRUPT and left untouched, a newer
  * schema ERR_UNSUPPORTED. A full disk is ERR_FULL: what was committed stays.
  *
  * Threads: a handle belongs to one thread at a time. Lists are arrays for free(), except

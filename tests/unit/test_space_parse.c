@@ -96,7 +96,6 @@ static void space_open_lists_what_there_is_when_unknown(void **state)
 	assert_int_equal(space_open(&s, "home-small", &ctx), ERR_OK);
 	assert_string_equal(space_name(s), "home-small");
 	assert_int_equal(space_max_vocab(s), 1000);
-	assert_int_equal(space_max_seq_len(s), 32);
 	space_close(s);
 }
 
