@@ -185,6 +185,20 @@ static enum err refit(void *self, struct err_ctx *ctx)
 	return session_refit(self, ctx);
 }
 
+static void say_generation(const struct session *s, const struct store_generation *g)
+{
+	char found[96] = "none is within the limits yet", model[80] = "no cost model yet";
+
+	if (!isnan(g->hv_claimed))
+		snprintf(found, sizeof(found), "hypervolume %.4f (re-measured %.4f)",
+			g->hv_claimed, g->hv_remeasured);
+	if (g->model[0])
+		snprintf(model, sizeof(model), "cost model %s off by %.1f %%", g->model,
+			100 * g->model_mape);
+	progress_say(s->progress, "generation %d: %d candidates, %s, %s", g->generation,
+		g->n_candidates, found, model);
+}
+
 static enum err note(void *self, const struct generation_note *n, struct err_ctx *ctx)
 {
 	struct session *s = self;
@@ -209,11 +223,7 @@ static enum err note(void *self, const struct generation_note *n, struct err_ctx
 	}
 	if ((e = store_put_generation(s->store, s->job_id, &g, ctx)))
 		return e;
-	progress_say(s->progress,
-		"generation %d: %d candidates, hypervolume %.4f (re-measured %.4f), cost "
-		"model %s off by %.1f %%",
-		n->generation, n->n_candidates, n->hv_claimed, n->hv_remeasured,
-		latency ? g.model : "none yet", latency ? 100 * g.model_mape : 0.0);
+	say_generation(s, &g);
 	return ERR_OK;
 }
 

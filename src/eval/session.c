@@ -1,11 +1,14 @@
 #include "src/eval/session.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "src/base/clock.h"
 #include "src/base/file.h"
+
+#define LIMIT_DRAWS 1000
 
 /* ---- the supernet's sandwich, drawn from the space */
 
@@ -123,6 +126,51 @@ static enum err check_metrics(const struct session *s, struct err_ctx *ctx)
 	return ERR_OK;
 }
 
+/* A limit that can be told without measuring, and that no network of the space is within,
+ * would make the whole search one of failures: refuse it now. */
+static enum err check_limit(
+	const struct session *s, const struct limit *l, struct err_ctx *ctx)
+{
+	double nearest = NAN;
+	char name[2 * METRIC_NAME_MAX];
+	struct genome g;
+	struct rng rng;
+
+	rng_init(&rng, s->job.seed);
+	for (int i = 0; i < LIMIT_DRAWS; i++) {
+		double v;
+
+		if (i == 0)
+			space_smallest(s->space, &g);
+		else if (i == 1)
+			space_largest(s->space, &g);
+		else
+			space_sample(s->space, &s->task, &rng, &g);
+		v = analytic_value(s, &g, l->what.metric);
+		if (limit_holds(l, v))
+			return ERR_OK;
+		if (!(fabs(v - l->bound) >= fabs(nearest - l->bound)))
+			nearest = v;
+	}
+	objective_format(&l->what, name, sizeof(name));
+	return err_set(ctx, ERR_INVALID,
+		"no network of space '%s' is within the limit '%s%s%g': the nearest has %g",
+		space_name(s->space), name, l->op, l->bound, nearest);
+}
+
+static enum err check_limits(const struct session *s, struct err_ctx *ctx)
+{
+	enum err e = ERR_OK;
+
+	for (size_t i = 0; i < s->job.n_limits && !e; i++) {
+		const struct metric *m = s->job.limits[i].what.metric;
+
+		if (!m->quality && !m->per_device)
+			e = check_limit(s, &s->job.limits[i], ctx);
+	}
+	return e;
+}
+
 /* ---- devices */
 
 /* The smallest network of the space, with random weights: the same program in every
@@ -229,7 +277,8 @@ static enum err open_data(
 		return e;
 	s->has_corpus = 1;
 	s->task = dataset_task(&s->corpus.data);
-	return check_metrics(s, ctx);
+	e = check_metrics(s, ctx);
+	return e ? e : check_limits(s, ctx);
 }
 
 static enum err open_job(
