@@ -23,7 +23,7 @@ static enum err write_folder(
 static enum err load_weights(struct session *s, const struct genome *g, int inherited,
 	struct build_weights *w, struct err_ctx *ctx)
 {
-	struct layout *l;
+	size_t n_floats;
 	char path[1200];
 	enum err e;
 
@@ -38,17 +38,8 @@ static enum err load_weights(struct session *s, const struct genome *g, int inhe
 				s->job.name);
 		return e;
 	}
-	if ((e = session_open_supernet(s, ctx)))
-		return e;
-	l = malloc(sizeof(*l));
-	if (!l)
-		return err_set(ctx, ERR_NOMEM, "out of memory");
-	layout_init(l, g, &s->task);
-	w->flat = malloc(l->n_floats * sizeof(*w->flat));
-	e = w->flat ? supernet_extract(s->supernet, g, w->flat, ctx)
-		    : err_set(ctx, ERR_NOMEM, "out of memory");
-	free(l);
-	return e;
+	e = session_open_supernet(s, ctx);
+	return e ? e : session_inherit(s, g, &w->flat, &n_floats, ctx);
 }
 
 static enum err export_from(const struct session_options *o, const struct genome *g,

@@ -25,22 +25,11 @@ struct batch {
 static enum err inherit(struct session *s, const struct genome *g,
 	struct build_weights *w, struct err_ctx *ctx)
 {
-	struct layout *l = malloc(sizeof(*l));
-	struct hash_state h;
-	enum err e;
+	size_t n_floats;
+	enum err e = session_inherit(s, g, &w->flat, &n_floats, ctx);
 
-	if (!l)
-		return err_set(ctx, ERR_NOMEM, "out of memory");
-	layout_init(l, g, &s->task);
-	w->flat = malloc(l->n_floats * sizeof(*w->flat));
-	e = w->flat ? supernet_extract(s->supernet, g, w->flat, ctx)
-		    : err_set(ctx, ERR_NOMEM, "out of memory");
-	if (!e) {
-		hash_init(&h);
-		hash_update(&h, w->flat, l->n_floats * sizeof(*w->flat));
-		hash_final(&h, &w->hash);
-	}
-	free(l);
+	if (!e)
+		hash_bytes(&w->hash, w->flat, n_floats * sizeof(*w->flat));
 	return e;
 }
 

@@ -43,6 +43,28 @@ static enum err remember(struct session *s, const struct hash *h, const struct q
 	return ERR_OK;
 }
 
+enum err session_inherit(struct session *s, const struct genome *g, float **flat,
+	size_t *n_floats, struct err_ctx *ctx)
+{
+	struct layout *l = malloc(sizeof(*l));
+	float *w;
+	enum err e;
+
+	if (!l)
+		return err_set(ctx, ERR_NOMEM, "out of memory");
+	layout_init(l, g, &s->task);
+	*n_floats = l->n_floats;
+	free(l);
+	w = malloc(*n_floats * sizeof(*w));
+	e = w ? supernet_extract(s->supernet, g, w, ctx)
+	      : err_set(ctx, ERR_NOMEM, "out of memory");
+	if (e)
+		free(w);
+	else
+		*flat = w;
+	return e;
+}
+
 struct batch {
 	struct session *s;
 	const struct genome *g;
@@ -54,7 +76,7 @@ static enum err evaluate_one(void *self, size_t i, struct err_ctx *ctx)
 {
 	struct batch *b = self;
 	const struct inherited *old = find(b->s, &b->hash[i]);
-	struct layout *l;
+	size_t n_floats;
 	float *w;
 	enum err e;
 
@@ -62,18 +84,10 @@ static enum err evaluate_one(void *self, size_t i, struct err_ctx *ctx)
 		b->out[i] = old->q;
 		return ERR_OK;
 	}
-	l = malloc(sizeof(*l));
-	if (!l)
-		return err_set(ctx, ERR_NOMEM, "out of memory");
-	layout_init(l, &b->g[i], &b->s->task);
-	w = malloc(l->n_floats * sizeof(*w));
-	e = w ? supernet_extract(b->s->supernet, &b->g[i], w, ctx)
-	      : err_set(ctx, ERR_NOMEM, "out of memory");
-	if (!e)
-		e = quality_evaluate(
-			&b->s->corpus, &b->g[i], w, SPLIT_VALID, 0, &b->out[i], ctx);
+	if ((e = session_inherit(b->s, &b->g[i], &w, &n_floats, ctx)))
+		return e;
+	e = quality_evaluate(&b->s->corpus, &b->g[i], w, SPLIT_VALID, 0, &b->out[i], ctx);
 	free(w);
-	free(l);
 	return e;
 }
 

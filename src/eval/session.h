@@ -106,6 +106,10 @@ enum err session_finish(
 /* Quality with inherited weights on the validation split. quality.c */
 enum err session_quality(struct session *s, const struct genome *g, size_t n,
 	struct quality *out, struct err_ctx *ctx);
+/* The supernet's weights of a network: *flat is malloc'd and given, *n_floats long.
+ * quality.c */
+enum err session_inherit(struct session *s, const struct genome *g, float **flat,
+	size_t *n_floats, struct err_ctx *ctx);
 /* A quality metric's value and interval. quality.c */
 struct value quality_value(
 	const struct quality *q, const struct metric *m, enum provenance prov);

@@ -71,7 +71,7 @@ static enum err index_candidates(struct facts *f, struct err_ctx *ctx)
 	return ERR_OK;
 }
 
-/* ---- rows by candidate. `hash_of` gives the candidate's hash of row i. */
+/* ---- rows by candidate; `rows` is where the candidate's hash of the first row lies */
 
 static enum err chain_init(struct chain *c, const struct facts *f, const char *rows,
 	size_t stride, size_t n, struct err_ctx *ctx)
