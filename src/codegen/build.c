@@ -1,5 +1,4 @@
 /* codegen_build: key, cache, compile, link, sizes. */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

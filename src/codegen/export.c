@@ -24,7 +24,6 @@ static const char *const sources[] = {
 	"devices/boards/text/generate.c",
 };
 
-/* The folder is flat: #include "src/infer/kernels.h" becomes #include "kernels.h". */
 static void flatten_includes(const char *text, struct buf *out)
 {
 	static const char start[] = "#include \"";

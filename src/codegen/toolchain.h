@@ -9,7 +9,6 @@
 
 #include "src/base/buf.h"
 #include "src/base/err.h"
-#include "src/base/hash.h"
 
 #define TOOLCHAIN_TIMEOUT_S 600
 #define ARGS_MAX 256

@@ -1,7 +1,6 @@
 #include "src/eval/single.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "src/base/file.h"

@@ -4,7 +4,6 @@
 #ifndef HAWSER_MODEL_MEASUREMENT_H
 #define HAWSER_MODEL_MEASUREMENT_H
 
-#include <stddef.h>
 #include <stdint.h>
 
 #include "src/base/hash.h"
