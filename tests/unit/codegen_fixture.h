@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "src/base/buf.h"
 #include "src/base/file.h"
 #include "src/base/rng.h"
 #include "src/codegen/codegen.h"
@@ -97,6 +98,23 @@ static inline int remove_dir(void **state)
 {
 	(void)state;
 	return file_remove_tree(dir, NULL) ? -1 : 0;
+}
+
+/* Runs an image, which checks its own golden outputs. */
+static inline void run_image(const struct artefact *a, const char *what)
+{
+	const char *argv[] = {a->path, NULL};
+	struct err_ctx ctx = {""};
+	struct buf out;
+	enum err e;
+
+	buf_init(&out);
+	e = process_run_command(argv, NULL, 60, &out, NULL, &ctx);
+	if (e)
+		fail_msg("%s: %s (%s)", what, ctx.msg, buf_str(&out));
+	if (getenv("HAWSER_TEST_VERBOSE"))
+		print_message("%-32s error tolerance: %s", what, buf_str(&out));
+	buf_release(&out);
 }
 
 #endif

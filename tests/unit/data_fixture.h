@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "src/base/file.h"
+#include "src/train/dataset.h"
 
 static char fixture_dir[512];
 
@@ -64,6 +65,28 @@ static inline void fixture_clear(void)
 {
 	if (file_remove_tree(fixture_dir, NULL) || file_mkdirs(fixture_dir, NULL))
 		abort();
+}
+
+/* Opens a file of the folder as a data set. */
+static inline void open_ok(struct dataset *d, const char *name, const char *format)
+{
+	struct err_ctx ctx = {{0}};
+
+	if (dataset_open(d, fixture_path(name), format, &ctx))
+		fail_msg("'%s': %s", name, ctx.msg);
+}
+
+/* Plain text in paragraphs. */
+static inline void put_story(const char *name, int n_lines)
+{
+	static char text[65536];
+	size_t n = 0;
+
+	for (int i = 0; i < n_lines; i++)
+		n += (size_t)snprintf(text + n, sizeof(text) - n,
+			"Line %d %s says this  and\r\n%s", i, i % 3 ? "" : "\t",
+			i % 5 ? "" : "\n");
+	fixture_write(name, text, n);
 }
 
 #endif

@@ -21,22 +21,6 @@
 static const struct target target = {"gcc", "", "", FIXTURE_HARNESS};
 static const struct task_shape slots = {TASK_INTENT_SLOTS, 5, 7};
 
-static void run_image(const struct artefact *a, const char *what)
-{
-	const char *argv[] = {a->path, NULL};
-	struct err_ctx ctx = {""};
-	struct buf out;
-	enum err e;
-
-	buf_init(&out);
-	e = process_run_command(argv, NULL, 60, &out, NULL, &ctx);
-	if (e)
-		fail_msg("%s: %s (%s)", what, ctx.msg, buf_str(&out));
-	if (getenv("HAWSER_TEST_VERBOSE"))
-		print_message("%-32s error tolerance: %s", what, buf_str(&out));
-	buf_release(&out);
-}
-
 /* ---- the small model that the tests below build again and again */
 
 static const char small[] =

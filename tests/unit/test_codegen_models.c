@@ -99,22 +99,6 @@ static const struct model_case models[] = {
 		"rel=0;conv=0;opt=O2;kern=opt;L=h2k2x8f20r0b8"},
 };
 
-static void run_image(const struct artefact *a, const char *what)
-{
-	const char *argv[] = {a->path, NULL};
-	struct err_ctx ctx = {""};
-	struct buf out;
-	enum err e;
-
-	buf_init(&out);
-	e = process_run_command(argv, NULL, 60, &out, NULL, &ctx);
-	if (e)
-		fail_msg("%s: %s (%s)", what, ctx.msg, buf_str(&out));
-	if (getenv("HAWSER_TEST_VERBOSE"))
-		print_message("%-32s error tolerance: %s", what, buf_str(&out));
-	buf_release(&out);
-}
-
 static void build_answers_like_the_reference_for_every_gene(void **state)
 {
 	(void)state;

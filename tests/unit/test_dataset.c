@@ -7,14 +7,6 @@
 #include "src/train/dataset.h"
 #include "tests/unit/data_fixture.h"
 
-static void open_ok(struct dataset *d, const char *name, const char *format)
-{
-	struct err_ctx ctx = {{0}};
-
-	if (dataset_open(d, fixture_path(name), format, &ctx))
-		fail_msg("'%s': %s", name, ctx.msg);
-}
-
 /* Number of an intent or tag; fails when absent. */
 static int index_of(char *const *names, size_t n, const char *name)
 {
@@ -261,18 +253,6 @@ static void clinc_leaves_out_of_scope_out_unless_asked(void **state)
 }
 
 /* ---- plain text */
-
-static void put_story(const char *name, int n_lines)
-{
-	static char text[65536];
-	size_t n = 0;
-
-	for (int i = 0; i < n_lines; i++)
-		n += (size_t)snprintf(text + n, sizeof(text) - n,
-			"Line %d %s says this  and\r\n%s", i, i % 3 ? "" : "\t",
-			i % 5 ? "" : "\n");
-	fixture_write(name, text, n);
-}
 
 static void text_splits_by_position_and_keeps_line_ends(void **state)
 {

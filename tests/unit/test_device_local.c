@@ -19,6 +19,14 @@
 #include "devices/transport/transport.h"
 #include "tests/unit/device_images.h"
 
+static void expect_run(struct device *d, const struct image *im)
+{
+	struct run_result r = run(d, im, RUN_TIME);
+
+	assert_int_equal(r.verdict, VERDICT_OK);
+	run_result_release(&r);
+}
+
 static void local_times_a_good_image(void **state)
 {
 	struct device_profile p = profile();
@@ -227,7 +235,6 @@ static void local_keeps_images_and_checks_them(void **state)
 	char hex[HASH_HEX + 1], path[512];
 	struct err_ctx ctx = {{0}};
 	struct image im;
-	struct run_result r;
 	struct stat before, after;
 
 	(void)state;
@@ -249,14 +256,10 @@ static void local_keeps_images_and_checks_them(void **state)
 	upload(d, &im);
 	assert_int_equal(stat(path, &after), 0);
 	assert_int_equal(before.st_size, after.st_size);
-	r = run(d, &im, RUN_TIME);
-	assert_int_equal(r.verdict, VERDICT_OK);
-	run_result_release(&r);
+	expect_run(d, &im);
 	/* Lost from the cache meanwhile: sent again without being asked. */
 	assert_int_equal(unlink(path), 0);
-	r = run(d, &im, RUN_TIME);
-	assert_int_equal(r.verdict, VERDICT_OK);
-	run_result_release(&r);
+	expect_run(d, &im);
 	hash_bytes(&im.hash, "other", 5);
 	assert_int_equal(device_upload(d, im.path, &im.hash, &ctx), ERR_INVALID);
 	device_close(d);
@@ -268,7 +271,6 @@ static void local_resumes_a_cut_upload(void **state)
 	struct device *d;
 	char hex[HASH_HEX + 1], path[512];
 	struct image im;
-	struct run_result r;
 	struct buf b;
 
 	(void)state;
@@ -283,9 +285,7 @@ static void local_resumes_a_cut_upload(void **state)
 		assert_int_equal(file_write_atomic(path, b.data, b.len / 2, 0700, NULL), ERR_OK);
 		d = open_local(&p);
 		upload(d, &im);
-		r = run(d, &im, RUN_TIME);
-		assert_int_equal(r.verdict, VERDICT_OK);
-		run_result_release(&r);
+		expect_run(d, &im);
 		device_close(d);
 		snprintf(path, sizeof(path), "%s/cache/%s.img", dir, hex);
 		assert_int_equal(unlink(path), 0);
@@ -327,9 +327,7 @@ static void local_recovers_when_the_agent_is_killed(void **state)
 		run_result_release(&r);
 		if (device_recover(d, &ctx) != ERR_OK)
 			fail_msg("%s", ctx.msg);
-		r = run(d, &im, RUN_TIME);
-		assert_int_equal(r.verdict, VERDICT_OK);
-		run_result_release(&r);
+		expect_run(d, &im);
 	}
 	device_close(d);
 }
