@@ -26,13 +26,15 @@ struct image {
 };
 
 /* Compiles the stand-in model with the real harness, or a misbehaving payload. */
-static inline void compile(struct image *im, const char *name, const char *flags, int model)
+static inline void compile(
+	struct image *im, const char *name, const char *flags, int model)
 {
 	char cmd[1024];
 	struct buf b;
 
 	snprintf(im->path, sizeof(im->path), "%s/%s", dir, name);
-	snprintf(cmd, sizeof(cmd), "gcc -std=c11 -O1 -D_GNU_SOURCE -I. %s %s -o %s -lm 2>&1", flags,
+	snprintf(cmd, sizeof(cmd),
+		"gcc -std=c11 -O1 -D_GNU_SOURCE -I. %s %s -o %s -lm 2>&1", flags,
 		model ? "tests/golden/payloads/model.c devices/boards/linux/*.c"
 		      : "tests/golden/payloads/payload.c",
 		im->path);
@@ -73,7 +75,8 @@ static inline void upload(struct device *d, const struct image *im)
 		fail_msg("%s", ctx.msg);
 }
 
-static inline struct run_result run(struct device *d, const struct image *im, enum run_mode mode)
+static inline struct run_result run(
+	struct device *d, const struct image *im, enum run_mode mode)
 {
 	struct run_request rq = {.mode = mode,
 		.image = im->hash,
@@ -104,7 +107,8 @@ static inline int setup(void **state)
 	char cache[300];
 
 	(void)state;
-	snprintf(dir, sizeof(dir), "%s/hawser-device-XXXXXX", tmp && tmp[0] ? tmp : "/tmp");
+	snprintf(dir, sizeof(dir), "%s/hawser-device-XXXXXX",
+		tmp && tmp[0] ? tmp : "/tmp");
 	if (!mkdtemp(dir))
 		return -1;
 	snprintf(cache, sizeof(cache), "%s/cache", dir);

@@ -9,7 +9,8 @@
 #include "src/base/rng.h"
 #include "tests/unit/device_bench.h"
 
-static void ask(uint8_t type, uint32_t session, uint32_t request, const void *body, size_t len)
+static void ask(
+	uint8_t type, uint32_t session, uint32_t request, const void *body, size_t len)
 {
 	struct wire_header h = {type, session, request};
 	uint8_t wire[FRAME_WIRE_BYTES(MOST)];
@@ -34,7 +35,8 @@ static int answers(struct wire_header *h, struct get *g)
 
 	frame_decoder_init(&d, buf, sizeof(buf));
 	for (size_t i = 0; i < bench.out.len; i++)
-		if (frame_decoder_put(&d, (uint8_t)bench.out.data[i], &n) && count++ == 0) {
+		if (frame_decoder_put(&d, (uint8_t)bench.out.data[i], &n) &&
+			count++ == 0) {
 			memcpy(first, buf, n);
 			get_init(g, first, n);
 			assert_true(get_header(g, h));
@@ -80,7 +82,8 @@ static uint32_t hello(uint32_t host_nonce)
 	return w.session;
 }
 
-static void ask_offer(uint8_t type, uint32_t s, uint32_t rq, const struct hash *hash, uint64_t size)
+static void ask_offer(
+	uint8_t type, uint32_t s, uint32_t rq, const struct hash *hash, uint64_t size)
 {
 	struct wire_offer m = {.size = size};
 	uint8_t body[64];
@@ -92,7 +95,8 @@ static void ask_offer(uint8_t type, uint32_t s, uint32_t rq, const struct hash *
 	ask(type, s, rq, body, p.len);
 }
 
-static void ask_put(uint32_t s, uint32_t rq, uint64_t offset, const char *data, size_t len)
+static void ask_put(
+	uint32_t s, uint32_t rq, uint64_t offset, const char *data, size_t len)
 {
 	struct wire_put m = {offset, (const uint8_t *)data, (uint32_t)len};
 	uint8_t body[512];

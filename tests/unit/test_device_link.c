@@ -80,13 +80,15 @@ static void make_images(void)
 		struct buf b;
 
 		buf_init(&b);
-		buf_printf(&b, "noise HAWSER-CARD-BEGIN\nmacs_f32: %d\nn_ops: 20\nHAWSER-CARD-END\n",
+		buf_printf(&b,
+			"noise HAWSER-CARD-BEGIN\nmacs_f32: %d\nn_ops: 20\nHAWSER-CARD-END\n",
 			5000 * (i + 1));
 		for (uint64_t n = rng_below(&rng, 20000); n > 0; n--)
 			buf_putc(&b, (char)rng_below(&rng, 256));
 		snprintf(images[i].path, sizeof(images[i].path), "%s/%d", dir, i);
 		assert_int_equal(
-			file_write_atomic(images[i].path, b.data, b.len, 0600, NULL), ERR_OK);
+			file_write_atomic(images[i].path, b.data, b.len, 0600, NULL),
+			ERR_OK);
 		hash_bytes(&images[i].hash, b.data, b.len);
 		buf_release(&b);
 	}
@@ -145,7 +147,8 @@ static void one_operation(struct device *d, struct image *im, int fresh, struct 
 		if (r.verdict == VERDICT_OK) {
 			t->n_ok++;
 			assert_int_equal(r.run.n, 4);
-			assert_memory_equal(r.run.wall_ns, im->wall_ns, sizeof(im->wall_ns));
+			assert_memory_equal(
+				r.run.wall_ns, im->wall_ns, sizeof(im->wall_ns));
 			run_result_release(&r);
 			return;
 		}
@@ -168,9 +171,12 @@ static void link_gives_no_wrong_result_over_a_bad_line(void **state)
 		double least_ok; /* share of operations that succeed at once */
 	} lines[] = {
 		{{.seed = 100}, 100, 1},
-		{{.seed = 200, .corrupt = 1e-4, .drop = 1e-4, .duplicate = 1e-4}, 300, 0.95},
-		{{.seed = 300, .corrupt = 3e-4, .drop = 3e-4, .duplicate = 3e-4}, 300, 0.9},
-		{{.seed = 350, .corrupt = 1e-3, .drop = 1e-3, .duplicate = 1e-3}, 100, 0.7},
+		{{.seed = 200, .corrupt = 1e-4, .drop = 1e-4, .duplicate = 1e-4}, 300,
+			0.95},
+		{{.seed = 300, .corrupt = 3e-4, .drop = 3e-4, .duplicate = 3e-4}, 300,
+			0.9},
+		{{.seed = 350, .corrupt = 1e-3, .drop = 1e-3, .duplicate = 1e-3}, 100,
+			0.7},
 		{{.seed = 400, .delay = 0.05}, 200, 0.9},
 		{{.seed = 500, .corrupt = 5e-4, .delay = 0.02}, 200, 0.8},
 		{{.seed = 600, .cut_after = 60000}, 200, 0.5},
@@ -195,7 +201,8 @@ static void link_gives_no_wrong_result_over_a_bad_line(void **state)
 		for (int i = 0; i < lines[l].n; i++)
 			one_operation(d, &images[rng_below(&rng, N_IMAGES)], 1, &t);
 		device_close(d);
-		print_message("line %zu: %u ok, %u lost of %d\n", l, t.n_ok, t.n_lost, lines[l].n);
+		print_message("line %zu: %u ok, %u lost of %d\n", l, t.n_ok, t.n_lost,
+			lines[l].n);
 		assert_true(t.n_ok >= lines[l].least_ok * lines[l].n);
 		/* No run was begun twice for one request. */
 		assert_true(bench.n_starts <= t.n_runs);

@@ -282,7 +282,8 @@ static void local_resumes_a_cut_upload(void **state)
 	/* A sound part is continued, a damaged one replaced. */
 	for (int damaged = 0; damaged < 2; damaged++) {
 		b.data[100] = (char)(b.data[100] ^ damaged);
-		assert_int_equal(file_write_atomic(path, b.data, b.len / 2, 0700, NULL), ERR_OK);
+		assert_int_equal(
+			file_write_atomic(path, b.data, b.len / 2, 0700, NULL), ERR_OK);
 		d = open_local(&p);
 		upload(d, &im);
 		expect_run(d, &im);
@@ -361,7 +362,8 @@ static void local_names_why_it_cannot_start(void **state)
 static void local_takes_energy_from_its_sensor(void **state)
 {
 	struct device_profile p = profile();
-	struct run_request rq = {.mode = RUN_TIME, .n_samples = 24, .min_sample_ns = 50000000};
+	struct run_request rq = {
+		.mode = RUN_TIME, .n_samples = 24, .min_sample_ns = 50000000};
 	static const char steps[] =
 		"interval_ns 10000000\n0 1e6\n245000000 1e6\n245000001 3e6\n";
 	int n_figures = 0;
@@ -370,7 +372,8 @@ static void local_takes_energy_from_its_sensor(void **state)
 
 	(void)state;
 	snprintf(trace, sizeof(trace), "%s/trace", dir);
-	assert_int_equal(file_write_atomic(trace, steps, strlen(steps), 0644, NULL), ERR_OK);
+	assert_int_equal(
+		file_write_atomic(trace, steps, strlen(steps), 0644, NULL), ERR_OK);
 	if (strlen(trace) + 5 >= sizeof(p.sensor)) {
 		print_message("SKIP: the path of the temporary folder is too long\n");
 		return;

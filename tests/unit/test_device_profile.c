@@ -20,7 +20,8 @@ static int setup(void **state)
 
 	(void)state;
 	setenv("HAWSER_HOME", ".", 1);
-	snprintf(dir, sizeof(dir), "%s/hawser-profile-XXXXXX", tmp && tmp[0] ? tmp : "/tmp");
+	snprintf(dir, sizeof(dir), "%s/hawser-profile-XXXXXX",
+		tmp && tmp[0] ? tmp : "/tmp");
 	if (!mkdtemp(dir))
 		return -1;
 	snprintf(path, sizeof(path), "%s/board.yaml", dir);
@@ -44,11 +45,12 @@ static void profile_reads_every_key(void **state)
 {
 	struct device_profile p;
 	struct err_ctx ctx;
-	enum err e = load("about: my board\ndriver: local\ncc: aarch64-linux-gnu-gcc\n"
-			  "cflags: -mcpu=cortex-a76\nisa: neon\ncpu: 3\ntimeout_ms: 5000\n"
-			  "memory_bytes: 1000000\nflash_bytes: 200000\nram_bytes: 65536\n"
-			  "sensor: hwmon:VDD_IN\nsysfs_root: fixtures\n",
-		&p, &ctx);
+	enum err e =
+		load("about: my board\ndriver: local\ncc: aarch64-linux-gnu-gcc\n"
+		     "cflags: -mcpu=cortex-a76\nisa: neon\ncpu: 3\ntimeout_ms: 5000\n"
+		     "memory_bytes: 1000000\nflash_bytes: 200000\nram_bytes: 65536\n"
+		     "sensor: hwmon:VDD_IN\nsysfs_root: fixtures\n",
+			&p, &ctx);
 
 	(void)state;
 	if (e)
@@ -73,7 +75,8 @@ static void profile_has_defaults(void **state)
 	struct err_ctx ctx;
 
 	(void)state;
-	assert_int_equal(load("driver: sim\nlaw: {seed: 4, sigma: 0.25}\n", &p, &ctx), ERR_OK);
+	assert_int_equal(
+		load("driver: sim\nlaw: {seed: 4, sigma: 0.25}\n", &p, &ctx), ERR_OK);
 	assert_string_equal(p.cc, "none");
 	assert_string_equal(p.cpu, "auto");
 	assert_string_equal(p.sensor, "auto");
@@ -116,7 +119,8 @@ static void profile_names_what_is_wrong(void **state)
 		struct err_ctx ctx;
 		enum err e = load(cases[i].text, &p, &ctx);
 
-		if (err_exit_code(e) != 2 || !ctx.msg[0] || !strstr(ctx.msg, cases[i].said))
+		if (err_exit_code(e) != 2 || !ctx.msg[0] ||
+			!strstr(ctx.msg, cases[i].said))
 			fail_msg("case %zu: %s, '%s'", i, err_name(e), ctx.msg);
 		assert_string_equal(p.name, "before"); /* untouched */
 	}
@@ -124,7 +128,8 @@ static void profile_names_what_is_wrong(void **state)
 
 static void profile_is_looked_up_by_name(void **state)
 {
-	static const char *const bad[] = {"nothing-like-it", "../local", "a/b", "", ".local"};
+	static const char *const bad[] = {
+		"nothing-like-it", "../local", "a/b", "", ".local"};
 	struct device_profile p;
 	struct err_ctx ctx = {{0}};
 
@@ -168,7 +173,8 @@ static void drivers_are_in_one_table(void **state)
 
 	(void)state;
 	for (; device_driver_at(n); n++)
-		assert_ptr_equal(device_driver_find(device_driver_at(n)->name), device_driver_at(n));
+		assert_ptr_equal(device_driver_find(device_driver_at(n)->name),
+			device_driver_at(n));
 	assert_true(n >= 2);
 	assert_null(device_driver_find("telegraph"));
 }

@@ -102,7 +102,8 @@ static void frame_returns_what_was_sent_at_every_length(void **state)
 
 static void frame_is_dropped_when_a_bit_or_a_byte_is_wrong(void **state)
 {
-	uint8_t payload[100], wire[FRAME_WIRE_BYTES(100)], bad[256], back[FRAME_WIRE_BYTES(MOST)];
+	uint8_t payload[100], wire[FRAME_WIRE_BYTES(100)], bad[256],
+		back[FRAME_WIRE_BYTES(MOST)];
 	size_t len;
 
 	(void)state;
@@ -149,7 +150,8 @@ static void frame_decoder_recovers_after_noise(void **state)
 /* CRC-32 lets one damaged frame in four thousand million through. */
 static void frame_decoder_accepts_no_mutation(void **state)
 {
-	uint8_t payload[60], wire[FRAME_WIRE_BYTES(60)], bad[128], back[FRAME_WIRE_BYTES(MOST)];
+	uint8_t payload[60], wire[FRAME_WIRE_BYTES(60)], bad[128],
+		back[FRAME_WIRE_BYTES(MOST)];
 	struct rng rng;
 	size_t len;
 
@@ -175,11 +177,12 @@ static void frame_decoder_accepts_no_mutation(void **state)
 
 /* Messages: every kind, its bytes, and a decoder that returns success. */
 
-static const struct wire_welcome welcome = {1, 2, 3, 512, 1, 0, 1 << 20, 4096, 40, 10, 99,
-	"agent", "sensor", "note"};
-static const struct wire_done done = {OUTCOME_CRASH, -11, "signal 11", 0, 0, 1, 2, 3, 4, 5, 6,
-	7, -8, 9, "performance", 1.5, 2.5, "why"};
-static const struct wire_run run_message = {{1}, {2}, MODE_TIME, 1, 3, 4, 5, 6, 7, 8, 9, 10};
+static const struct wire_welcome welcome = {
+	1, 2, 3, 512, 1, 0, 1 << 20, 4096, 40, 10, 99, "agent", "sensor", "note"};
+static const struct wire_done done = {OUTCOME_CRASH, -11, "signal 11", 0, 0, 1, 2, 3, 4,
+	5, 6, 7, -8, 9, "performance", 1.5, 2.5, "why"};
+static const struct wire_run run_message = {
+	{1}, {2}, MODE_TIME, 1, 3, 4, 5, 6, 7, 8, 9, 10};
 
 static size_t build(int kind, uint8_t *out, size_t cap)
 {

@@ -83,24 +83,29 @@ static void law_adds_up_what_the_card_says(void **state)
 		"base_ns=1000,op_ns=10,mac_f32_ns=2,mac_i8_ns=0.5,attention_ns=3,softmax_ns=5,byte_ns=1,"
 		"cache_bytes=20,cache_penalty=2",
 		why));
-	assert_true(sim_card_find(&card, (const uint8_t *)card_text, sizeof(card_text) - 1));
+	assert_true(
+		sim_card_find(&card, (const uint8_t *)card_text, sizeof(card_text) - 1));
 	/* 1000 + 30 + (200 + 500) + (30 + 20) + (50 + 30 * 2) */
 	assert_true(fabs(sim_latency_ns(&law, &card, &run) - 1890) < 1e-9);
 	run.n_tokens = 4; /* twice the tokens, four times the pairs */
-	assert_true(fabs(sim_latency_ns(&law, &card, &run) - (1030 + 1400 + 200 + 110)) < 1e-9);
+	assert_true(fabs(sim_latency_ns(&law, &card, &run) - (1030 + 1400 + 200 + 110)) <
+		    1e-9);
 	run.phase = 1; /* one token against four */
-	assert_true(fabs(sim_latency_ns(&law, &card, &run) - (1030 + 350 + 50 + 110)) < 1e-9);
+	assert_true(
+		fabs(sim_latency_ns(&law, &card, &run) - (1030 + 350 + 50 + 110)) < 1e-9);
 }
 
 static void card_is_refused_when_it_is_none(void **state)
 {
-	static const char *const bad[] = {"", "no card here", "HAWSER-CARD-BEGIN\nmacs_f32: 1\n",
-		"macs_f32: many\n", "macs_f32: -1\n", "macs_f32: inf\n", "macs_f32:\n"};
+	static const char *const bad[] = {"", "no card here",
+		"HAWSER-CARD-BEGIN\nmacs_f32: 1\n", "macs_f32: many\n", "macs_f32: -1\n",
+		"macs_f32: inf\n", "macs_f32:\n"};
 	struct sim_card card;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		assert_false(sim_card_find(&card, (const uint8_t *)bad[i], strlen(bad[i])));
+		assert_false(
+			sim_card_find(&card, (const uint8_t *)bad[i], strlen(bad[i])));
 }
 
 static void noise_is_pure_and_of_the_size_asked_for(void **state)
@@ -112,7 +117,8 @@ static void noise_is_pure_and_of_the_size_asked_for(void **state)
 	char why[160];
 
 	(void)state;
-	assert_null(sim_law_parse(&law, "sigma=0.1,process_sigma=0,spike=0.05,spike_size=3", why));
+	assert_null(sim_law_parse(
+		&law, "sigma=0.1,process_sigma=0,spike=0.05,spike_size=3", why));
 	for (uint32_t i = 0; i < 20000; i++) {
 		double x;
 
@@ -228,8 +234,9 @@ struct facts {
 	double energy_uj[N_IMAGES][N_PROCESSES];
 };
 
-static const char bad_day[] = "seed=3,sigma=0.05,drift=0.01,crash=0.1,stall=0.1,wrong=0.1,"
-			      "lost=0.3,power_mw=500";
+static const char bad_day[] =
+	"seed=3,sigma=0.05,drift=0.01,crash=0.1,stall=0.1,wrong=0.1,"
+	"lost=0.3,power_mw=500";
 
 /* Measures all, opening the device anew `reopen` times on the way. */
 static int measure(struct facts *f, int reopen, int backwards)
@@ -283,13 +290,15 @@ static void sim_gives_the_same_facts_whatever_happens_on_the_way(void **state)
 static void sim_says_what_it_is_and_refuses_to_evaluate(void **state)
 {
 	struct device *a = open_sim("seed=1"), *b = open_sim("seed=2");
-	struct run_request rq = {.mode = RUN_EVAL, .input = (const uint8_t *)"x", .input_len = 1};
+	struct run_request rq = {
+		.mode = RUN_EVAL, .input = (const uint8_t *)"x", .input_len = 1};
 	struct err_ctx ctx = {{0}};
 	struct run_result r;
 
 	(void)state;
 	assert_true(device_info(a)->simulated);
-	assert_false(hash_equal(&device_info(a)->fingerprint, &device_info(b)->fingerprint));
+	assert_false(
+		hash_equal(&device_info(a)->fingerprint, &device_info(b)->fingerprint));
 	assert_int_equal(device_run(a, &rq, &r, &ctx), ERR_UNSUPPORTED);
 	device_close(a);
 	device_close(b);

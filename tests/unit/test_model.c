@@ -14,9 +14,9 @@
 #include "src/model/reference.h"
 #include "src/model/weights.h"
 
-#define SMALL                                                                              \
-	"enc;v=20;t=8;d=8;e=8;eb=32;act=relu;norm=ln;place=pre;pool=mean;abs=0;rel=2;conv=3;" \
-	"opt=O2;kern=ref;L="
+#define SMALL                                                                            \
+	"enc;v=20;t=8;d=8;e=8;eb=32;act=relu;norm=ln;place=pre;pool=mean;abs=0;"         \
+	"rel=2;conv=3;opt=O2;kern=ref;L="
 
 static const struct task_shape joint = {TASK_INTENT_SLOTS, 3, 5};
 
@@ -126,8 +126,10 @@ static void layout_holds_shared_layers_once_when_shared(void **state)
 	layout_init(&a, &own, &joint);
 	layout_init(&b, &shared, &joint);
 	assert_true(b.n_floats < a.n_floats);
-	assert_ptr_equal(layout_find(&b, &shared, T_WQ, 1), layout_find(&b, &shared, T_WQ, 0));
-	assert_ptr_not_equal(layout_find(&a, &own, T_WQ, 1), layout_find(&a, &own, T_WQ, 0));
+	assert_ptr_equal(
+		layout_find(&b, &shared, T_WQ, 1), layout_find(&b, &shared, T_WQ, 0));
+	assert_ptr_not_equal(
+		layout_find(&a, &own, T_WQ, 1), layout_find(&a, &own, T_WQ, 0));
 	assert_null(layout_find(&a, &own, T_POS, -1));
 }
 
@@ -237,7 +239,8 @@ static void graph_cost_counts_by_hand_when_tiny(void **state)
 static void graph_cost_grows_when_genes_grow(void **state)
 {
 	struct genome a = parse(SMALL "h2k2x4f16r0b8"), b = parse(SMALL "h2k2x4f32r0b8");
-	struct genome low = parse(SMALL "h2k2x4f64r2b8"), full = parse(SMALL "h2k2x4f64r0b8");
+	struct genome low = parse(SMALL "h2k2x4f64r2b8"),
+		      full = parse(SMALL "h2k2x4f64r0b8");
 	struct graph_cost ca, cb, cl, cf;
 
 	(void)state;
@@ -286,9 +289,12 @@ static void reference_refuses_when_input_is_out_of_range(void **state)
 	struct err_ctx ctx;
 
 	(void)state;
-	assert_int_equal(reference_run(&g, &joint, &source, ids, 2, &out, &ctx), ERR_INVALID);
-	assert_int_equal(reference_run(&g, &joint, &source, ids, 9, &out, &ctx), ERR_INVALID);
-	assert_int_equal(reference_run(&g, &joint, &source, ids, 0, &out, &ctx), ERR_INVALID);
+	assert_int_equal(
+		reference_run(&g, &joint, &source, ids, 2, &out, &ctx), ERR_INVALID);
+	assert_int_equal(
+		reference_run(&g, &joint, &source, ids, 9, &out, &ctx), ERR_INVALID);
+	assert_int_equal(
+		reference_run(&g, &joint, &source, ids, 0, &out, &ctx), ERR_INVALID);
 	assert_int_equal(reference_run(&g, &joint, &source, ids, 1, &out, &ctx), ERR_OK);
 }
 
@@ -300,15 +306,21 @@ static void objective_parse_checks_metric_and_device(void **state)
 		const char *text;
 		int ok;
 	} cases[] = {
-		{"slot_f1", 1}, {"latency_us@local", 1}, {"latency_us", 0}, {"latency_us@", 0},
-		{"slot_f1@local", 0}, {"speed", 0}, {"", 0},
+		{"slot_f1", 1},
+		{"latency_us@local", 1},
+		{"latency_us", 0},
+		{"latency_us@", 0},
+		{"slot_f1@local", 0},
+		{"speed", 0},
+		{"", 0},
 	};
 	struct objective o;
 	char out[2 * METRIC_NAME_MAX];
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		assert_int_equal(objective_parse(&o, cases[i].text, NULL) == ERR_OK, cases[i].ok);
+		assert_int_equal(
+			objective_parse(&o, cases[i].text, NULL) == ERR_OK, cases[i].ok);
 		if (!cases[i].ok)
 			continue;
 		objective_format(&o, out, sizeof(out));
@@ -339,7 +351,8 @@ static void limit_parse_and_hold_when_written_as_documented(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct limit l;
 
-		assert_int_equal(limit_parse(&l, cases[i].text, NULL) == ERR_OK, cases[i].ok);
+		assert_int_equal(
+			limit_parse(&l, cases[i].text, NULL) == ERR_OK, cases[i].ok);
 		if (cases[i].ok)
 			assert_int_equal(limit_holds(&l, cases[i].value), cases[i].holds);
 	}

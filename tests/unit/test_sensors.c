@@ -32,7 +32,8 @@ static int setup(void **state)
 	const char *tmp = getenv("TMPDIR");
 
 	(void)state;
-	snprintf(dir, sizeof(dir), "%s/hawser-sensors-XXXXXX", tmp && tmp[0] ? tmp : "/tmp");
+	snprintf(dir, sizeof(dir), "%s/hawser-sensors-XXXXXX",
+		tmp && tmp[0] ? tmp : "/tmp");
 	return mkdtemp(dir) ? 0 : -1;
 }
 
@@ -69,8 +70,8 @@ static void sensors_are_found_in_fixture_trees(void **state)
 		{FIXTURES "rapl", "wattmeter", -EINVAL, "", 0},
 		{FIXTURES "ina226", "auto", 0, "hwmon:ina226:channel1", 3200000},
 		{FIXTURES "jetson", "auto", 0, "hwmon:ina3221:VDD_IN", 5072.0 * 1136},
-		{FIXTURES "jetson", "hwmon:VDD_CPU_GPU_CV", 0, "hwmon:ina3221:VDD_CPU_GPU_CV",
-			5072.0 * 400},
+		{FIXTURES "jetson", "hwmon:VDD_CPU_GPU_CV", 0,
+			"hwmon:ina3221:VDD_CPU_GPU_CV", 5072.0 * 400},
 		{FIXTURES "jetson", "hwmon:NC", -ENODEV, "", 0},
 		{FIXTURES "nowhere", "auto", -ENODEV, "", 0},
 		{"", "fake:/nowhere/trace", -ENOENT, "", 0},
@@ -83,7 +84,8 @@ static void sensors_are_found_in_fixture_trees(void **state)
 		int rc = sensor_open(&s, cases[i].want, cases[i].root);
 
 		if (rc != cases[i].rc)
-			fail_msg("%s on %s: %d (%s)", cases[i].want, cases[i].root, rc, s.note);
+			fail_msg("%s on %s: %d (%s)", cases[i].want, cases[i].root, rc,
+				s.note);
 		assert_string_equal(s.name, cases[i].name);
 		if (rc == 0) {
 			assert_int_equal(sensor_read(&s, 0, &v), 0);
@@ -103,7 +105,8 @@ static void rapl_counts_on_when_its_counter_wraps(void **state)
 
 	(void)state;
 	put_text("/sys/class/powercap/intel-rapl:0/name", "package-0\n");
-	put_text("/sys/class/powercap/intel-rapl:0/max_energy_range_uj", "262143328850\n");
+	put_text(
+		"/sys/class/powercap/intel-rapl:0/max_energy_range_uj", "262143328850\n");
 	put_text("/sys/class/powercap/intel-rapl:0/energy_uj", "262143328800\n");
 	assert_int_equal(sensor_open(&s, "rapl", dir), 0);
 	put_text("/sys/class/powercap/intel-rapl:0/energy_uj", "50\n");
@@ -175,8 +178,8 @@ static const char *measure(const struct scene *sc, double *energy, double *idle)
 }
 
 /* 1 W idle, 3 W from 110 ms to 1110 ms. */
-#define STEPS                                                                                  \
-	"0 1000000\n110000000 1000000\n110000001 3000000\n1110000000 3000000\n"                \
+#define STEPS                                                                            \
+	"0 1000000\n110000000 1000000\n110000001 3000000\n1110000000 3000000\n"          \
 	"1110000001 1000000\n2000000000 1000000\n"
 
 static void meter_takes_idle_power_off(void **state)
@@ -210,23 +213,27 @@ static void meter_gives_no_figure_rather_than_a_wrong_one(void **state)
 		struct scene sc;
 		const char *why;
 	} cases[] = {
-		{{STEPS, MS, 100 * MS, 1300 * MS, {210 * MS, 260 * MS, 9}}, "shorter than 100"},
+		{{STEPS, MS, 100 * MS, 1300 * MS, {210 * MS, 260 * MS, 9}},
+			"shorter than 100"},
 		{{"interval_ns 20000000\n" STEPS, MS, 400 * MS, 1300 * MS,
 			 {210 * MS, 1010 * MS, 9}},
 			"shorter than 100"},
-		{{STEPS, MS, 100 * MS, 1300 * MS, {210 * MS, 1400 * MS, 9}}, "not covered"},
-		{{STEPS, MS, 5 * MS, 1300 * MS, {210 * MS, 1010 * MS, 9}}, "too little idle"},
+		{{STEPS, MS, 100 * MS, 1300 * MS, {210 * MS, 1400 * MS, 9}},
+			"not covered"},
+		{{STEPS, MS, 5 * MS, 1300 * MS, {210 * MS, 1010 * MS, 9}},
+			"too little idle"},
 		{{STEPS, 50 * MS, 500 * MS, 1300 * MS, {510 * MS, 1010 * MS, 9}},
 			"not read in time"},
 		{{"0 1000000\n", MS, 100 * MS, 1300 * MS, {210 * MS, 1010 * MS, 9}},
 			"cannot be told from idle"},
-		{{"0 1000000\n50000000 2000000\n100000000 1000000\n110000000 2000000\n", MS,
-			 100 * MS, 1300 * MS, {210 * MS, 1010 * MS, 9}},
+		{{"0 1000000\n50000000 2000000\n100000000 1000000\n110000000 2000000\n",
+			 MS, 100 * MS, 1300 * MS, {210 * MS, 1010 * MS, 9}},
 			"idle level is not steady"},
 		{{"0 1000000\n110000000 3000000\n500000000 lost\n501000000 3000000\n", MS,
 			 100 * MS, 1300 * MS, {210 * MS, 1010 * MS, 9}},
 			"sample was lost"},
-		{{STEPS, MS, 100 * MS, 1300 * MS, {210 * MS, 1010 * MS, 0}}, "shorter than 100"},
+		{{STEPS, MS, 100 * MS, 1300 * MS, {210 * MS, 1010 * MS, 0}},
+			"shorter than 100"},
 	};
 
 	(void)state;
@@ -242,7 +249,8 @@ static void meter_gives_no_figure_rather_than_a_wrong_one(void **state)
 
 static void trace_is_refused_when_malformed(void **state)
 {
-	static const char *const bad[] = {"", "x 1\n", "0\n", "0 -5\n", "5 1\n5 1\n", "0 1\n\n7 y\n"};
+	static const char *const bad[] = {
+		"", "x 1\n", "0\n", "0 -5\n", "5 1\n5 1\n", "0 1\n\n7 y\n"};
 	char want[400];
 	struct sensor s;
 
