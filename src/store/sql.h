@@ -99,6 +99,12 @@ enum err sql_first(struct store *s, sqlite3_stmt *st, const struct sql_reader *r
 enum err sql_begin(struct store *s, int durable, struct err_ctx *ctx);
 enum err sql_end(struct store *s, enum err e, struct err_ctx *ctx);
 
+/* Rows of the table called `t` that job ?1 took, or a job over the same data. */
+#define SQL_TAKEN_OVER_SAME_DATA(t)                                                      \
+	"(" t ".job=?1 OR " t ".job IN (SELECT o.id FROM job o WHERE"                    \
+	" (SELECT value FROM meta WHERE job=o.id AND key='data') IS"                     \
+	" (SELECT value FROM meta WHERE job=?1 AND key='data')))"
+
 /* The row id of a candidate; ERR_NOTFOUND names it. */
 enum err sql_candidate_id(
 	struct store *s, const struct hash *h, int64_t *id, struct err_ctx *ctx);

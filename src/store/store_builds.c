@@ -138,9 +138,8 @@ enum err store_list_builds(struct store *s, int64_t job, const struct hash *cand
 	else
 		e = sql_bind(s,
 			BUILD_COLUMNS
-			"FROM job_candidate j JOIN candidate c ON "
-			"c.id=j.candidate JOIN build b ON b.candidate=j.candidate"
-			" WHERE j.job=? ORDER BY b.id",
+			"FROM job_candidate j JOIN candidate c ON c.id=j.candidate JOIN"
+			" build b ON b.candidate=j.candidate WHERE j.job=? ORDER BY b.id",
 			SQL_ARGS(arg_int(job)), &st, ctx);
 	return e ? e : sql_list(s, st, &build_reader, (void **)out, n, ctx);
 }

@@ -77,13 +77,10 @@ static enum err put_summary(struct store *s, int64_t job, int64_t candidate,
 	const char *device_name, const struct measurement *m, struct err_ctx *ctx)
 {
 	return sql_run(s,
-		"INSERT INTO measurement(job, candidate, build, device, device_name, "
-		"protocol,"
-		" look, resolved, n_runs, latency_ns, latency_lo, latency_hi, "
-		"wall_p50_ns,"
-		" wall_p90_ns, wall_p99_ns, peak_rss_bytes, energy_uj, energy_lo, "
-		"energy_hi,"
-		" energy_source, taken_s)"
+		"INSERT INTO measurement(job, candidate, build, device, device_name,"
+		" protocol, look, resolved, n_runs, latency_ns, latency_lo, latency_hi,"
+		" wall_p50_ns, wall_p90_ns, wall_p99_ns, peak_rss_bytes, energy_uj,"
+		" energy_lo, energy_hi, energy_source, taken_s)"
 		" VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 		SQL_ARGS(arg_int(job), arg_int(candidate), arg_hash(&m->build),
 			arg_hash(&m->device), arg_text(device_name), arg_int(m->protocol),
@@ -235,11 +232,9 @@ static enum err load_runs(
 	sqlite3_stmt *st;
 	size_t n = 0;
 	enum err e = sql_bind(s,
-		"SELECT at, run_order, n, inner_n, n_vcsw, n_ivcsw, peak_rss_bytes, "
-		"freq_khz,"
-		" temp_mc, reference_ratio, energy_uj, samples FROM run WHERE "
-		"measurement=?"
-		" ORDER BY at",
+		"SELECT at, run_order, n, inner_n, n_vcsw, n_ivcsw, peak_rss_bytes,"
+		" freq_khz, temp_mc, reference_ratio, energy_uj, samples FROM run WHERE"
+		" measurement=? ORDER BY at",
 		SQL_ARGS(arg_int(id)), &st, ctx);
 
 	if (!e)
@@ -265,7 +260,7 @@ static enum err load_runs(
 	" ifnull((SELECT max(d.simulated) FROM device d WHERE d.fingerprint=m.device),"  \
 	" 0) "
 
-/* n_runs tells how many there are even when they are not loaded. */
+/* Loads the runs, or says that there are none here. */
 static enum err finish(struct store *s, struct found *f, int raw, struct err_ctx *ctx)
 {
 	struct measurement *m = &f->sm.m;
@@ -317,10 +312,7 @@ enum err store_list_measurements(struct store *s, int64_t job, int raw,
 		MEASUREMENT_COLUMNS
 		"FROM job_candidate j JOIN candidate c ON c.id=j.candidate"
 		" JOIN measurement m ON m.candidate=j.candidate"
-		" WHERE j.job=?1 AND (m.job=?1 OR m.job IN (SELECT o.id FROM job o WHERE"
-		" (SELECT value FROM meta WHERE job=o.id AND key='data') IS"
-		" (SELECT value FROM meta WHERE job=?1 AND key='data')))"
-		" ORDER BY m.id",
+		" WHERE j.job=?1 AND " SQL_TAKEN_OVER_SAME_DATA("m") " ORDER BY m.id",
 		SQL_ARGS(arg_int(job)), &st, ctx);
 
 	if (!e)

@@ -23,9 +23,8 @@ enum err store_put_failure(
 	e = sql_candidate_id(s, &f->candidate, &candidate, ctx);
 	if (!e)
 		e = sql_run(s,
-			"INSERT INTO failure(job, candidate, build, device, look, "
-			"verdict,"
-			" blames, detail, at_s) VALUES(?,?,?,?,?,?,?,?,?)",
+			"INSERT INTO failure(job, candidate, build, device, look,"
+			" verdict, blames, detail, at_s) VALUES(?,?,?,?,?,?,?,?,?)",
 			SQL_ARGS(arg_int(job), arg_int(candidate), arg_hash(&f->build),
 				arg_hash(&f->device), arg_int(f->look),
 				arg_text(verdict_names[f->verdict]),
@@ -90,10 +89,7 @@ enum err store_list_failures(struct store *s, int64_t job, struct store_failure 
 		FAILURE_COLUMNS
 		"FROM job_candidate j JOIN candidate c ON c.id=j.candidate"
 		" JOIN failure f ON f.candidate=j.candidate"
-		" WHERE j.job=?1 AND (f.job=?1 OR f.job IN (SELECT o.id FROM job o WHERE"
-		" (SELECT value FROM meta WHERE job=o.id AND key='data') IS"
-		" (SELECT value FROM meta WHERE job=?1 AND key='data')))"
-		" ORDER BY f.id",
+		" WHERE j.job=?1 AND " SQL_TAKEN_OVER_SAME_DATA("f") " ORDER BY f.id",
 		SQL_ARGS(arg_int(job)), &st, ctx);
 
 	return e ? e : sql_list(s, st, &failure_reader, (void **)out, n, ctx);
@@ -109,9 +105,8 @@ enum err store_put_generation(struct store *s, int64_t job,
 	if (e)
 		return e;
 	e = sql_run(s,
-		"INSERT OR REPLACE INTO generation(job, generation, n_candidates, "
-		"n_measured,"
-		" hv_claimed, hv_remeasured, model, model_mape, model_tau)"
+		"INSERT OR REPLACE INTO generation(job, generation, n_candidates,"
+		" n_measured, hv_claimed, hv_remeasured, model, model_mape, model_tau)"
 		" VALUES(?,?,?,?,?,?,?,?,?)",
 		SQL_ARGS(arg_int(job), arg_int(g->generation), arg_int(g->n_candidates),
 			arg_int(g->n_measured), arg_real(g->hv_claimed),
@@ -175,9 +170,8 @@ enum err store_put_prediction(struct store *s, int64_t job, const struct hash *c
 	e = sql_candidate_id(s, candidate, &id, ctx);
 	if (!e)
 		e = sql_run(s,
-			"INSERT INTO prediction(job, candidate, objective, model, mean, "
-			"sd)"
-			" VALUES(?,?,?,?,?,?) ON CONFLICT DO UPDATE SET"
+			"INSERT INTO prediction(job, candidate, objective, model, mean,"
+			" sd) VALUES(?,?,?,?,?,?) ON CONFLICT DO UPDATE SET"
 			" model=excluded.model, mean=excluded.mean, sd=excluded.sd",
 			SQL_ARGS(arg_int(job), arg_int(id), arg_text(objective),
 				arg_text(model), arg_real(mean),
