@@ -46,6 +46,7 @@ AGENT_OBJ := $(AGENT_SRC:%.c=$(BUILD)/agent/%.o)
 CORE_OBJ := $(CORE_SRC:%.c=$(BUILD)/agent/%.o)
 TEST_OBJ := $(TEST_SRC:%.c=$(BUILD)/%.o)
 TESTS := $(foreach t,$(TEST_SRC),$(BUILD)/tests/$(basename $(notdir $(t))))
+E2E ?= $(sort $(wildcard tests/e2e/*.sh))
 GRADIENT_TESTS := $(filter $(BUILD)/tests/test_train_grad%,$(TESTS))
 LIB := $(BUILD)/libhawser.a
 TEST_LIB := $(BUILD)/libtested.a
@@ -115,8 +116,8 @@ gradients:
 	@$(MAKE) --no-print-directory CONFIG=double BUILD=build/double gradients
 endif
 
-e2e: all ## run the end-to-end tests
-	@JOBS=$(JOBS) HAWSER=$(BUILD)/hawser tests/run "end to end, $(CONFIG)" $(TALLY) $(sort $(wildcard tests/e2e/*.sh))
+e2e: all ## run the end-to-end tests (E2E=FILE...: some of them)
+	@JOBS=$(JOBS) HAWSER=$(BUILD)/hawser tests/run "end to end, $(CONFIG)" $(TALLY) $(E2E)
 
 lint: ## check include table, headers, names, sizes
 	@JOBS=$(JOBS) tests/run "lint" $(TALLY) tests/lint/check.sh tests/lint/selftest.sh
