@@ -54,9 +54,12 @@ static struct value exact(double v, enum provenance prov)
 static struct value hardware_value(
 	const struct session *s, const struct tracked *t, const struct hardware *h)
 {
-	enum provenance prov = device_info(s->device[t->device].dev)->simulated
-				       ? PROV_SIMULATED
-				       : PROV_MEASURED;
+	const struct device *dev = s->device[t->device].dev;
+	enum provenance prov =
+		device_info(dev)->simulated ? PROV_SIMULATED : PROV_MEASURED;
+	/* without a compiler there is no link to read the sizes from */
+	enum provenance sizes = strcmp(device_profile(dev)->cc, "none") ? PROV_MEASURED
+									: PROV_ANALYTIC;
 	const char *name = t->o.metric->name;
 	struct value v = {NAN, {NAN, NAN}, prov};
 
@@ -72,9 +75,9 @@ static struct value hardware_value(
 		v.value = h->peak_rss_bytes;
 	} else if (!strcmp(name, "arena_bytes")) {
 		v = exact((double)(h->artefact.arena_bytes + h->artefact.state_bytes),
-			PROV_MEASURED);
+			sizes);
 	} else if (!strcmp(name, "flash_bytes")) {
-		v = exact((double)h->artefact.flash_bytes, PROV_MEASURED);
+		v = exact((double)h->artefact.flash_bytes, sizes);
 	}
 	return v;
 }

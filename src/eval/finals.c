@@ -294,7 +294,7 @@ static enum err put_macs_ranking(
 		for (size_t i = 0; i < found->n; i++) {
 			const struct search_member *m = &found->members[i];
 
-			if (m->first.failed)
+			if (m->first.failed || m->last.failed)
 				continue;
 			x[n] = analytic_value(s, &m->g, macs);
 			y[n++] = m->last.v[k].value;

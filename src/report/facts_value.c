@@ -169,7 +169,7 @@ static void memory(
 		set_exact(v, (double)b->flash_bytes,
 			linked ? PROV_MEASURED : PROV_ANALYTIC);
 	else if (!strcmp(o->metric->name, "arena_bytes"))
-		set_exact(v, (double)b->arena_bytes,
+		set_exact(v, (double)(b->arena_bytes + b->state_bytes),
 			linked ? PROV_MEASURED : PROV_ANALYTIC);
 }
 
