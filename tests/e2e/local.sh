@@ -80,7 +80,7 @@ check 'front as a table' "$HAWSER" front tiny
 prints 'measured values are marked so' '[0-9]\] m ' out
 check 'front as CSV' "$HAWSER" front tiny --csv
 cp "$DIR/out" "$DIR/front.csv"
-is 'lines have equally many fields' "$(awk -F , '{ print NF }' "$DIR/front.csv" | sort -u | wc -l)" -eq 1
+is 'lines have equally many fields' "$(sed 's,"[^"]*",text,g' "$DIR/front.csv" | awk -F , '{ print NF }' | sort -u | wc -l)" -eq 1
 reads_as_json 'front --json' "$HAWSER" front tiny --json
 cp "$DIR/doc" "$DIR/front.json"
 is 'JSON has as many points as CSV' "$(json front.json 'points.#')" -eq $(($(wc -l <"$DIR/front.csv") - 1))
@@ -173,14 +173,14 @@ start
 await 300 generations 2
 stop_gracefully 'Ctrl-C ends the search gracefully'
 is 'the state is stopped' "$(state)" = stopped
-"$HAWSER" front long --all --csv | cut -d , -f 1,20 | sort >"$DIR/first"
+"$HAWSER" front long --all --csv | cut -d , -f 1 | sort >"$DIR/first"
 n=$(json doc 'generations.#')
 is 'generations were finished' "$n" -ge 2
 start
 await 300 generations $((n + 1))
 is 'the same command goes on' "$(state)" = running
 stop_gracefully 'and is stopped again'
-"$HAWSER" front long --all --csv | cut -d , -f 1,20 | sort >"$DIR/second"
+"$HAWSER" front long --all --csv | cut -d , -f 1 | sort >"$DIR/second"
 is 'nothing that was found is lost' "$(comm -23 "$DIR/first" "$DIR/second" | wc -l)" -eq 0
 is 'and more is found' "$(wc -l <"$DIR/second")" -gt "$(wc -l <"$DIR/first")"
 finish
