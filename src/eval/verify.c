@@ -140,6 +140,29 @@ static enum err verify(struct pass *p, struct quality *q, struct err_ctx *ctx)
 	return e;
 }
 
+/* Has this job's one device answered for these weights before? Rows do not say which device
+ * it was: with several, each is asked again. */
+static enum err is_answered(struct session *s, const struct hash *candidate,
+	const struct hash *weights, int *answered, struct err_ctx *ctx)
+{
+	struct store_accuracy *rows;
+	size_t n;
+	enum err e;
+
+	*answered = 0;
+	if (s->n_devices > 1)
+		return ERR_OK;
+	e = store_list_accuracy(s->store, s->job_id, candidate, &rows, &n, ctx);
+	if (e)
+		return e;
+	for (size_t i = 0; i < n && !*answered; i++)
+		*answered = !strcmp(rows[i].method, "device") &&
+			    hash_equal(&rows[i].source, weights) &&
+			    hash_equal(&rows[i].data, &s->corpus.hash);
+	free(rows);
+	return ERR_OK;
+}
+
 enum err final_verify(struct session *s, size_t device, const struct genome *g,
 	const struct build_weights *weights, const struct hardware *h, size_t n,
 	struct err_ctx *ctx)
@@ -154,10 +177,15 @@ enum err final_verify(struct session *s, size_t device, const struct genome *g,
 		struct pass p = {.s = s, .dev = dev, .image = &h[i].artefact.image};
 		struct quality q;
 		struct hash hash;
+		int answered;
 
 		if (h[i].verdict != VERDICT_OK)
 			continue;
 		genome_hash(&g[i], &hash);
+		if ((e = is_answered(s, &hash, &weights[i].hash, &answered, ctx)))
+			return e;
+		if (answered)
+			continue;
 		if ((e = corpus_encoded(&s->corpus, SPLIT_TEST, g[i].vocab_size,
 			     g[i].seq_len, &p.e, ctx)) ||
 			(e = device_upload(dev, h[i].artefact.path, p.image, ctx)) ||

@@ -75,6 +75,12 @@ reads_as_json 'status --json' "$HAWSER" status tiny --json
 is 'the state is done' "$(json doc state)" = done
 is 'every candidate counts' "$(json doc candidates)" -eq 8
 is 'no candidate failed' "$(json doc 'failures.#')" -eq 0
+measured=$(json doc measurements)
+check 'the same job again has nothing to do' "$HAWSER" search "$DIR/tiny.job.yaml"
+exits 'and builds, trains and measures nothing' 1 grep -Eq '^(measure|supernet|building)' "$DIR/err"
+check 'status' "$HAWSER" status tiny --json
+cp "$DIR/out" "$DIR/doc"
+is 'nor was anything measured twice' "$(json doc measurements)" -eq "${measured:-0}"
 
 check 'front as a table' "$HAWSER" front tiny
 prints 'measured values are marked so' '[0-9]\] m ' out
