@@ -17,7 +17,7 @@ trap 'rm -rf "$work"' EXIT
 if [ -e .git ] && command -v git >/dev/null 2>&1; then
 	git ls-files -co --exclude-standard
 else
-	find . -type f ! -path './build/*' ! -path './results/*' | sed 's|^\./||'
+	find . -type f ! -path './.git/*' ! -path './build/*' ! -path './results/*' | sed 's|^\./||'
 fi | sort -u | while IFS= read -r f; do [ -f "$f" ] && echo "$f"; done >"$work/files"
 grep '\.[ch]$' "$work/files" >"$work/sources"
 : >"$work/breaches"

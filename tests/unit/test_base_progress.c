@@ -105,8 +105,10 @@ static void progress_redraws_on_a_terminal(void **state)
 
 	(void)state;
 	if (master < 0 || grantpt(master) || unlockpt(master) ||
-		!(name = ptsname(master)))
+		!(name = ptsname(master))) {
+		print_message("SKIP: no pseudo-terminal here\n");
 		skip();
+	}
 	f = fopen(name, "r+");
 	assert_non_null(f);
 	p = progress_new(f, 0);
