@@ -257,7 +257,7 @@ enum err codegen_build(const struct codegen_input *in, const struct target *targ
 	int found = 0;
 	enum err e = check_input(in, target, ctx);
 
-	if (e || (e = program_new(&j.program, in->genome, &in->task, ctx)))
+	if (e || (e = codegen_program(&j.program, in, target, ctx)))
 		return e;
 	e = prepare(&j);
 	if (!e)

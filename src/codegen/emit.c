@@ -92,7 +92,7 @@ enum err emit_texts(const struct codegen_input *in, const struct program *p,
 	e = emit_check(in, p, ctx);
 	if (e)
 		return e;
-	out->weight_bytes = pack_layout(&p->layout, at);
+	out->weight_bytes = pack_layout(p, at);
 	emit_model(in, p, &out->model_c);
 	emit_header(in, p, &out->model_h);
 	emit_vocab(in, &out->vocab_c);
@@ -101,6 +101,16 @@ enum err emit_texts(const struct codegen_input *in, const struct program *p,
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]) && !e; i++)
 		e = buf_err(all[i], ctx);
 	return e;
+}
+
+enum err codegen_program(struct program **out, const struct codegen_input *in,
+	const struct target *target, struct err_ctx *ctx)
+{
+	const char *isa = in->genome->kernels == KERNELS_OPT ? target->isa : "";
+	const struct kernel_set *set;
+	enum err e = kernel_set_choose(isa, target->cc, target->cflags, &set, ctx);
+
+	return e ? e : program_new_for(out, in->genome, &in->task, set, ctx);
 }
 
 void generated_release(struct generated *g)
@@ -142,7 +152,7 @@ enum err emit_folder(const struct codegen_input *in, const struct program *p,
 		return e;
 	if ((e = file_join(path, sizeof(path), dir, "weights.bin", ctx)))
 		return e;
-	return pack_write(&p->layout, &in->weights, path, &hash, ctx);
+	return pack_write(p, &in->weights, path, &hash, ctx);
 }
 
 enum err codegen_emit(

@@ -14,7 +14,7 @@
 
 /* Raised when packing, golden values or the core's contract change without a change of
  * the generated text: part of every build's key. */
-#define EMIT_VERSION 2
+#define EMIT_VERSION 3
 
 #define CARD_BEGIN "HAWSER-CARD-BEGIN\n"
 #define CARD_END "HAWSER-CARD-END\n"
@@ -28,6 +28,10 @@ struct generated {
 enum err emit_texts(const struct codegen_input *in, const struct program *p,
 	struct generated *out, struct err_ctx *ctx);
 void generated_release(struct generated *g);
+
+/* The program of `in` for the kernels that `target` and the candidate choose. */
+enum err codegen_program(struct program **out, const struct codegen_input *in,
+	const struct target *target, struct err_ctx *ctx);
 
 /* The parts. */
 void emit_model(const struct codegen_input *in, const struct program *p, struct buf *out);

@@ -53,18 +53,25 @@ static const char *name_of(const struct printer *pr, int buffer)
 
 static void put_linear_table(const struct printer *pr, const struct step *s)
 {
+	static const char *const acts[N_ACTS] = {
+		"KERNEL_RELU", "KERNEL_GELU", "KERNEL_SILU"};
 	const struct tensor *t = s->weight;
 
 	buf_puts(pr->out, "static const struct linear ");
 	put_tensor_name(pr, t);
-	buf_printf(pr->out, " = {%u, %u, BYTES(%llu), ", (unsigned)t->cols,
-		(unsigned)t->rows, data_at(pr, t));
+	buf_printf(pr->out, " = {.in = %u, .out = %u, .w = BYTES(%llu), .scales = ",
+		(unsigned)t->cols, (unsigned)t->rows, data_at(pr, t));
 	if (t->bits == 32)
 		buf_puts(pr->out, "0, ");
 	else
 		buf_printf(pr->out, "BF16(%llu), ",
 			(unsigned long long)packed(pr, t)->scales);
+	buf_puts(pr->out, ".bias = ");
 	put_floats(pr, s->bias);
+	if (pr->p->in_panels[t - pr->p->layout.t])
+		buf_puts(pr->out, ", .panels = 1");
+	if (s->act)
+		buf_printf(pr->out, ", .act = %s", acts[s->act - 1]);
 	buf_printf(pr->out, "}; /* [%u, %u] %s */\n", (unsigned)t->rows,
 		(unsigned)t->cols, bits_name(t->bits));
 }
@@ -458,7 +465,7 @@ void emit_model(const struct codegen_input *in, const struct program *p, struct 
 		out->failed = 1;
 		return;
 	}
-	pack_layout(&p->layout, at);
+	pack_layout(p, at);
 	put_top(&pr, in);
 	put_buffers(&pr);
 	if (p->stateful && in->genome->abs_pos)

@@ -84,6 +84,36 @@ static enum err copy_source(
 	return e ? e : copy_flat(from, dir, strrchr(source, '/') + 1, ctx);
 }
 
+/* What the files of an ISA share. */
+static enum err copy_headers(const char *home, const struct kernel_set *set,
+	const char *dir, struct err_ctx *ctx)
+{
+	char folder[512], path[PATH_LIMIT];
+	enum err e = ERR_OK;
+	struct dirent *d;
+	DIR *list;
+
+	if (!*set->isa)
+		return ERR_OK;
+	snprintf(folder, sizeof(folder), "src/infer/opt/%s", set->isa);
+	if ((e = file_join(path, sizeof(path), home, folder, ctx)))
+		return e;
+	list = opendir(path);
+	if (!list)
+		return err_set(ctx, ERR_IO, "cannot open folder '%s'", path);
+	while ((d = readdir(list)) && !e) {
+		size_t n = strlen(d->d_name);
+
+		if (n < 3 || strcmp(d->d_name + n - 2, ".h") != 0)
+			continue;
+		e = file_join(path, sizeof(path), folder, d->d_name, ctx);
+		if (!e)
+			e = copy_source(home, path, dir, ctx);
+	}
+	closedir(list);
+	return e;
+}
+
 static enum err copy_core(const struct program *p, const struct kernel_set *set,
 	const char *dir, struct err_ctx *ctx)
 {
@@ -93,6 +123,8 @@ static enum err copy_core(const struct program *p, const struct kernel_set *set,
 
 	for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]) && !e; i++)
 		e = copy_source(home, sources[i], dir, ctx);
+	if (!e)
+		e = copy_headers(home, set, dir, ctx);
 	program_kernels(p, kernels);
 	for (size_t i = 0; kernels[i] && !e; i++) {
 		e = kernel_source(set, kernels[i], path, sizeof(path), ctx);
@@ -130,9 +162,9 @@ static enum err put_readme(const struct codegen_input *in, const struct program 
 	buf_init(&b);
 	genome_format(in->genome, candidate);
 	buf_puts(&b, "# A model made by Hawser\n\nCompile:\n\n");
-	buf_printf(&b, "    %s -std=c11 %s%s%s%s-%s *.c *.S -o model\n\n", cc,
-		target->cflags, *target->cflags ? " " : "", set->cflags,
-		*set->cflags ? " " : "", opt_level_names[in->genome->opt]);
+	buf_printf(&b, "    %s -std=c11 %s%s-%s %s%s*.c *.S -o model\n\n", cc,
+		target->cflags, *target->cflags ? " " : "",
+		opt_level_names[in->genome->opt], set->cflags, *set->cflags ? " " : "");
 	if (labels)
 		buf_puts(&b,
 			"Use: every line typed at it is answered with its intent, how "
@@ -184,11 +216,9 @@ static enum err check_empty(const char *dir, struct err_ctx *ctx)
 static enum err export(const struct codegen_input *in, const struct target *target,
 	const struct program *p, const struct generated *gen, const char *dir,
 	struct err_ctx *ctx) {
-	const struct kernel_set *set; enum err e;
+	const struct kernel_set *set = p->set; enum err e;
 
-	if ((e = kernel_set_find(
-		     in->genome->kernels == KERNELS_OPT ? target->isa : "", &set, ctx)) ||
-		(e = file_mkdirs(dir, ctx)) || (e = check_empty(dir, ctx)) ||
+	if ((e = file_mkdirs(dir, ctx)) || (e = check_empty(dir, ctx)) ||
 		(e = emit_folder(in, p, gen, dir, ctx)) ||
 		(e = flatten_generated(dir, ctx)) ||
 		(e = copy_core(p, set, dir, ctx))) return e;
@@ -206,7 +236,7 @@ enum err codegen_export(const struct codegen_input *in, const struct target *tar
 		return err_set(ctx, ERR_INVALID,
 			"a model without a vocabulary cannot be exported: nothing could "
 			"be typed at it");
-	e = program_new(&p, in->genome, &in->task, ctx);
+	e = codegen_program(&p, in, target, ctx);
 	if (e)
 		return e;
 	e = emit_texts(in, p, &gen, ctx);

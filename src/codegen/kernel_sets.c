@@ -3,12 +3,35 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "src/codegen/toolchain.h"
+
 static const char *const none[] = {NULL};
 static const char *const x86_avx2[] = {"linear_f32", "linear_i8", NULL};
+static const char *const x86_avx512vnni[] = {"act_gelu", "attention", "embed_f32",
+	"embed_i4", "embed_i8", "linear_back_f32", "linear_back_i4", "linear_back_i8",
+	"linear_f32", "linear_i4", "linear_i8", "norm_ln", "norm_rms", "quant_rows",
+	NULL};
 
+/* Three vectors of sixteen: with eight rows 24 accumulators. */
+static const struct kernel_panels panels_48 = {
+	.f32 = {48, 16, 1, 0}, .i8 = {48, 16, 4, 128}, .i4 = {48, 16, 8, 8}};
+
+/* -O3 comes after the candidate's own level: these files are written for it. */
 static const struct kernel_set sets[] = {
-	{"", "", none},
-	{"x86-avx2", "-mavx2 -mfma", x86_avx2},
+	{.isa = "", .cflags = "", .kernels = none, .macros = ""},
+	{.isa = "x86-avx2",
+		.cflags = "-mavx2 -mfma -O3",
+		.kernels = x86_avx2,
+		.macros = "__AVX2__ __FMA__"},
+	{.isa = "x86-avx512vnni",
+		.cflags = "-mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mfma "
+			  "-O3 -mprefer-vector-width=512",
+		.kernels = x86_avx512vnni,
+		.panels = &panels_48,
+		.fuses = FUSES_ACT,
+		.macros = "__AVX512F__ __AVX512BW__ __AVX512VL__ __AVX512DQ__ "
+			  "__AVX512VNNI__",
+		.attention_rows = 8},
 };
 
 const struct kernel_set *kernel_set_at(size_t i)
@@ -31,8 +54,44 @@ enum err kernel_set_find(
 			n += (size_t)snprintf(known + n, sizeof(known) - n, "%s'%s'",
 				n ? ", " : "", sets[i].isa);
 	}
-	return err_set(ctx, ERR_INVALID, "unknown kernel set '%s', known are %s or none",
-		isa, known);
+	return err_set(ctx, ERR_INVALID,
+		"unknown kernel set '%s', known are %s, 'auto' or none", isa, known);
+}
+
+/* "#define __AVX2__ 1" for each of the blank-separated names. */
+static int defines_all(const char *text, const char *macros)
+{
+	while (*macros) {
+		char line[80];
+		size_t len = strcspn(macros, " ");
+
+		snprintf(line, sizeof(line), "#define %.*s ", (int)len, macros);
+		if (!strstr(text, line))
+			return 0;
+		macros += len;
+		macros += *macros == ' ';
+	}
+	return 1;
+}
+
+enum err kernel_set_choose(const char *isa, const char *cc, const char *cflags,
+	const struct kernel_set **out, struct err_ctx *ctx)
+{
+	struct buf text;
+	enum err e;
+
+	if (strcmp(isa, "auto"))
+		return kernel_set_find(isa, out, ctx);
+	*out = &sets[0];
+	if (!strcmp(cc, "none"))
+		return ERR_OK;
+	buf_init(&text);
+	e = toolchain_macros(cc, cflags, &text, ctx);
+	for (size_t i = 0; kernel_set_at(i) && !e; i++)
+		if (defines_all(buf_str(&text), sets[i].macros))
+			*out = &sets[i];
+	buf_release(&text);
+	return e;
 }
 
 int kernel_set_has(const struct kernel_set *set, const char *kernel)

@@ -1,24 +1,55 @@
-/* Which kernels an ISA has of its own. The one table: a kernel that a set does not name
- * is taken from src/infer/ref. Adding a kernel is a file in src/infer/opt/<isa>/ and its
- * name here; tests/unit/test_codegen_build.c holds the table against the folders.
+/* Which kernels an ISA has of its own, and how they want their weights. The one table: a
+ * kernel that a set does not name is taken from src/infer/ref and compiled with the set's
+ * flags. Adding a kernel is a file in src/infer/opt/<isa>/ and its name here; tests/unit/
+ * test_codegen_build.c holds the table against the folders.
  */
 #ifndef HAWSER_CODEGEN_KERNEL_SETS_H
 #define HAWSER_CODEGEN_KERNEL_SETS_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "src/base/err.h"
+
+/* The matrix of a product as panels of output columns: [panel][in / k][width][k], where
+ * every panel is `width` columns wide and the last one what is left, rounded up to
+ * `round`. `in` is rounded up to k; padding is zero. */
+struct panel_format {
+	uint16_t width, round;
+	uint8_t k; /* input columns that lie together */
+	/* What is added to each integer, so that it is unsigned: 128 for int8; int4 always
+	 * adds 8. Of k = 8 int4 columns the first four are low nibbles, the others high. */
+	uint8_t zero;
+};
+
+struct kernel_panels {
+	struct panel_format f32, i8, i4; /* scales of i4: [panel][group][width] */
+};
+
+/* What a set's kernels do beyond the portable ones. */
+enum kernel_fusion {
+	FUSES_ACT = 1, /* products apply linear.act */
+};
 
 struct kernel_set {
 	const char *isa;    /* folder below src/infer/opt; "" for the portable set */
 	const char *cflags; /* that its files need, besides the target's own */
-	const char *const *kernels; /* NULL-terminated */
+	const char *const *kernels;	    /* NULL-terminated */
+	const struct kernel_panels *panels; /* NULL: row-major as in kernels.h */
+	uint8_t fuses;			    /* enum kernel_fusion, or-ed */
+	const char *macros; /* blank-separated, that a compiler for the ISA defines */
+	/* Rows of m floats in attention's scratch, m tokens seen rounded up to 16: of scores,
+	 * and d_head more for the transposed keys of a head. 0: one row of m floats. */
+	uint8_t attention_rows;
 };
 
 /* ERR_INVALID lists the known sets. "" is the portable set. */
 enum err kernel_set_find(
 	const char *isa, const struct kernel_set **out, struct err_ctx *ctx);
 const struct kernel_set *kernel_set_at(size_t i); /* NULL past the end */
+/* The set that `isa` names, or for "auto" the best one that the compiler's flags allow. */
+enum err kernel_set_choose(const char *isa, const char *cc, const char *cflags,
+	const struct kernel_set **out, struct err_ctx *ctx);
 int kernel_set_has(const struct kernel_set *set, const char *kernel);
 /* "src/infer/opt/x86-avx2/linear_i8.c" or "src/infer/ref/norm_ln.c". */
 enum err kernel_source(const struct kernel_set *set, const char *kernel, char *out,

@@ -18,34 +18,52 @@ static uint64_t align_to(uint64_t at, uint64_t alignment)
 	return (at + alignment - 1) / alignment * alignment;
 }
 
-static uint64_t data_bytes(const struct tensor *t)
+static uint64_t data_bytes(const struct tensor *t, const struct panel_format *f)
 {
 	uint64_t cols =
 		t->bits == 4 ? (t->cols + 1u) / 2 : (uint64_t)t->cols * t->bits / 8;
 
+	if (f)
+		return align_to(t->rows, f->round) * align_to(t->cols, f->k) * t->bits /
+		       8;
 	return t->rows * cols;
 }
 
-static uint64_t scale_bytes(const struct tensor *t)
+static uint64_t scale_bytes(const struct tensor *t, const struct panel_format *f)
 {
+	uint64_t rows = f ? align_to(t->rows, f->round) : t->rows;
+
 	if (t->bits == 32)
 		return 0;
-	return 2 * (uint64_t)t->rows * (t->bits == 4 ? quant_groups(t->cols) : 1);
+	return 2 * rows * (t->bits == 4 ? quant_groups(t->cols) : 1);
 }
 
-uint64_t pack_layout(const struct layout *l, struct packed_tensor *at)
+/* NULL: row-major. */
+static const struct panel_format *format_of(const struct program *p, size_t tensor)
+{
+	const struct kernel_panels *panels = p->set->panels;
+	int bits = p->layout.t[tensor].bits;
+
+	if (!p->in_panels[tensor])
+		return NULL;
+	return bits == 32 ? &panels->f32 : bits == 8 ? &panels->i8 : &panels->i4;
+}
+
+uint64_t pack_layout(const struct program *p, struct packed_tensor *at)
 {
 	uint64_t end = 0;
 
-	for (size_t i = 0; i < l->n_tensors; i++) {
-		const struct tensor *t = &l->t[i];
+	for (size_t i = 0; i < p->layout.n_tensors; i++) {
+		const struct tensor *t = &p->layout.t[i];
+		const struct panel_format *f = format_of(p, i);
+		uint64_t bytes = data_bytes(t, f);
 
-		at[i].data = align_to(end, data_bytes(t) >= PACK_LARGE ? 64 : 4);
-		end = at[i].data + data_bytes(t);
+		at[i].data = align_to(end, f || bytes >= PACK_LARGE ? 64 : 4);
+		end = at[i].data + bytes;
 		at[i].scales = 0;
 		if (t->bits != 32) {
 			at[i].scales = align_to(end, 2);
-			end = at[i].scales + scale_bytes(t);
+			end = at[i].scales + scale_bytes(t, f);
 		}
 	}
 	return align_to(end, 4);
@@ -116,7 +134,7 @@ static enum err put_tensor(
 	struct writer *w, const struct tensor *t, const float *values, struct scratch *s)
 {
 	uint32_t groups = t->bits == 4 ? quant_groups(t->cols) : 1;
-	size_t row_bytes = (size_t)(data_bytes(t) / t->rows);
+	size_t row_bytes = (size_t)(data_bytes(t, NULL) / t->rows);
 	enum err e = ERR_OK;
 
 	for (uint32_t r = 0; r < t->rows && !e; r++) {
@@ -138,7 +156,102 @@ static enum err put_tensor(
 		return e;
 	put_le16(s->scales_le, s->scales, (size_t)t->rows * groups);
 	e = pad_to(w, align_to(w->at, 2));
-	return e ? e : put(w, s->scales_le, (size_t)scale_bytes(t));
+	return e ? e : put(w, s->scales_le, (size_t)scale_bytes(t, NULL));
+}
+
+/* ---- panels */
+
+/* A tensor quantised as a whole, and where its packed form is made. */
+struct panels {
+	const struct tensor *t;
+	const struct panel_format *f;
+	const float *values;
+	int8_t *q;	  /* [rows, cols], when quantised */
+	uint16_t *scales; /* [rows, groups] */
+	uint32_t groups;
+	uint8_t *out;	      /* data_bytes */
+	uint16_t *out_scales; /* scale_bytes / 2 */
+};
+
+static int quantised_at(const struct panels *p, uint32_t row, uint32_t col)
+{
+	if (row >= p->t->rows || col >= p->t->cols)
+		return p->f->zero;
+	return p->q[(size_t)row * p->t->cols + col] + p->f->zero;
+}
+
+/* The `k` input columns from `col` of output column `row`; returns the end. */
+static uint8_t *put_cell(const struct panels *p, uint32_t row, uint32_t col, uint8_t *out)
+{
+	uint32_t k = p->f->k;
+
+	for (uint32_t j = 0; j < k && p->t->bits == 32; j++, out += 4) {
+		float v = row < p->t->rows && col + j < p->t->cols
+				  ? p->values[(size_t)row * p->t->cols + col + j]
+				  : 0;
+
+		put_le32f(out, &v, 1);
+	}
+	for (uint32_t j = 0; j < k && p->t->bits == 8; j++)
+		*out++ = (uint8_t)quantised_at(p, row, col + j);
+	for (uint32_t j = 0; j < k / 2 && p->t->bits == 4; j++)
+		*out++ = (uint8_t)(quantised_at(p, row, col + j) |
+				   quantised_at(p, row, col + k / 2 + j) << 4);
+	return out;
+}
+
+static void fill_panels(struct panels *p)
+{
+	uint32_t rows = (uint32_t)align_to(p->t->rows, p->f->round);
+	uint8_t *out = p->out;
+	uint16_t *scales = p->out_scales;
+
+	for (uint32_t at = 0; at < rows; at += p->f->width) {
+		uint32_t n = rows - at < p->f->width ? rows - at : p->f->width;
+
+		for (uint32_t k = 0; k < p->t->cols; k += p->f->k)
+			for (uint32_t r = 0; r < n; r++)
+				out = put_cell(p, at + r, k, out);
+		for (uint32_t g = 0; g < p->groups; g++)
+			for (uint32_t r = at; r < at + n; r++)
+				*scales++ =
+					r < p->t->rows ? p->scales[r * p->groups + g] : 0;
+	}
+}
+
+static enum err put_in_panels(struct writer *w, struct panels *p)
+{
+	const struct tensor *t = p->t;
+	size_t n = (size_t)data_bytes(t, p->f), n_scales = (size_t)scale_bytes(t, p->f);
+	uint8_t *scales_le = malloc(n_scales + 1);
+	enum err e;
+
+	p->groups = t->bits == 32 ? 0 : t->bits == 8 ? 1 : quant_groups(t->cols);
+	p->q = malloc((size_t)t->rows * t->cols);
+	p->scales = malloc(2 * (size_t)t->rows * (p->groups + 1));
+	p->out = malloc(n);
+	p->out_scales = malloc(n_scales + 1);
+	if (!p->q || !p->scales || !p->out || !p->out_scales || !scales_le) {
+		e = err_set(w->ctx, ERR_NOMEM, "out of memory for tensor '%s'",
+			tensor_names[t->kind]);
+	} else {
+		for (uint32_t r = 0; r < t->rows && t->bits != 32; r++)
+			quant_row(p->values + (size_t)r * t->cols, t->cols, t->bits,
+				p->q + (size_t)r * t->cols,
+				p->scales + (size_t)r * p->groups);
+		fill_panels(p);
+		put_le16(scales_le, p->out_scales, n_scales / 2);
+		e = put(w, p->out, n);
+		if (!e && n_scales)
+			e = pad_to(w, align_to(w->at, 2));
+		e = e ? e : put(w, scales_le, n_scales);
+	}
+	free(p->q);
+	free(p->scales);
+	free(p->out);
+	free(p->out_scales);
+	free(scales_le);
+	return e;
 }
 
 static enum err check_finite(const struct tensor *t, const float *v, struct err_ctx *ctx)
@@ -154,10 +267,11 @@ static enum err check_finite(const struct tensor *t, const float *v, struct err_
 	return ERR_OK;
 }
 
-static enum err write_tensor(
-	struct writer *w, const struct tensor *t, const struct tensor_source *source)
+static enum err write_tensor(struct writer *w, const struct tensor *t,
+	const struct panel_format *f, const struct tensor_source *source)
 {
-	size_t n = (size_t)t->rows * t->cols, n_scales = (size_t)scale_bytes(t) / 2 + 1;
+	size_t n = (size_t)t->rows * t->cols,
+	       n_scales = (size_t)scale_bytes(t, f) / 2 + 1;
 	float *values = malloc(n * sizeof(*values));
 	struct scratch s = {malloc(t->cols), malloc((size_t)t->cols * 4),
 		malloc(n_scales * 2), malloc(n_scales * 2)};
@@ -171,7 +285,9 @@ static enum err write_tensor(
 	if (!e)
 		e = check_finite(t, values, w->ctx);
 	if (!e)
-		e = put_tensor(w, t, values, &s);
+		e = f ? put_in_panels(
+				w, &(struct panels){.t = t, .f = f, .values = values})
+		      : put_tensor(w, t, values, &s);
 	free(values);
 	free(s.q);
 	free(s.row);
@@ -180,9 +296,10 @@ static enum err write_tensor(
 	return e;
 }
 
-enum err pack_write(const struct layout *l, const struct tensor_source *source,
+enum err pack_write(const struct program *p, const struct tensor_source *source,
 	const char *path, struct hash *hash, struct err_ctx *ctx)
 {
+	const struct layout *l = &p->layout;
 	struct packed_tensor *at = calloc(l->n_tensors, sizeof(*at));
 	struct writer w = {.path = path, .ctx = ctx};
 	enum err e = ERR_OK;
@@ -190,7 +307,7 @@ enum err pack_write(const struct layout *l, const struct tensor_source *source,
 
 	if (!at)
 		return err_set(ctx, ERR_NOMEM, "out of memory");
-	total = pack_layout(l, at);
+	total = pack_layout(p, at);
 	w.file = fopen(path, "wbe");
 	if (!w.file) {
 		free(at);
@@ -201,7 +318,7 @@ enum err pack_write(const struct layout *l, const struct tensor_source *source,
 	for (size_t i = 0; i < l->n_tensors && !e; i++) {
 		e = pad_to(&w, at[i].data);
 		if (!e)
-			e = write_tensor(&w, &l->t[i], source);
+			e = write_tensor(&w, &l->t[i], format_of(p, i), source);
 	}
 	if (!e)
 		e = pad_to(&w, total);

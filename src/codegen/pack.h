@@ -1,7 +1,8 @@
 /* weights.bin: the tensors of a layout as the kernels of src/infer/kernels.h read them.
  *
  * Tensors follow each other in the layout's order; a quantised one is its integers, then
- * its bf16 scales. Small tensors start on 4 bytes, from PACK_LARGE bytes on on 64.
+ * its bf16 scales. Small tensors start on 4 bytes, from PACK_LARGE bytes and in panels
+ * (src/codegen/kernel_sets.h) on 64.
  * Written tensor by tensor, so that one tensor's floats are all that is in memory.
  */
 #ifndef HAWSER_CODEGEN_PACK_H
@@ -11,8 +12,8 @@
 
 #include "src/base/err.h"
 #include "src/base/hash.h"
+#include "src/codegen/program.h"
 #include "src/model/reference.h"
-#include "src/model/weights.h"
 
 #define PACK_LARGE 4096
 
@@ -20,12 +21,11 @@ struct packed_tensor {
 	uint64_t data, scales; /* byte offsets; scales 0 for fp32 */
 };
 
-/* Where everything lies; `at` has l->n_tensors entries. Returns the size of weights.bin.
- */
-uint64_t pack_layout(const struct layout *l, struct packed_tensor *at);
+/* Where everything lies; `at` has an entry a tensor. Returns the size of weights.bin. */
+uint64_t pack_layout(const struct program *p, struct packed_tensor *at);
 /* Writes the file and hashes it as it goes. ERR_INVALID names a tensor with a NaN or an
  * infinity; ERR_FULL when the disk is full. A failed call may leave a partial file. */
-enum err pack_write(const struct layout *l, const struct tensor_source *source,
+enum err pack_write(const struct program *p, const struct tensor_source *source,
 	const char *path, struct hash *hash, struct err_ctx *ctx);
 
 #endif

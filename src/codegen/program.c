@@ -159,6 +159,15 @@ static int lower_before_attention(struct lowering *lo)
 	return u;
 }
 
+static uint32_t score_floats(const struct program *p, const struct layer_genes *l)
+{
+	uint32_t m = p->genome->seq_len;
+
+	if (!p->set->attention_rows)
+		return m;
+	return (m + 15) / 16 * 16 * (p->set->attention_rows + l->d_head);
+}
+
 static void lower_attention(struct lowering *lo)
 {
 	const struct genome *g = lo->p->genome;
@@ -181,7 +190,7 @@ static void lower_attention(struct lowering *lo)
 	s->weight = g->rel_radius ? find(lo, T_REL) : NULL;
 	s->k = k;
 	s->v = v;
-	s->row = new_buffer(lo, "scores", g->seq_len, 1, 4);
+	s->row = new_buffer(lo, "scores", score_floats(lo->p, l), 1, 4);
 	in = quantise(lo, q, l->bits, 0, ROWS_ALL);
 	linear(lo, T_WO, T_BO, in, lo->x)->add = lo->x;
 }
@@ -192,6 +201,7 @@ static void lower_ffn(struct lowering *lo)
 	const struct layer_genes *l = &g->layer[lo->layer];
 	int u = lo->x, h = new_floats(lo, "hidden", l->d_ff);
 	struct operand in;
+	struct step *s;
 
 	if (g->norm_place == NORM_PRE) {
 		u = new_floats(lo, "u", g->d_model);
@@ -202,11 +212,15 @@ static void lower_ffn(struct lowering *lo)
 		int thin = new_floats(lo, "thin", l->ffn_rank);
 
 		linear(lo, T_W1_IN, N_TENSOR_KINDS, in, thin);
-		linear(lo, T_W1_OUT, T_B1, quantise(lo, thin, l->bits, 0, ROWS_ALL), h);
+		in = quantise(lo, thin, l->bits, 0, ROWS_ALL);
+		s = linear(lo, T_W1_OUT, T_B1, in, h);
 	} else {
-		linear(lo, T_W1, T_B1, in, h);
+		s = linear(lo, T_W1, T_B1, in, h);
 	}
-	add_step(lo, STEP_ACT, h, h);
+	if (lo->p->set->fuses & FUSES_ACT)
+		s->act = (uint8_t)(1 + g->act);
+	else
+		add_step(lo, STEP_ACT, h, h);
 	in = quantise(lo, h, l->bits, 0, ROWS_ALL);
 	if (l->ffn_rank) {
 		int thin = new_floats(lo, "thin", l->ffn_rank);
@@ -311,6 +325,15 @@ static void lower(struct program *p)
 	lower_heads(&lo);
 }
 
+/* A set with panels has every matrix of a product in panels; its look-ups and ways back
+ * read them too. */
+static void choose_panels(struct program *p)
+{
+	for (size_t i = 0; p->set->panels && i < p->n_steps; i++)
+		if (p->step[i].kind == STEP_LINEAR)
+			p->in_panels[p->step[i].weight - p->layout.t] = 1;
+}
+
 static void touch(struct program *p, int buffer, uint32_t step)
 {
 	struct buffer *b;
@@ -359,6 +382,12 @@ static enum err place(struct program *p, struct err_ctx *ctx)
 enum err program_new(struct program **out, const struct genome *g,
 	const struct task_shape *task, struct err_ctx *ctx)
 {
+	return program_new_for(out, g, task, kernel_set_at(0), ctx);
+}
+
+enum err program_new_for(struct program **out, const struct genome *g,
+	const struct task_shape *task, const struct kernel_set *set, struct err_ctx *ctx)
+{
 	struct program *p;
 	enum err e = genome_check(g, ctx);
 
@@ -375,12 +404,14 @@ enum err program_new(struct program **out, const struct genome *g,
 		return err_set(ctx, ERR_NOMEM, "out of memory");
 	p->genome = g;
 	p->task = *task;
+	p->set = set;
 	p->causal = g->arch == ARCH_DECODER;
 	p->stateful = p->causal && task->kind == TASK_LM;
 	p->chunk = p->stateful && g->seq_len > PROGRAM_CHUNK ? PROGRAM_CHUNK : g->seq_len;
 	p->intent = p->tags = p->lm = NO_BUFFER;
 	layout_init(&p->layout, g, task);
 	lower(p);
+	choose_panels(p);
 	e = place(p, ctx);
 	if (e) {
 		program_free(p);

@@ -14,6 +14,7 @@
 #define HAWSER_CODEGEN_PROGRAM_H
 
 #include "src/base/err.h"
+#include "src/codegen/kernel_sets.h"
 #include "src/codegen/plan.h"
 #include "src/model/genome.h"
 #include "src/model/task.h"
@@ -61,6 +62,7 @@ struct step {
 	uint8_t kind; /* enum step_kind */
 	uint8_t rows; /* enum step_rows: of src; dst has as many, or one */
 	int16_t layer;
+	uint8_t act; /* of STEP_LINEAR: 1 + enum act when the product applies it */
 	const struct tensor *weight, *bias;  /* in the program's layout, or NULL */
 	int src, dst, scale, add, k, v, row; /* buffers, or NO_BUFFER */
 };
@@ -76,13 +78,19 @@ struct program {
 	struct buffer buffer[PROGRAM_MAX_BUFFERS];
 	int intent, tags, lm; /* output buffers, or NO_BUFFER */
 	uint64_t arena_bytes, state_bytes;
+	const struct kernel_set *set;
 	struct layout layout;
+	uint8_t in_panels[LAYOUT_MAX_TENSORS]; /* of the layout's: packed in panels */
 };
 
 /* Checks genome and task, lowers, plans. Large: the struct is made here, freed by
  * program_free. */
 enum err program_new(struct program **out, const struct genome *g,
 	const struct task_shape *task, struct err_ctx *ctx);
+/* The same for a set of kernels, which decides what is fused and which matrices lie in
+ * panels; program_new is for the portable one. */
+enum err program_new_for(struct program **out, const struct genome *g,
+	const struct task_shape *task, const struct kernel_set *set, struct err_ctx *ctx);
 void program_free(struct program *p); /* NULL is allowed */
 /* The kernel that a step calls: "linear_i8". */
 const char *step_kernel(const struct program *p, const struct step *s);

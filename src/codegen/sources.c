@@ -112,11 +112,16 @@ static enum err hash_header(void *self, const char *path, struct err_ctx *ctx)
 static enum err hash_headers(
 	struct collector *c, const char *harness, struct err_ctx *ctx)
 {
+	char folder[300];
 	enum err e = ERR_OK;
 
 	hash_init(&c->st);
 	for (size_t i = 0; header_folders[i] && !e; i++)
 		e = each_file(c->all, header_folders[i], ".h", hash_header, c, ctx);
+	if (!e && *c->all->set->isa) {
+		snprintf(folder, sizeof(folder), "src/infer/opt/%s", c->all->set->isa);
+		e = each_file(c->all, folder, ".h", hash_header, c, ctx);
+	}
 	if (!e)
 		e = each_file(c->all, harness, ".h", hash_header, c, ctx);
 	hash_final(&c->st, &c->headers);
@@ -204,14 +209,12 @@ static enum err add_kernels(struct collector *c, const struct codegen_input *in,
 	program_kernels(p, kernels);
 	for (size_t i = 0; kernels[i]; i++) {
 		char path[CACHE_PATH_MAX], *real;
-		int opt = kernel_set_has(c->all->set, kernels[i]);
-
 		if (!is_stand_in(in->broken_kernel, kernels[i])) {
 			e = kernel_source(
 				c->all->set, kernels[i], path, sizeof(path), ctx);
 			if (!e)
-				e = add_source(c, path, PART_CORE,
-					opt ? c->all->set->cflags : "", ctx);
+				e = add_source(
+					c, path, PART_CORE, c->all->set->cflags, ctx);
 		} else {
 			stood_in = 1;
 			real = realpath(in->broken_kernel, NULL);
@@ -260,13 +263,11 @@ enum err sources_collect(struct sources *all, const struct codegen_input *in,
 	size_t before;
 	enum err e;
 
+	all->set = p->set;
 	snprintf(opt, sizeof(opt), "-%s", opt_level_names[in->genome->opt]);
 	if ((e = file_home(all->home, sizeof(all->home), ctx)) ||
 		(e = codegen_probe_compiler(
 			 target->cc, all->compiler, sizeof(all->compiler), ctx)) ||
-		(e = kernel_set_find(
-			 in->genome->kernels == KERNELS_OPT ? target->isa : "", &all->set,
-			 ctx)) ||
 		(e = harness_folder(target->harness, harness, sizeof(harness), ctx)) ||
 		(e = hash_headers(&c, harness, ctx)) || (e = add_kernels(&c, in, p, ctx)))
 		return e;

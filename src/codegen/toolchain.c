@@ -171,3 +171,20 @@ enum err codegen_probe_compiler(
 	args_release(&a);
 	return e;
 }
+
+enum err toolchain_macros(
+	const char *cc, const char *cflags, struct buf *out, struct err_ctx *ctx)
+{
+	struct args a;
+	enum err e;
+
+	args_init(&a);
+	args_add_words(&a, cc);
+	args_add_words(&a, cflags);
+	args_add_words(&a, "-dM -E -x c /dev/null");
+	e = args_done(&a, ctx);
+	if (!e)
+		e = process_run_command(a.argv, NULL, 30, out, NULL, ctx);
+	args_release(&a);
+	return e;
+}

@@ -34,5 +34,8 @@ extern const char toolchain_cflags[];
 
 /* Runs a compiler; a failure's text is its first error line. */
 enum err toolchain_run(struct args *a, const char *cwd, struct err_ctx *ctx);
+/* The macros that the compiler defines under these flags: "#define __AVX2__ 1" lines. */
+enum err toolchain_macros(
+	const char *cc, const char *cflags, struct buf *out, struct err_ctx *ctx);
 
 #endif

@@ -27,11 +27,16 @@
 
 #define KERNEL_GROUP 32
 
+enum kernel_act { KERNEL_NO_ACT, KERNEL_RELU, KERNEL_GELU, KERNEL_SILU };
+
 struct linear {
 	uint32_t in, out;
 	const void *w;		/* see above */
 	const uint16_t *scales; /* bf16; 0 for fp32 */
 	const float *bias;	/* [out], or 0 */
+	/* Only for sets whose row in the table says so; the portable kernels read neither. */
+	uint8_t panels; /* 1: w, and the scales of int4, lie in the set's panels */
+	uint8_t act;	/* enum kernel_act, applied last; then `add` is 0 */
 };
 
 /* y = x w^T + bias + add. `add` is [n, out] or 0, and may be y itself (the residual).

@@ -91,25 +91,24 @@ static const char lm_text[] =
 	"dec;v=40;t=12;d=16;e=16;eb=8;act=gelu;norm=ln;place=pre;"
 	"pool=mean;abs=1;rel=0;conv=3;opt=Os;kern=ref;L=h2k2x8f20r0b8";
 
-static void export_answers_intent_and_slots_of_a_line(void **state)
+static void export_and_ask(const struct target *target, uint8_t kernels)
 {
 	struct task_shape task = {TASK_INTENT_SLOTS, 3, 3};
-	struct target target = {"gcc", "", "", "linux"};
 	uint8_t vocab[64];
 	char folder[4200];
 	struct err_ctx ctx = {""};
 	struct fixture f;
 	struct buf out;
 
-	(void)state;
 	assert_int_equal(fixture_init(&f, slots_text, task), 0);
+	f.genome.kernels = kernels;
 	f.in.weights.read = read_rule;
 	f.in.vocab = vocab;
 	f.in.vocab_len = make_vocab(vocab, 0);
 	f.in.intent_names = "Off\nTurn\"On\"?\nSay\n";
 	f.in.tag_names = "O\nB-thing\nI-thing";
-	snprintf(folder, sizeof(folder), "%.3000s/slots", dir);
-	ASSERT_OK(codegen_export(&f.in, &target, folder, &ctx), &ctx);
+	snprintf(folder, sizeof(folder), "%.3000s/slots%d", dir, kernels);
+	ASSERT_OK(codegen_export(&f.in, target, folder, &ctx), &ctx);
 	compile(folder);
 	ask(folder, "printf 'Tea, too\\n\\nb\\n' | ./model", &out);
 	assert_string_equal(buf_str(&out), "Turn\"On\"? (96.5 %)\n  thing = tea , too\n"
@@ -123,7 +122,17 @@ static void export_answers_intent_and_slots_of_a_line(void **state)
 		&out);
 	assert_non_null(strstr(buf_str(&out), "Turn"));
 	buf_release(&out);
-	assert_int_equal(codegen_export(&f.in, &target, folder, &ctx), ERR_EXISTS);
+	assert_int_equal(codegen_export(&f.in, target, folder, &ctx), ERR_EXISTS);
+}
+
+static void export_answers_intent_and_slots_of_a_line(void **state)
+{
+	const struct target portable = {"gcc", "", "", "linux"};
+	const struct target native = {"gcc", "-march=native", "auto", "linux"};
+
+	(void)state;
+	export_and_ask(&portable, KERNELS_REF);
+	export_and_ask(&native, KERNELS_OPT);
 }
 
 static void export_of_a_language_model_goes_on_past_its_context(void **state)

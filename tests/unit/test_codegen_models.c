@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "src/base/buf.h"
+#include "src/codegen/kernel_sets.h"
 #include "tests/unit/codegen_fixture.h"
 
 static const struct target target = {"gcc", "", "", FIXTURE_HARNESS};
@@ -156,36 +157,73 @@ static void generated_c_has_no_warnings_under_strict_flags(void **state)
 	}
 }
 
-static int has_avx2(void)
+static int has_isa(const char *isa)
 {
 #if defined(__x86_64__)
-	return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-#else
-	return 0;
+	if (!strcmp(isa, "x86-avx2"))
+		return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+	if (!strcmp(isa, "x86-avx512vnni"))
+		return __builtin_cpu_supports("avx512f") &&
+		       __builtin_cpu_supports("avx512bw") &&
+		       __builtin_cpu_supports("avx512vl") &&
+		       __builtin_cpu_supports("avx512dq") &&
+		       __builtin_cpu_supports("avx512vnni");
 #endif
+	return !*isa;
 }
 
-static void build_with_avx2_kernels_answers_like_the_reference(void **state)
+static void build_for_each_isa_answers_like_the_reference(void **state)
 {
-	struct target avx2 = {"gcc", "", "x86-avx2", FIXTURE_HARNESS};
+	size_t n_models = sizeof(models) / sizeof(models[0]);
 
 	(void)state;
-	if (!has_avx2()) {
-		print_message("SKIP: this processor has no AVX2\n");
-		skip();
-	}
-	for (size_t i = 0; i < 4; i += 3) {
-		struct err_ctx ctx = {""};
-		struct artefact a, b;
-		struct fixture f;
-		int hit;
+	for (size_t k = 1; kernel_set_at(k); k++) {
+		const char *isa = kernel_set_at(k)->isa;
+		struct target opt = {"gcc", "", isa, FIXTURE_HARNESS};
 
-		assert_int_equal(fixture_init(&f, models[i].text, *models[i].task), 0);
-		f.genome.kernels = KERNELS_OPT;
-		ASSERT_OK(codegen_build(&f.in, &avx2, cache, &a, &hit, &ctx), &ctx);
-		run_image(&a, "avx2");
-		ASSERT_OK(codegen_build(&f.in, &target, cache, &b, &hit, &ctx), &ctx);
-		assert_int_not_equal(a.text_bytes, b.text_bytes);
+		if (!has_isa(isa)) {
+			print_message("SKIP: this processor is no %s\n", isa);
+			continue;
+		}
+		for (size_t i = 0; i < n_models; i++) {
+			struct err_ctx ctx = {""};
+			struct artefact a;
+			struct fixture f;
+			int hit;
+
+			assert_int_equal(
+				fixture_init(&f, models[i].text, *models[i].task), 0);
+			f.genome.kernels = KERNELS_OPT;
+			ASSERT_OK(
+				codegen_build(&f.in, &opt, cache, &a, &hit, &ctx), &ctx);
+			assert_false(hit);
+			run_image(&a, models[i].name);
+		}
+	}
+}
+
+static void auto_takes_the_best_set_that_the_flags_allow(void **state)
+{
+	static const struct {
+		const char *isa, *cflags, *set;
+	} cases[] = {{"auto", "", ""}, {"", "-mavx2 -mfma", ""},
+		{"auto", "-mavx2 -mfma", "x86-avx2"}, {"auto", "-mavx2", ""},
+		{"auto", "-march=icelake-server", "x86-avx512vnni"},
+		{"x86-avx2", "-march=icelake-server", "x86-avx2"}};
+
+	(void)state;
+#if !defined(__x86_64__)
+	print_message("SKIP: the compiler of this machine knows no -mavx2\n");
+	skip();
+#endif
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct kernel_set *set;
+		struct err_ctx ctx = {""};
+
+		ASSERT_OK(kernel_set_choose(
+				  cases[i].isa, "gcc", cases[i].cflags, &set, &ctx),
+			&ctx);
+		assert_string_equal(set->isa, cases[i].set);
 	}
 }
 
@@ -194,7 +232,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(build_answers_like_the_reference_for_every_gene),
 		cmocka_unit_test(generated_c_has_no_warnings_under_strict_flags),
-		cmocka_unit_test(build_with_avx2_kernels_answers_like_the_reference),
+		cmocka_unit_test(build_for_each_isa_answers_like_the_reference),
+		cmocka_unit_test(auto_takes_the_best_set_that_the_flags_allow),
 	};
 
 	return cmocka_run_group_tests(tests, make_dir, remove_dir);

@@ -32,7 +32,11 @@ static void linear_f32_keeps_its_bound_on_odd_sizes(void **state)
 		float *x = floats((size_t)s.n * s.in, 3),
 		      *r = floats((size_t)s.n * s.out, 2);
 		float *y = floats((size_t)s.n * s.out, 0);
-		struct linear l = {s.in, s.out, w, NULL, i % 2 ? b : NULL};
+		struct linear l = {.in = s.in,
+			.out = s.out,
+			.w = w,
+			.scales = NULL,
+			.bias = i % 2 ? b : NULL};
 
 		if (i % 2)
 			memcpy(y, r, (size_t)s.n * s.out * sizeof(*y));
@@ -100,7 +104,8 @@ static void quantised_init(struct quantised *q, struct shape s, int bits, double
 		if (bits == 4 && s.in % 2)
 			q->w[o * stride + s.in / 2] |= 0x80;
 	}
-	q->l = (struct linear){s.in, s.out, q->w, q->scales, q->b};
+	q->l = (struct linear){
+		.in = s.in, .out = s.out, .w = q->w, .scales = q->scales, .bias = q->b};
 	free(row);
 	free(v);
 }
@@ -162,7 +167,7 @@ static void linear_i8_does_not_overflow_at_the_widest_input(void **state)
 	uint32_t in = 65535;
 	int8_t *w = malloc(in), *x = malloc(in);
 	uint16_t scale = bf16_ceil(1);
-	struct linear l = {in, 1, w, &scale, NULL};
+	struct linear l = {.in = in, .out = 1, .w = w, .scales = &scale, .bias = NULL};
 	float one = 1, y;
 
 	(void)state;
@@ -181,7 +186,8 @@ static void embed_and_back_use_the_same_dequantised_table(void **state)
 		struct shape s = shapes[i];
 		float *x = floats(s.out, 1), *y = floats(s.in, 0), *e = floats(s.in, 0);
 		float *w = floats((size_t)s.in * s.out, 1);
-		struct linear f = {s.in, s.out, w, NULL, NULL};
+		struct linear f = {
+			.in = s.in, .out = s.out, .w = w, .scales = NULL, .bias = NULL};
 		int32_t id = (int32_t)s.out - 1;
 		struct quantised q8, q4;
 

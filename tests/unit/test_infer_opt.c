@@ -69,7 +69,11 @@ static void avx2_linear_i8_gives_the_portable_kernels_bits(void **state)
 		uint16_t *scales = malloc(2 * s.out);
 		float *xs = malloc(s.n * sizeof(*xs)), *b = malloc(s.out * sizeof(*b));
 		float *y = malloc(n_y * sizeof(*y)), *z = malloc(n_y * sizeof(*z));
-		struct linear l = {s.in, s.out, w, scales, i % 2 ? b : NULL};
+		struct linear l = {.in = s.in,
+			.out = s.out,
+			.w = w,
+			.scales = scales,
+			.bias = i % 2 ? b : NULL};
 
 		for (size_t j = 0; j < n_x; j++)
 			x[j] = (int8_t)(i % 2 ? -127 : (int)rng_below(&rng, 255) - 127);
@@ -105,7 +109,8 @@ static void avx2_linear_f32_keeps_the_contracts_bound(void **state)
 		size_t n_y = (size_t)s.n * s.out;
 		float *x = malloc(n_x * sizeof(*x)), *w = malloc(n_w * sizeof(*w));
 		float *b = malloc(s.out * sizeof(*b)), *y = malloc(n_y * sizeof(*y));
-		struct linear l = {s.in, s.out, w, NULL, b};
+		struct linear l = {
+			.in = s.in, .out = s.out, .w = w, .scales = NULL, .bias = b};
 
 		for (size_t j = 0; j < n_x; j++)
 			x[j] = (float)rng_normal(&rng);

@@ -1,0 +1,102 @@
+/* Tiles of 8 x 48 accumulators; each step reads three vectors of weights and a float of
+ * each row. */
+#include "src/infer/opt/x86-avx512vnni/tile.h"
+#include "src/infer/opt/x86-avx512vnni/vector.h"
+
+struct block {
+	const struct linear *l;
+	const float *x, *add;
+	float *y;
+};
+
+ALWAYS_INLINE void finish(const struct block *b, uint32_t t, const struct panel *p,
+	const __m512 *sum, const int R, const int V)
+{
+	const struct linear *l = b->l;
+
+#pragma GCC unroll 3
+	for (int v = 0; v < V; v++) {
+		uint32_t o = p->o + 16 * (uint32_t)v;
+		__mmask16 m = lanes_left(l->out, o);
+
+#pragma GCC unroll 8
+		for (int r = 0; r < R; r++) {
+			uintptr_t at = ((uintptr_t)t + (uint32_t)r) * l->out + o;
+			__m512 s = sum[r * V + v];
+
+			if (b->add)
+				s = _mm512_add_ps(
+					_mm512_maskz_loadu_ps(m, b->add + at), s);
+			_mm512_mask_storeu_ps(b->y + at, m, s);
+		}
+	}
+	if (l->act)
+		act_tile(l->act, (uint32_t)R,
+			l->out - p->o < p->width ? l->out - p->o : p->width, l->out,
+			b->y + (uintptr_t)t * l->out + p->o);
+}
+
+/* Sums start at the bias. */
+ALWAYS_INLINE void tile(const struct block *b, uint32_t t, const struct panel *p,
+	const int R, const int V)
+{
+	uint32_t in = b->l->in;
+	const float *x = b->x + (uintptr_t)t * in;
+	const float *w = (const float *)(const void *)p->w;
+	__m512 sum[TILE_ROWS * 3];
+
+#pragma GCC unroll 3
+	for (int v = 0; v < V; v++) {
+		uint32_t o = p->o + 16 * (uint32_t)v;
+		__m512 bias = _mm512_setzero_ps();
+
+		if (b->l->bias)
+			bias = _mm512_maskz_loadu_ps(
+				lanes_left(b->l->out, o), b->l->bias + o);
+#pragma GCC unroll 8
+		for (int r = 0; r < R; r++)
+			sum[r * V + v] = bias;
+	}
+	for (uint32_t k = 0; k < in; k++, w += 16 * V) {
+		__m512 wv[3];
+
+#pragma GCC unroll 3
+		for (int v = 0; v < V; v++)
+			wv[v] = _mm512_loadu_ps(w + 16 * v);
+#pragma GCC unroll 8
+		for (int r = 0; r < R; r++) {
+			__m512 xv = _mm512_set1_ps(x[(uintptr_t)(uint32_t)r * in + k]);
+
+#pragma GCC unroll 3
+			for (int v = 0; v < V; v++)
+				sum[r * V + v] =
+					_mm512_fmadd_ps(xv, wv[v], sum[r * V + v]);
+		}
+	}
+	finish(b, t, p, sum, R, V);
+}
+
+TILE_INSTANCES(1)
+TILE_INSTANCES(2)
+TILE_INSTANCES(3)
+
+static void (*const tiles[3][TILE_ROWS])(const struct block *, uint32_t,
+	const struct panel *) = {TILE_NAMES(1), TILE_NAMES(2), TILE_NAMES(3)};
+
+void linear_f32(
+	const struct linear *l, uint32_t n, const float *x, const float *add, float *y)
+{
+	const struct block b = {l, x, add, y};
+	uint32_t n_tiles = (n + TILE_ROWS - 1) / TILE_ROWS;
+
+	for (uint32_t o = 0; o < l->out; o += TILE_COLS) {
+		struct panel p = panel_at(l->out, o, l->w, (uintptr_t)l->in * 4);
+
+		for (uint32_t i = 0, t = 0; i < n_tiles; i++) {
+			uint32_t r = n / n_tiles + (i < n % n_tiles);
+
+			tiles[p.width / 16 - 1][r - 1](&b, t, &p);
+			t += r;
+		}
+	}
+}

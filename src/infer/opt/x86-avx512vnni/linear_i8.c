@@ -1,0 +1,167 @@
+/* u8 weights (w + 128) by s8 activations: vpdpbusd, four input columns at a time. The sums
+ * start at -128 times the sum of the row, which takes the offset out again. The
+ * instructions are written out because gcc 12 moves accumulators through the stack around
+ * the intrinsic. */
+#include "src/infer/fmath.h"
+#include "src/infer/opt/x86-avx512vnni/tile.h"
+#include "src/infer/opt/x86-avx512vnni/vector.h"
+
+struct block {
+	const struct linear *l;
+	const int8_t *x;
+	const float *x_scale, *add;
+	float *y;
+	int32_t start[TILE_BLOCK];
+	int8_t tail[TILE_BLOCK][4]; /* the last in % 4 columns, then zeros */
+};
+
+/* Any four bytes of a row. */
+struct __attribute__((packed, may_alias)) four {
+	int32_t v;
+};
+
+/* One row by one step of a panel: sum[v] += w[v] . x. */
+ALWAYS_INLINE void dot4(__m512i *sum, const __m512i *w, const void *x, const int V)
+{
+	const struct four *four = x;
+	__m512i xv;
+
+	if (V == 3)
+		__asm__("vpbroadcastd %4, %3\n\tvpdpbusd %3, %5, %0\n\t"
+			"vpdpbusd %3, %6, %1\n\tvpdpbusd %3, %7, %2"
+			: "+v"(sum[0]), "+v"(sum[1]), "+v"(sum[2]), "=&v"(xv)
+			: "m"(*four), "v"(w[0]), "v"(w[1]), "v"(w[2]));
+	else if (V == 2)
+		__asm__("vpbroadcastd %3, %2\n\tvpdpbusd %2, %4, %0\n\t"
+			"vpdpbusd %2, %5, %1"
+			: "+v"(sum[0]), "+v"(sum[1]), "=&v"(xv)
+			: "m"(*four), "v"(w[0]), "v"(w[1]));
+	else
+		__asm__("vpbroadcastd %2, %1\n\tvpdpbusd %1, %3, %0"
+			: "+v"(sum[0]), "=&v"(xv)
+			: "m"(*four), "v"(w[0]));
+}
+
+ALWAYS_INLINE void finish(const struct block *b, uint32_t t, const struct panel *p,
+	const __m512i *sum, const int R, const int V)
+{
+	const struct linear *l = b->l;
+
+#pragma GCC unroll 3
+	for (int v = 0; v < V; v++) {
+		uint32_t o = p->o + 16 * (uint32_t)v;
+		__mmask16 m = lanes_left(l->out, o);
+		__m512 scale = load_bf16(l->scales + o);
+		__m512 bias = l->bias ? _mm512_maskz_loadu_ps(m, l->bias + o)
+				      : _mm512_setzero_ps();
+
+#pragma GCC unroll 8
+		for (int r = 0; r < R; r++) {
+			uintptr_t at = ((uintptr_t)t + (uint32_t)r) * l->out + o;
+			__m512 s = _mm512_mul_ps(_mm512_cvtepi32_ps(sum[r * V + v]),
+				_mm512_mul_ps(_mm512_set1_ps(b->x_scale[t + (uint32_t)r]),
+					scale));
+
+			s = _mm512_add_ps(s, bias);
+			if (b->add)
+				s = _mm512_add_ps(
+					_mm512_maskz_loadu_ps(m, b->add + at), s);
+			_mm512_mask_storeu_ps(b->y + at, m, s);
+		}
+	}
+	if (l->act)
+		act_tile(l->act, (uint32_t)R,
+			l->out - p->o < p->width ? l->out - p->o : p->width, l->out,
+			b->y + (uintptr_t)t * l->out + p->o);
+}
+
+ALWAYS_INLINE void step(__m512i *sum, const uint8_t *w, const int8_t *x, uintptr_t stride,
+	const int R, const int V)
+{
+	__m512i wv[3];
+
+#pragma GCC unroll 3
+	for (int v = 0; v < V; v++)
+		wv[v] = _mm512_loadu_si512(w + 64 * v);
+#pragma GCC unroll 8
+	for (int r = 0; r < R; r++)
+		dot4(sum + r * V, wv, x + (uintptr_t)(uint32_t)r * stride, V);
+}
+
+ALWAYS_INLINE void tile(const struct block *b, uint32_t t, const struct panel *p,
+	const int R, const int V)
+{
+	uint32_t in = b->l->in;
+	const int8_t *x = b->x + (uintptr_t)t * in;
+	const uint8_t *w = p->w;
+	__m512i sum[TILE_ROWS * 3];
+
+#pragma GCC unroll 8
+	for (int r = 0; r < R; r++)
+#pragma GCC unroll 3
+		for (int v = 0; v < V; v++)
+			sum[r * V + v] = _mm512_set1_epi32(b->start[t + (uint32_t)r]);
+	for (uint32_t k = in / 4; k; k--, x += 4, w += 64 * V)
+		step(sum, w, x, in, R, V);
+	if (in % 4)
+		step(sum, w, b->tail[t], sizeof(b->tail[0]), R, V);
+	finish(b, t, p, sum, R, V);
+}
+
+TILE_INSTANCES(1)
+TILE_INSTANCES(2)
+TILE_INSTANCES(3)
+
+static void (*const tiles[3][TILE_ROWS])(const struct block *, uint32_t,
+	const struct panel *) = {TILE_NAMES(1), TILE_NAMES(2), TILE_NAMES(3)};
+
+static void start_row(struct block *b, uint32_t t)
+{
+	uint32_t in = b->l->in;
+	const int8_t *x = b->x + (uintptr_t)t * in;
+	__m512i ones = _mm512_set1_epi8(1), sum = _mm512_setzero_si512();
+
+	for (uint32_t i = 0; i < in; i += 64) {
+		__mmask64 m = in - i >= 64 ? ~0ull : (1ull << (in - i)) - 1;
+
+		sum = _mm512_dpbusd_epi32(sum, ones, _mm512_maskz_loadu_epi8(m, x + i));
+	}
+	b->start[t] = -128 * _mm512_reduce_add_epi32(sum);
+	for (uint32_t i = 0; i < 4; i++)
+		b->tail[t][i] = i < in % 4 ? x[in / 4 * 4 + i] : 0;
+}
+
+static void rows(struct block *b, uint32_t n)
+{
+	const struct linear *l = b->l;
+	uint32_t n_tiles = (n + TILE_ROWS - 1) / TILE_ROWS;
+	uintptr_t bytes = (l->in + 3) / 4 * 4;
+
+	for (uint32_t t = 0; t < n; t++)
+		start_row(b, t);
+	for (uint32_t o = 0; o < l->out; o += TILE_COLS) {
+		struct panel p = panel_at(l->out, o, l->w, bytes);
+
+		for (uint32_t i = 0, t = 0; i < n_tiles; i++) {
+			uint32_t r = n / n_tiles + (i < n % n_tiles);
+
+			tiles[p.width / 16 - 1][r - 1](b, t, &p);
+			t += r;
+		}
+	}
+}
+
+void linear_i8(const struct linear *l, uint32_t n, const int8_t *x, const float *x_scale,
+	const float *add, float *y)
+{
+	struct block b;
+
+	b.l = l;
+	for (uint32_t t = 0; t < n; t += TILE_BLOCK) {
+		b.x = x + (uintptr_t)t * l->in;
+		b.x_scale = x_scale + t;
+		b.add = add ? add + (uintptr_t)t * l->out : 0;
+		b.y = y + (uintptr_t)t * l->out;
+		rows(&b, n - t < TILE_BLOCK ? n - t : TILE_BLOCK);
+	}
+}

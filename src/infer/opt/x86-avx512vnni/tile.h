@@ -1,0 +1,55 @@
+/* How products are cut into register tiles: up to eight rows by one panel of 48, 32 or 16
+ * columns, 24 accumulators at most. Rows are cut evenly, so that nine tokens are five and
+ * four and no tile waits for its own chain of sums.
+ *
+ * A kernel defines tile(b, t, panel, R, V) with R and V constant, and includes this file,
+ * which makes tile_at() of it: one instance for each size, chosen by a table.
+ */
+#ifndef HAWSER_INFER_OPT_X86_AVX512VNNI_TILE_H
+#define HAWSER_INFER_OPT_X86_AVX512VNNI_TILE_H
+
+#include <stdint.h>
+
+#define TILE_ROWS 8
+#define TILE_COLS 48
+#define TILE_BLOCK 64 /* rows whose sums are kept at once */
+
+/* Output columns o.. of a panel, whose weights start at w. */
+struct panel {
+	uint32_t o, width; /* 16, 32 or 48: with padding */
+	const uint8_t *w;
+};
+
+/* Fills `p` with the panel at column o of `out`; bytes of weights a column. */
+static inline struct panel panel_at(
+	uint32_t out, uint32_t o, const void *w, uintptr_t bytes)
+{
+	uint32_t left = (out - o + 15) / 16 * 16;
+	struct panel p = {o, left < TILE_COLS ? left : TILE_COLS,
+		(const uint8_t *)w + (uintptr_t)o * bytes};
+
+	return p;
+}
+
+#define TILE_INSTANCE(R, V)                                                              \
+	static void tile_##R##_##V(                                                      \
+		const struct block *b, uint32_t t, const struct panel *p)                \
+	{                                                                                \
+		tile(b, t, p, R, V);                                                     \
+	}
+#define TILE_INSTANCES(V)                                                                \
+	TILE_INSTANCE(1, V)                                                              \
+	TILE_INSTANCE(2, V)                                                              \
+	TILE_INSTANCE(3, V)                                                              \
+	TILE_INSTANCE(4, V)                                                              \
+	TILE_INSTANCE(5, V)                                                              \
+	TILE_INSTANCE(6, V)                                                              \
+	TILE_INSTANCE(7, V)                                                              \
+	TILE_INSTANCE(8, V)
+#define TILE_NAMES(V)                                                                    \
+	{                                                                                \
+		tile_1_##V, tile_2_##V, tile_3_##V, tile_4_##V, tile_5_##V, tile_6_##V,  \
+			tile_7_##V, tile_8_##V                                           \
+	}
+
+#endif
