@@ -58,7 +58,7 @@ TALLY := build/tally
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all help deps tests unit gradients e2e lint check test demo install clean format FORCE
+.PHONY: bench-sets all help deps tests unit gradients e2e lint check test demo install clean format FORCE
 
 all: $(BUILD)/hawser $(BUILD)/hawser-agent ## build hawser and the agent into build/release
 
@@ -131,6 +131,16 @@ check: lint ## lint, and compile everything with warnings as errors
 
 test: deps ## install what is missing, then run every test
 	@JOBS=$(JOBS) tests/all $(TALLY) $(MAKE)
+
+# Models of the usual shapes with each kernel set, side by side.
+$(BUILD)/bench/kernel_sets: $(BUILD)/tests/bench/kernel_sets.o $(LIB)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $^ $(LDLIBS) -o $@
+
+ROUNDS ?= 5
+SHAPES ?= 123456
+bench-sets: $(BUILD)/bench/kernel_sets ## time whole models with each kernel set
+	@$< $(ROUNDS) $(SHAPES) $(BUILD)/bench/cache
 
 JOB_NAME = $(shell sed -n 's/^job: *//p' $(JOB))
 demo: deps ## search the built-in task on this machine: ten minutes to a measured front

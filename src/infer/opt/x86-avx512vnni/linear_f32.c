@@ -9,32 +9,22 @@ struct block {
 	float *y;
 };
 
-ALWAYS_INLINE void finish(const struct block *b, uint32_t t, const struct panel *p,
-	const __m512 *sum, const int R, const int V)
+ALWAYS_INLINE void finish_column(const struct block *b, uint32_t t, uint32_t o,
+	const __m512 *sum, uint32_t R, uint32_t V, int act)
 {
-	const struct linear *l = b->l;
+	__mmask16 m = lanes_left(b->l->out, o);
+	uintptr_t at = (uintptr_t)t * b->l->out + o;
 
-#pragma GCC unroll 3
-	for (int v = 0; v < V; v++) {
-		uint32_t o = p->o + 16 * (uint32_t)v;
-		__mmask16 m = lanes_left(l->out, o);
+	for (uint32_t r = 0; r < R; r++, at += b->l->out, sum += V) {
+		__m512 s = *sum;
 
-#pragma GCC unroll 8
-		for (int r = 0; r < R; r++) {
-			uintptr_t at = ((uintptr_t)t + (uint32_t)r) * l->out + o;
-			__m512 s = sum[r * V + v];
-
-			if (b->add)
-				s = _mm512_add_ps(
-					_mm512_maskz_loadu_ps(m, b->add + at), s);
-			_mm512_mask_storeu_ps(b->y + at, m, s);
-		}
+		if (b->add)
+			s = _mm512_add_ps(_mm512_maskz_loadu_ps(m, b->add + at), s);
+		_mm512_mask_storeu_ps(b->y + at, m, vector_act(s, act, 0));
 	}
-	if (l->act)
-		act_tile(l->act, (uint32_t)R,
-			l->out - p->o < p->width ? l->out - p->o : p->width, l->out,
-			b->y + (uintptr_t)t * l->out + p->o);
 }
+
+TILE_FINISH(__m512)
 
 /* Sums start at the bias. */
 ALWAYS_INLINE void tile(const struct block *b, uint32_t t, const struct panel *p,
@@ -43,7 +33,7 @@ ALWAYS_INLINE void tile(const struct block *b, uint32_t t, const struct panel *p
 	uint32_t in = b->l->in;
 	const float *x = b->x + (uintptr_t)t * in;
 	const float *w = (const float *)(const void *)p->w;
-	__m512 sum[TILE_ROWS * 3];
+	__m512 sum[TILE_ROWS * 3], sums[TILE_ROWS * 3];
 
 #pragma GCC unroll 3
 	for (int v = 0; v < V; v++) {
@@ -73,7 +63,10 @@ ALWAYS_INLINE void tile(const struct block *b, uint32_t t, const struct panel *p
 					_mm512_fmadd_ps(xv, wv[v], sum[r * V + v]);
 		}
 	}
-	finish(b, t, p, sum, R, V);
+#pragma GCC unroll 24
+	for (int i = 0; i < R * V; i++)
+		sums[i] = sum[i];
+	finish(b, t, p, sums, (uint32_t)R, (uint32_t)V);
 }
 
 TILE_INSTANCES(1)

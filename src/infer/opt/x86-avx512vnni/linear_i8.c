@@ -42,38 +42,28 @@ ALWAYS_INLINE void dot4(__m512i *sum, const __m512i *w, const void *x, const int
 			: "m"(*four), "v"(w[0]));
 }
 
-ALWAYS_INLINE void finish(const struct block *b, uint32_t t, const struct panel *p,
-	const __m512i *sum, const int R, const int V)
+ALWAYS_INLINE void finish_column(const struct block *b, uint32_t t, uint32_t o,
+	const __m512i *sum, uint32_t R, uint32_t V, int act)
 {
 	const struct linear *l = b->l;
+	__mmask16 m = lanes_left(l->out, o);
+	__m512 scale = load_bf16(l->scales + o);
+	__m512 bias =
+		l->bias ? _mm512_maskz_loadu_ps(m, l->bias + o) : _mm512_setzero_ps();
+	uintptr_t at = (uintptr_t)t * l->out + o;
 
-#pragma GCC unroll 3
-	for (int v = 0; v < V; v++) {
-		uint32_t o = p->o + 16 * (uint32_t)v;
-		__mmask16 m = lanes_left(l->out, o);
-		__m512 scale = load_bf16(l->scales + o);
-		__m512 bias = l->bias ? _mm512_maskz_loadu_ps(m, l->bias + o)
-				      : _mm512_setzero_ps();
+	for (uint32_t r = 0; r < R; r++, at += l->out, sum += V) {
+		__m512 s = _mm512_mul_ps(_mm512_cvtepi32_ps(*sum),
+			_mm512_mul_ps(_mm512_set1_ps(b->x_scale[t + r]), scale));
 
-#pragma GCC unroll 8
-		for (int r = 0; r < R; r++) {
-			uintptr_t at = ((uintptr_t)t + (uint32_t)r) * l->out + o;
-			__m512 s = _mm512_mul_ps(_mm512_cvtepi32_ps(sum[r * V + v]),
-				_mm512_mul_ps(_mm512_set1_ps(b->x_scale[t + (uint32_t)r]),
-					scale));
-
-			s = _mm512_add_ps(s, bias);
-			if (b->add)
-				s = _mm512_add_ps(
-					_mm512_maskz_loadu_ps(m, b->add + at), s);
-			_mm512_mask_storeu_ps(b->y + at, m, s);
-		}
+		s = _mm512_add_ps(s, bias);
+		if (b->add)
+			s = _mm512_add_ps(_mm512_maskz_loadu_ps(m, b->add + at), s);
+		_mm512_mask_storeu_ps(b->y + at, m, vector_act(s, act, 1));
 	}
-	if (l->act)
-		act_tile(l->act, (uint32_t)R,
-			l->out - p->o < p->width ? l->out - p->o : p->width, l->out,
-			b->y + (uintptr_t)t * l->out + p->o);
 }
+
+TILE_FINISH(__m512i)
 
 ALWAYS_INLINE void step(__m512i *sum, const uint8_t *w, const int8_t *x, uintptr_t stride,
 	const int R, const int V)
@@ -94,7 +84,7 @@ ALWAYS_INLINE void tile(const struct block *b, uint32_t t, const struct panel *p
 	uint32_t in = b->l->in;
 	const int8_t *x = b->x + (uintptr_t)t * in;
 	const uint8_t *w = p->w;
-	__m512i sum[TILE_ROWS * 3];
+	__m512i sum[TILE_ROWS * 3], sums[TILE_ROWS * 3];
 
 #pragma GCC unroll 8
 	for (int r = 0; r < R; r++)
@@ -105,7 +95,10 @@ ALWAYS_INLINE void tile(const struct block *b, uint32_t t, const struct panel *p
 		step(sum, w, x, in, R, V);
 	if (in % 4)
 		step(sum, w, b->tail[t], sizeof(b->tail[0]), R, V);
-	finish(b, t, p, sum, R, V);
+#pragma GCC unroll 24
+	for (int i = 0; i < R * V; i++)
+		sums[i] = sum[i];
+	finish(b, t, p, sums, (uint32_t)R, (uint32_t)V);
 }
 
 TILE_INSTANCES(1)
@@ -115,18 +108,46 @@ TILE_INSTANCES(3)
 static void (*const tiles[3][TILE_ROWS])(const struct block *, uint32_t,
 	const struct panel *) = {TILE_NAMES(1), TILE_NAMES(2), TILE_NAMES(3)};
 
-static void start_row(struct block *b, uint32_t t)
+/* Four partial sums of a row. */
+ALWAYS_INLINE __m128i row_sums(const int8_t *x, uint32_t in)
+{
+	__m512i ones = _mm512_set1_epi8(1), sum = _mm512_setzero_si512();
+	__m256i half;
+	uint32_t i = 0;
+
+	for (; i + 64 <= in; i += 64)
+		sum = _mm512_dpbusd_epi32(sum, ones, _mm512_loadu_si512(x + i));
+	if (i < in)
+		sum = _mm512_dpbusd_epi32(sum, ones,
+			_mm512_maskz_loadu_epi8((1ull << (in - i)) - 1, x + i));
+	half = _mm256_add_epi32(
+		_mm512_castsi512_si256(sum), _mm512_extracti64x4_epi64(sum, 1));
+	return _mm_add_epi32(
+		_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
+}
+
+/* Rows t.. t + 3, of which some may be one and the same. */
+static void start_rows(struct block *b, const uint32_t *t)
+{
+	uint32_t in = b->l->in;
+	__m128i s[4];
+
+#pragma GCC unroll 4
+	for (int j = 0; j < 4; j++)
+		s[j] = row_sums(b->x + (uintptr_t)t[j] * in, in);
+	s[0] = _mm_hadd_epi32(_mm_hadd_epi32(s[0], s[1]), _mm_hadd_epi32(s[2], s[3]));
+	s[0] = _mm_sub_epi32(_mm_setzero_si128(), _mm_slli_epi32(s[0], 7));
+	b->start[t[0]] = _mm_extract_epi32(s[0], 0);
+	b->start[t[1]] = _mm_extract_epi32(s[0], 1);
+	b->start[t[2]] = _mm_extract_epi32(s[0], 2);
+	b->start[t[3]] = _mm_extract_epi32(s[0], 3);
+}
+
+static void keep_tail(struct block *b, uint32_t t)
 {
 	uint32_t in = b->l->in;
 	const int8_t *x = b->x + (uintptr_t)t * in;
-	__m512i ones = _mm512_set1_epi8(1), sum = _mm512_setzero_si512();
 
-	for (uint32_t i = 0; i < in; i += 64) {
-		__mmask64 m = in - i >= 64 ? ~0ull : (1ull << (in - i)) - 1;
-
-		sum = _mm512_dpbusd_epi32(sum, ones, _mm512_maskz_loadu_epi8(m, x + i));
-	}
-	b->start[t] = -128 * _mm512_reduce_add_epi32(sum);
 	for (uint32_t i = 0; i < 4; i++)
 		b->tail[t][i] = i < in % 4 ? x[in / 4 * 4 + i] : 0;
 }
@@ -137,8 +158,15 @@ static void rows(struct block *b, uint32_t n)
 	uint32_t n_tiles = (n + TILE_ROWS - 1) / TILE_ROWS;
 	uintptr_t bytes = (l->in + 3) / 4 * 4;
 
-	for (uint32_t t = 0; t < n; t++)
-		start_row(b, t);
+	for (uint32_t t = 0; t < n; t += 4) {
+		const uint32_t last = n - 1;
+
+		start_rows(
+			b, (const uint32_t[]){t, t + 1 < n ? t + 1 : last,
+				   t + 2 < n ? t + 2 : last, t + 3 < n ? t + 3 : last});
+	}
+	for (uint32_t t = 0; t < n && l->in % 4; t++)
+		keep_tail(b, t);
 	for (uint32_t o = 0; o < l->out; o += TILE_COLS) {
 		struct panel p = panel_at(l->out, o, l->w, bytes);
 

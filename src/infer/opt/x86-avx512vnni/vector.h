@@ -3,6 +3,7 @@
  *   vector_exp   relative error <= 2.5e-7 for -87 <= x <= 88, clipped outside as fmath_exp
  *   vector_gelu  absolute error <= 2e-7 * (1 + |x|)
  *   vector_silu  absolute error <= 2e-7 * (1 + |x|)
+ *   vector_near_gelu  absolute error <= 1.2e-5
  *
  * gelu(x) = max(x, 0) - T(|x|), T(a) = a (1 - Phi(a)): thirty-two pieces of degree four,
  * looked up by two-register permutes; T is below 1e-7 past their end. exp by Cody and
@@ -121,6 +122,50 @@ ALWAYS_INLINE __m512 vector_gelu(__m512 x)
 	return _mm512_sub_ps(_mm512_max_ps(x, _mm512_setzero_ps()), p);
 }
 
+#define NEAR_STEPS (15 / 5.6f)
+static const _Alignas(64) float near_pieces[4][16] = {
+	{0, 1.32320940e-01f, 1.69964731e-01f, 1.47123992e-01f, 1.01066761e-01f,
+		5.78219146e-02f, 2.81030629e-02f, 1.17158443e-02f, 4.21114126e-03f,
+		1.30896631e-03f, 3.52489762e-04f, 8.23285591e-05f, 1.66902519e-05f,
+		2.93830522e-06f, 4.49360556e-07f, 0},
+	{1.86700076e-01f, 8.04684758e-02f, 8.30665871e-04f, -4.00507599e-02f,
+		-4.76663895e-02f, -3.71264368e-02f, -2.24622115e-02f, -1.11259203e-02f,
+		-4.61635832e-03f, -1.62391958e-03f, -4.87750629e-04f, -1.25646358e-04f,
+		-2.78443040e-05f, -5.31968271e-06f, -8.77561035e-07f, 0},
+	{-5.59894517e-02f, -4.80182320e-02f, -3.03222947e-02f, -1.12083713e-02f,
+		1.92222302e-03f, 7.11117638e-03f, 6.78685447e-03f, 4.42263717e-03f,
+		2.24392768e-03f, 9.28150897e-04f, 3.19879677e-04f, 9.29850503e-05f,
+		2.29714751e-05f, 4.84742077e-06f, 8.76849697e-07f, 0},
+	{1.28033443e-03f, 4.61646356e-03f, 6.68823440e-03f, 5.66137815e-03f,
+		3.00312717e-03f, 5.99168474e-04f, -6.28497917e-04f, -8.35844490e-04f,
+		-5.87658025e-04f, -3.01144348e-04f, -1.21995981e-04f, -4.04250095e-05f,
+		-1.11554482e-05f, -2.59143985e-06f, -5.10366135e-07f, 0},
+};
+
+ALWAYS_INLINE __m512 near_coefficient(__m512i piece, int degree)
+{
+	return _mm512_permutexvar_ps(piece, _mm512_load_ps(near_pieces[degree]));
+}
+
+/* Sixteen pieces of degree three: for values that are about to be quantised. */
+ALWAYS_INLINE __m512 vector_near_gelu(__m512 x)
+{
+	const __m512 magic = _mm512_set1_ps(8388608.0f);
+	__m512 at = _mm512_mul_ps(_mm512_abs_ps(x), _mm512_set1_ps(NEAR_STEPS));
+	__m512 shifted, u, p;
+	__m512i piece;
+
+	at = _mm512_min_ps(at, _mm512_set1_ps(15.0f));
+	shifted = _mm512_add_ps(at, magic);
+	piece = _mm512_castps_si512(shifted);
+	u = _mm512_sub_ps(at, _mm512_sub_ps(shifted, magic));
+	p = near_coefficient(piece, 3);
+	p = _mm512_fmadd_ps(p, u, near_coefficient(piece, 2));
+	p = _mm512_fmadd_ps(p, u, near_coefficient(piece, 1));
+	p = _mm512_fmadd_ps(p, u, near_coefficient(piece, 0));
+	return _mm512_sub_ps(_mm512_max_ps(x, _mm512_setzero_ps()), p);
+}
+
 ALWAYS_INLINE __m512 vector_silu(__m512 x)
 {
 	__m512 e = vector_exp(_mm512_sub_ps(_mm512_setzero_ps(), x));
@@ -128,38 +173,16 @@ ALWAYS_INLINE __m512 vector_silu(__m512 x)
 	return _mm512_div_ps(x, _mm512_add_ps(e, _mm512_set1_ps(1.0f)));
 }
 
-ALWAYS_INLINE __m512 vector_act(__m512 x, int act)
+/* `near` is for a product whose output is quantised next. */
+ALWAYS_INLINE __m512 vector_act(__m512 x, int act, int near)
 {
 	if (act == KERNEL_GELU)
-		return vector_gelu(x);
+		return near ? vector_near_gelu(x) : vector_gelu(x);
 	if (act == KERNEL_SILU)
 		return vector_silu(x);
-	return _mm512_max_ps(x, _mm512_setzero_ps());
-}
-
-/* In place on `rows` rows of n floats. */
-ALWAYS_INLINE void act_rows(
-	int act, uint32_t rows, uint32_t n, uintptr_t stride, float *y)
-{
-	for (uint32_t r = 0; r < rows; r++, y += stride)
-		for (uint32_t i = 0; i < n; i += 16) {
-			__mmask16 m = lanes_left(n, i);
-			__m512 v = _mm512_maskz_loadu_ps(m, y + i);
-
-			_mm512_mask_storeu_ps(y + i, m, vector_act(v, act));
-		}
-}
-
-/* A product's epilogue on the tile it has just written, while that is in L1. */
-static __attribute__((noinline, unused)) void act_tile(
-	int act, uint32_t rows, uint32_t n, uintptr_t stride, float *y)
-{
-	if (act == KERNEL_GELU)
-		act_rows(KERNEL_GELU, rows, n, stride, y);
-	else if (act == KERNEL_SILU)
-		act_rows(KERNEL_SILU, rows, n, stride, y);
-	else
-		act_rows(KERNEL_RELU, rows, n, stride, y);
+	if (act == KERNEL_RELU)
+		return _mm512_max_ps(x, _mm512_setzero_ps());
+	return x;
 }
 
 #endif
