@@ -42,12 +42,15 @@ AGENT_SRC := $(wildcard devices/agent/*.c devices/agent/linux/*.c devices/proto/
 	devices/sim/*.c)
 # What generated programs are made of, built for the host so that tests can call it.
 CORE_SRC := $(wildcard src/infer/ref/*.c)
+# Kernels for ISAs of this machine's family; tests call them as x86_avx2_linear_i8.
+OPT_SRC := $(wildcard src/infer/opt/$(subst x86_64,x86,$(shell uname -m))-*/*.c)
 TEST_SRC := $(wildcard tests/unit/test_*.c tests/fuzz/test_*.c)
 
 HOST_OBJ := $(HOST_SRC:%.c=$(BUILD)/%.o)
 CLI_OBJ := $(CLI_SRC:%.c=$(BUILD)/%.o)
 AGENT_OBJ := $(AGENT_SRC:%.c=$(BUILD)/agent/%.o)
 CORE_OBJ := $(CORE_SRC:%.c=$(BUILD)/agent/%.o)
+OPT_OBJ := $(OPT_SRC:%.c=$(BUILD)/agent/%.o)
 TEST_OBJ := $(TEST_SRC:%.c=$(BUILD)/%.o)
 TESTS := $(foreach t,$(TEST_SRC),$(BUILD)/tests/$(basename $(notdir $(t))))
 E2E ?= $(sort $(wildcard tests/e2e/*.sh))
@@ -82,12 +85,21 @@ $(BUILD)/agent/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 
+# As in src/codegen/kernel_sets.c, where the flags for real builds are.
+ISA_x86-avx2 := -mavx2 -mfma
+ISA_x86-avx512vnni := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mfma
+$(BUILD)/agent/src/infer/opt/%.o: src/infer/opt/%.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(ISA_$(notdir $(patsubst %/,%,$(dir $<)))) -O3 \
+		-D$(notdir $*)=$(subst -,_,$(notdir $(patsubst %/,%,$(dir $<))))_$(notdir $*) \
+		-MMD -MP -c $< -o $@
+
 $(LIB): $(HOST_OBJ)
 	@rm -f $@
 	$(AR) rcs $@ $^
 
 # Parts of agent and core that a test asks for; `main` is only taken when it is called.
-$(TEST_LIB): $(CORE_OBJ) $(AGENT_OBJ)
+$(TEST_LIB): $(CORE_OBJ) $(OPT_OBJ) $(AGENT_OBJ)
 	@rm -f $@
 	$(AR) rcs $@ $^
 
@@ -165,4 +177,4 @@ format: ## run clang-format over every file of ours
 clean: ## remove build/
 	rm -rf build
 
--include $(patsubst %.o,%.d,$(HOST_OBJ) $(CLI_OBJ) $(AGENT_OBJ) $(CORE_OBJ) $(TEST_OBJ))
+-include $(patsubst %.o,%.d,$(HOST_OBJ) $(CLI_OBJ) $(AGENT_OBJ) $(CORE_OBJ) $(OPT_OBJ) $(TEST_OBJ))

@@ -84,19 +84,16 @@ static enum err copy_source(
 	return e ? e : copy_flat(from, dir, strrchr(source, '/') + 1, ctx);
 }
 
-/* What the files of an ISA share. */
-static enum err copy_headers(const char *home, const struct kernel_set *set,
-	const char *dir, struct err_ctx *ctx)
+/* The headers of a folder below home. */
+static enum err copy_headers(
+	const char *home, const char *folder, const char *dir, struct err_ctx *ctx)
 {
-	char folder[512], path[PATH_LIMIT];
-	enum err e = ERR_OK;
+	char path[PATH_LIMIT];
+	enum err e = file_join(path, sizeof(path), home, folder, ctx);
 	struct dirent *d;
 	DIR *list;
 
-	if (!*set->isa)
-		return ERR_OK;
-	snprintf(folder, sizeof(folder), "src/infer/opt/%s", set->isa);
-	if ((e = file_join(path, sizeof(path), home, folder, ctx)))
+	if (e)
 		return e;
 	list = opendir(path);
 	if (!list)
@@ -114,6 +111,20 @@ static enum err copy_headers(const char *home, const struct kernel_set *set,
 	return e;
 }
 
+/* What the kernels of a set share. */
+static enum err copy_shared(const char *home, const struct kernel_set *set,
+	const char *dir, struct err_ctx *ctx)
+{
+	char folder[256];
+	enum err e;
+
+	if (!*set->isa)
+		return ERR_OK;
+	snprintf(folder, sizeof(folder), "src/infer/opt/%s", set->isa);
+	e = copy_headers(home, "src/infer/opt", dir, ctx);
+	return e ? e : copy_headers(home, folder, dir, ctx);
+}
+
 static enum err copy_core(const struct program *p, const struct kernel_set *set,
 	const char *dir, struct err_ctx *ctx)
 {
@@ -124,7 +135,7 @@ static enum err copy_core(const struct program *p, const struct kernel_set *set,
 	for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]) && !e; i++)
 		e = copy_source(home, sources[i], dir, ctx);
 	if (!e)
-		e = copy_headers(home, set, dir, ctx);
+		e = copy_shared(home, set, dir, ctx);
 	program_kernels(p, kernels);
 	for (size_t i = 0; kernels[i] && !e; i++) {
 		e = kernel_source(set, kernels[i], path, sizeof(path), ctx);

@@ -6,7 +6,9 @@
 #include "src/codegen/toolchain.h"
 
 static const char *const none[] = {NULL};
-static const char *const x86_avx2[] = {"linear_f32", "linear_i8", NULL};
+static const char *const x86_avx2[] = {"embed_f32", "embed_i4", "embed_i8",
+	"linear_back_f32", "linear_back_i4", "linear_back_i8", "linear_f32", "linear_i4",
+	"linear_i8", "quant_rows", NULL};
 static const char *const x86_avx512vnni[] = {"act_gelu", "attention", "embed_f32",
 	"embed_i4", "embed_i8", "linear_back_f32", "linear_back_i4", "linear_back_i8",
 	"linear_f32", "linear_i4", "linear_i8", "norm_ln", "norm_rms", "quant_rows",
@@ -16,12 +18,16 @@ static const char *const x86_avx512vnni[] = {"act_gelu", "attention", "embed_f32
 static const struct kernel_panels panels_48 = {
 	.f32 = {48, 16, 1, 0}, .i8 = {48, 16, 4, 128}, .i4 = {48, 16, 8, 8}};
 
+static const struct kernel_panels panels_16 = {
+	.f32 = {16, 8, 1, 0}, .i8 = {16, 8, 4, 0}, .i4 = {16, 8, 8, 8}};
+
 /* -O3 comes after the candidate's own level: these files are written for it. */
 static const struct kernel_set sets[] = {
 	{.isa = "", .cflags = "", .kernels = none, .macros = ""},
 	{.isa = "x86-avx2",
 		.cflags = "-mavx2 -mfma -O3",
 		.kernels = x86_avx2,
+		.panels = &panels_16,
 		.macros = "__AVX2__ __FMA__"},
 	{.isa = "x86-avx512vnni",
 		.cflags = "-mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mfma "

@@ -1,5 +1,6 @@
 /* Every kernel of every ISA that this processor has, against the portable one: same
- * contract, odd sizes, saturation. Kernel files are included under another name. */
+ * contract, odd sizes, saturation. The Makefile compiles an ISA's kernels for this test
+ * under names of their own: x86_avx2_linear_i8. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -10,138 +11,549 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "src/base/rng.h"
+#include "src/codegen/kernel_sets.h"
+#include "src/infer/fmath.h"
 #include "src/infer/kernels.h"
 #include "src/model/quant.h"
+#include "tests/unit/infer_fixture.h"
+
+typedef void linear_fn(const struct linear *l, uint32_t n, const int8_t *x,
+	const float *x_scale, const float *add, float *y);
+typedef void linear_f32_fn(
+	const struct linear *l, uint32_t n, const float *x, const float *add, float *y);
+typedef void embed_fn(
+	const struct linear *table, uint32_t n, const int32_t *ids, float *y);
+typedef void back_fn(const struct linear *l, const float *x, float *y);
+typedef void quant_fn(uint32_t n, uint32_t d, const float *x, int8_t *q, float *scale);
+typedef void ln_fn(uint32_t n, uint32_t d, const float *x, const float *gain,
+	const float *bias, float *y);
+typedef void rms_fn(uint32_t n, uint32_t d, const float *x, const float *gain, float *y);
+typedef void act_fn(uint32_t n, float *x);
+typedef void attention_fn(const struct attention *a, uint32_t n, uint32_t n_past,
+	const struct attention_data *data);
+
+/* NULL: the set takes the portable one. */
+struct kernels {
+	const char *isa;
+	linear_f32_fn *f32;
+	linear_fn *i8, *i4;
+	embed_fn *embed[3];
+	back_fn *back[3];
+	quant_fn *quant;
+	ln_fn *ln;
+	rms_fn *rms;
+	act_fn *gelu;
+	attention_fn *attention;
+};
 
 #if defined(__x86_64__)
-void avx2_linear_i8(const struct linear *l, uint32_t n, const int8_t *x,
-	const float *x_scale, const float *add, float *y);
-void avx2_linear_f32(
-	const struct linear *l, uint32_t n, const float *x, const float *add, float *y);
+#define DECLARE(set)                                                                     \
+	linear_f32_fn set##_linear_f32;                                                  \
+	linear_fn set##_linear_i8, set##_linear_i4;                                      \
+	embed_fn set##_embed_f32, set##_embed_i8, set##_embed_i4;                        \
+	back_fn set##_linear_back_f32, set##_linear_back_i8, set##_linear_back_i4;       \
+	quant_fn set##_quant_rows
+#define COMMON(set)                                                                      \
+	.f32 = set##_linear_f32, .i8 = set##_linear_i8, .i4 = set##_linear_i4,           \
+	.embed = {set##_embed_f32, set##_embed_i8, set##_embed_i4},                      \
+	.back = {set##_linear_back_f32, set##_linear_back_i8, set##_linear_back_i4},     \
+	.quant = set##_quant_rows
+DECLARE(x86_avx2);
+DECLARE(x86_avx512vnni);
+ln_fn x86_avx512vnni_norm_ln;
+rms_fn x86_avx512vnni_norm_rms;
+act_fn x86_avx512vnni_act_gelu;
+attention_fn x86_avx512vnni_attention;
 
-#pragma GCC push_options
-#pragma GCC target("avx2,fma")
-#define sum8 sum8_i32
-#define dot4 dot4_i8
-#define dot1 dot1_i8
-#define linear_i8 avx2_linear_i8
-#include "src/infer/opt/x86-avx2/linear_i8.c"
-#undef sum8
-#undef dot4
-#undef dot1
-#undef linear_i8
-#define linear_f32 avx2_linear_f32
-#include "src/infer/opt/x86-avx2/linear_f32.c"
-#undef linear_f32
-#pragma GCC pop_options
+static const struct kernels all[] = {
+	{.isa = "x86-avx2", COMMON(x86_avx2)},
+	{.isa = "x86-avx512vnni",
+		COMMON(x86_avx512vnni),
+		.ln = x86_avx512vnni_norm_ln,
+		.rms = x86_avx512vnni_norm_rms,
+		.gelu = x86_avx512vnni_act_gelu,
+		.attention = x86_avx512vnni_attention},
+	{.isa = NULL},
+};
+
+static int runs_here(const char *isa)
+{
+	if (!strcmp(isa, "x86-avx2"))
+		return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+	return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+	       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vnni");
+}
+#else
+static const struct kernels all[] = {{.isa = NULL}};
+
+static int runs_here(const char *isa)
+{
+	(void)isa;
+	return 0;
+}
 #endif
+
+/* The next set that runs here; prints what is skipped. Starts with NULL. */
+static const struct kernels *next_set(const struct kernels *k)
+{
+	for (k = k ? k + 1 : all; k->isa; k++) {
+		if (runs_here(k->isa))
+			return k;
+		print_message("SKIP: this processor is no %s\n", k->isa);
+	}
+	return NULL;
+}
 
 struct shape {
 	uint32_t n, in, out;
 };
 static const struct shape shapes[] = {{1, 1, 1}, {3, 7, 5}, {2, 8, 4}, {5, 31, 3},
-	{1, 33, 9}, {4, 64, 17}, {2, 129, 6}, {7, 100, 64}, {1, 16, 2}};
+	{1, 33, 9}, {4, 64, 17}, {2, 129, 6}, {7, 100, 64}, {1, 16, 2}, {9, 65, 49},
+	{11, 35, 95}, {17, 48, 48}, {71, 40, 33}, {6, 26, 47}};
+#define N_SHAPES (sizeof(shapes) / sizeof(shapes[0]))
 
-static void skip_unless_avx2(void)
+/* ---- a matrix in both forms */
+
+struct matrix {
+	struct linear rows, panels;
+	void *memory[6];
+};
+
+static void *zeroed(struct matrix *m, int which, size_t bytes)
 {
-#if defined(__x86_64__)
-	if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+	m->memory[which] = aligned_alloc(64, (bytes + 63) / 64 * 64 + 64);
+	assert_non_null(m->memory[which]);
+	memset(m->memory[which], 0, bytes);
+	return m->memory[which];
+}
+
+static const struct panel_format *format_of(const char *isa, int bits)
+{
+	const struct kernel_set *set;
+
+	assert_int_equal(kernel_set_find(isa, &set, NULL), 0);
+	assert_non_null(set->panels);
+	return bits == 32  ? &set->panels->f32
+	       : bits == 8 ? &set->panels->i8
+			   : &set->panels->i4;
+}
+
+/* Byte offset of element (o, i) in panels, for int4 of its byte. */
+static size_t panel_at(const struct panel_format *f, uint32_t in, uint32_t out,
+	uint32_t o, uint32_t i, int bits)
+{
+	size_t first = o / f->width * f->width, left = (out - first + f->round - 1);
+	size_t width = left / f->round * f->round < f->width ? left / f->round * f->round
+							     : f->width;
+	size_t steps = (in + f->k - 1u) / f->k;
+	size_t cell = (first * steps + i / f->k * width + (o - first)) * f->k;
+	size_t at = i % f->k;
+
+	if (bits == 4)
+		return cell / 2 + at % (f->k / 2u);
+	return (cell + at) * (size_t)(bits / 8);
+}
+
+static void put_quantised(struct matrix *m, const struct panel_format *f, uint32_t o,
+	uint32_t i, int bits, int q)
+{
+	uint32_t in = m->rows.in;
+	uint8_t *rows = (uint8_t *)(uintptr_t)m->rows.w;
+	uint8_t *panels = (uint8_t *)(uintptr_t)m->panels.w;
+	size_t at = panel_at(f, in, m->rows.out, o, i, bits);
+
+	if (bits == 8) {
+		rows[(size_t)o * in + i] = (uint8_t)q;
+		panels[at] = (uint8_t)(q + f->zero);
 		return;
-#endif
-	print_message("SKIP: this processor has no AVX2\n");
-	skip();
-}
-
-static void avx2_linear_i8_gives_the_portable_kernels_bits(void **state)
-{
-	struct rng rng;
-
-	(void)state;
-	skip_unless_avx2();
-	rng_init(&rng, 5);
-#if defined(__x86_64__)
-	for (size_t i = 0; i < 2 * sizeof(shapes) / sizeof(shapes[0]); i++) {
-		struct shape s = shapes[i / 2];
-		size_t n_x = (size_t)s.n * s.in, n_w = (size_t)s.in * s.out;
-		size_t n_y = (size_t)s.n * s.out;
-		int8_t *x = malloc(n_x), *w = malloc(n_w);
-		uint16_t *scales = malloc(2 * s.out);
-		float *xs = malloc(s.n * sizeof(*xs)), *b = malloc(s.out * sizeof(*b));
-		float *y = malloc(n_y * sizeof(*y)), *z = malloc(n_y * sizeof(*z));
-		struct linear l = {.in = s.in,
-			.out = s.out,
-			.w = w,
-			.scales = scales,
-			.bias = i % 2 ? b : NULL};
-
-		for (size_t j = 0; j < n_x; j++)
-			x[j] = (int8_t)(i % 2 ? -127 : (int)rng_below(&rng, 255) - 127);
-		for (size_t j = 0; j < n_w; j++)
-			w[j] = (int8_t)(i % 2 ? -127 : (int)rng_below(&rng, 255) - 127);
-		for (size_t j = 0; j < s.out; j++) {
-			scales[j] = bf16_ceil((float)rng_unit(&rng));
-			b[j] = (float)rng_normal(&rng);
-		}
-		for (size_t j = 0; j < s.n; j++)
-			xs[j] = (float)rng_unit(&rng);
-		for (size_t j = 0; j < n_y; j++)
-			y[j] = z[j] = (float)rng_normal(&rng);
-		linear_i8(&l, s.n, x, xs, i % 2 ? y : NULL, y);
-		avx2_linear_i8(&l, s.n, x, xs, i % 2 ? z : NULL, z);
-		assert_memory_equal(y, z, n_y * sizeof(*y));
-		free(x), free(w), free(scales), free(xs), free(b), free(y), free(z);
 	}
-#endif
+	rows[(size_t)o * ((in + 1) / 2) + i / 2] |= (uint8_t)((q + 8) << i % 2 * 4);
+	panels[at] |= (uint8_t)((q + 8) << (i % f->k >= f->k / 2u ? 4 : 0));
 }
 
-static void avx2_linear_f32_keeps_the_contracts_bound(void **state)
+static int pick(int limit, int extreme)
 {
-	struct rng rng;
+	if (extreme)
+		return rng_below(&rng, 2) ? limit : -limit;
+	return (int)rng_below(&rng, 2u * (uint32_t)limit + 1) - limit;
+}
 
-	(void)state;
-	skip_unless_avx2();
-	rng_init(&rng, 6);
-#if defined(__x86_64__)
-	for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
-		struct shape s = shapes[i];
-		size_t n_x = (size_t)s.n * s.in, n_w = (size_t)s.in * s.out;
-		size_t n_y = (size_t)s.n * s.out;
-		float *x = malloc(n_x * sizeof(*x)), *w = malloc(n_w * sizeof(*w));
-		float *b = malloc(s.out * sizeof(*b)), *y = malloc(n_y * sizeof(*y));
-		struct linear l = {
-			.in = s.in, .out = s.out, .w = w, .scales = NULL, .bias = b};
+/* `scale`: of every weight, or 0 for random ones. */
+static void matrix_init(struct matrix *m, const char *isa, struct shape s, int bits,
+	int extreme, float scale)
+{
+	const struct panel_format *f = format_of(isa, bits);
+	uint32_t groups = bits == 4 ? quant_groups(s.in) : 1, padded = s.out + f->width;
+	size_t bytes = (size_t)padded * (s.in + 8) * 4;
+	uint16_t *scales, *panel_scales;
+	float *bias;
 
-		for (size_t j = 0; j < n_x; j++)
-			x[j] = (float)rng_normal(&rng);
-		for (size_t j = 0; j < n_w; j++)
-			w[j] = (float)rng_normal(&rng);
-		for (size_t j = 0; j < s.out; j++)
-			b[j] = (float)rng_normal(&rng);
-		avx2_linear_f32(&l, s.n, x, NULL, y);
-		for (size_t j = 0; j < n_y; j++) {
-			double sum = (double)b[j % s.out], size = 2 * fabs(sum);
+	memset(m, 0, sizeof(*m));
+	m->rows = (struct linear){
+		.in = s.in, .out = s.out, .w = zeroed(m, 0, bytes), .scales = NULL};
+	m->panels = m->rows;
+	m->panels.panels = 1;
+	m->panels.w = zeroed(m, 1, bytes);
+	scales = zeroed(m, 2, (size_t)padded * groups * 2);
+	panel_scales = zeroed(m, 3, (size_t)padded * groups * 2 + 64);
+	bias = zeroed(m, 4, s.out * sizeof(*bias));
+	fill(bias, s.out, 1);
+	m->rows.bias = m->panels.bias = bias;
+	if (bits == 4)
+		memset(m->memory[1], 0, bytes);
+	for (uint32_t o = 0; o < s.out; o++)
+		for (uint32_t i = 0; i < s.in; i++) {
+			float v = (float)rng_normal(&rng);
 
-			for (size_t c = 0; c < s.in; c++) {
-				double v = (double)x[j / s.out * s.in + c] *
-					   (double)w[j % s.out * s.in + c];
-
-				sum += v;
-				size += fabs(v);
+			if (bits != 32) {
+				put_quantised(m, f, o, i, bits,
+					pick(bits == 8 ? 127 : 7, extreme));
+				continue;
 			}
-			assert_true(fabs((double)y[j] - sum) <= (s.in + 3) * size * 6e-8);
+			((float *)m->memory[0])[(size_t)o * s.in + i] = v;
+			memcpy((uint8_t *)m->memory[1] +
+					panel_at(f, s.in, s.out, o, i, 32),
+				&v, 4);
 		}
-		free(x), free(w), free(b), free(y);
+	if (bits == 32)
+		return;
+	for (uint32_t o = 0; o < s.out; o++)
+		for (uint32_t g = 0; g < groups; g++) {
+			uint32_t first = o / f->width * f->width;
+			uint32_t left =
+				(s.out - first + f->round - 1u) / f->round * f->round;
+			uint32_t width = left < f->width ? left : f->width;
+			uint16_t v = bf16_ceil(scale > 0 ? scale : (float)rng_unit(&rng));
+
+			scales[(size_t)o * groups + g] = v;
+			panel_scales[(size_t)first * groups + (size_t)g * width +
+				     (o - first)] = v;
+		}
+	m->rows.scales = scales;
+	m->panels.scales = panel_scales;
+}
+
+static void matrix_release(struct matrix *m)
+{
+	for (size_t i = 0; i < sizeof(m->memory) / sizeof(m->memory[0]); i++)
+		free(m->memory[i]);
+}
+
+/* ---- products */
+
+static int8_t *tokens(size_t n, int extreme)
+{
+	int8_t *x = malloc(n);
+
+	assert_non_null(x);
+	for (size_t i = 0; i < n; i++)
+		x[i] = (int8_t)pick(127, extreme);
+	return x;
+}
+
+/* int8: the portable kernel's bits. int4: the same where every sum is a whole number, so
+ * that the order of additions cannot matter; elsewhere the contract's bound, twice. */
+static void compare_integers(
+	const struct kernels *k, struct shape s, int bits, int variant)
+{
+	size_t n_y = (size_t)s.n * s.out;
+	int extreme = variant & 1, whole = bits == 4 && variant & 2;
+	int8_t *x = tokens((size_t)s.n * s.in, extreme);
+	float *xs = floats(s.n, 1), *y = floats(n_y, 1), *z = floats(n_y, 1);
+	const float *add = variant & 4 ? y : NULL;
+	struct matrix m;
+
+	matrix_init(&m, k->isa, s, bits, extreme, whole ? 1 : 0);
+	for (size_t i = 0; i < s.n; i++)
+		xs[i] = whole ? 1 : fabsf(xs[i]);
+	if (whole || variant & 8)
+		m.rows.bias = m.panels.bias = NULL;
+	if (whole)
+		add = NULL;
+	memcpy(z, y, n_y * sizeof(*y));
+	(bits == 8 ? linear_i8 : linear_i4)(&m.rows, s.n, x, xs, add, y);
+	(bits == 8 ? k->i8 : k->i4)(&m.panels, s.n, x, xs, add ? z : NULL, z);
+	if (bits == 8 || whole)
+		assert_memory_equal(y, z, n_y * sizeof(*y));
+	for (size_t i = 0; i < n_y; i++) {
+		double size = 127.0 * 7 * s.in * (double)xs[i / s.out] + 8;
+
+		assert_true(fabs((double)(y[i] - z[i])) <=
+			    2 * (quant_groups(s.in) + 4) * EPS * size);
 	}
-#endif
+	matrix_release(&m);
+	free(x), free(xs), free(y), free(z);
+}
+
+static void integer_products_give_the_portable_sums(void **state)
+{
+	(void)state;
+	for (const struct kernels *k = NULL; (k = next_set(k));)
+		for (size_t i = 0; i < N_SHAPES; i++)
+			for (int v = 0; v < 16; v++) {
+				compare_integers(k, shapes[i], 8, v);
+				compare_integers(k, shapes[i], 4, v);
+			}
+}
+
+static void compare_floats(const struct kernels *k, struct shape s, int with_add)
+{
+	size_t n_y = (size_t)s.n * s.out;
+	float *x = floats((size_t)s.n * s.in, 3), *y = floats(n_y, 2);
+	float *add = floats(n_y, 2);
+	struct matrix m;
+
+	matrix_init(&m, k->isa, s, 32, 0, 0);
+	memcpy(y, add, n_y * sizeof(*y));
+	k->f32(&m.panels, s.n, x, with_add ? y : NULL, y);
+	for (size_t i = 0; i < n_y; i++) {
+		const float *w = (const float *)m.rows.w + i % s.out * s.in;
+		double sum = (double)m.rows.bias[i % s.out];
+		double size;
+
+		sum += with_add ? (double)add[i] : 0;
+		size = fabs((double)m.rows.bias[i % s.out]) +
+		       (with_add ? fabs((double)add[i]) : 0);
+		for (size_t c = 0; c < s.in; c++) {
+			double v = (double)x[i / s.out * s.in + c] * (double)w[c];
+
+			sum += v;
+			size += fabs(v);
+		}
+		assert_true(fabs((double)y[i] - sum) <= (s.in + 3) * EPS * size);
+	}
+	matrix_release(&m);
+	free(x), free(y), free(add);
+}
+
+static void float_products_keep_the_contracts_bound(void **state)
+{
+	(void)state;
+	for (const struct kernels *k = NULL; (k = next_set(k));)
+		for (size_t i = 0; i < N_SHAPES; i++) {
+			compare_floats(k, shapes[i], 0);
+			compare_floats(k, shapes[i], 1);
+		}
+}
+
+static void products_apply_the_activation_that_they_are_asked_for(void **state)
+{
+	static act_fn *const portable[] = {NULL, act_relu, act_gelu, act_silu};
+	const struct shape s = {9, 37, 53};
+
+	(void)state;
+	for (const struct kernels *k = NULL; (k = next_set(k));) {
+		const struct kernel_set *set;
+
+		assert_int_equal(kernel_set_find(k->isa, &set, NULL), 0);
+		for (int i = 0; i < 9 && set->fuses & FUSES_ACT; i++) {
+			static const int all_bits[] = {32, 8, 4};
+			int bits = all_bits[i / 3];
+			uint8_t act = (uint8_t)(i % 3 + 1);
+			size_t n_y = (size_t)s.n * s.out;
+			int8_t *q = tokens((size_t)s.n * s.in, 0);
+			float *x = floats((size_t)s.n * s.in, 1), *xs = floats(s.n, 0);
+			float *y = floats(n_y, 0), *z = floats(n_y, 0);
+			struct matrix m;
+
+			for (size_t j = 0; j < s.n; j++)
+				xs[j] = bits == 8 ? 2e-4f : 2e-3f;
+			matrix_init(&m, k->isa, s, bits, 0, 0);
+			if (bits == 32)
+				k->f32(&m.panels, s.n, x, NULL, y);
+			else
+				(bits == 8 ? k->i8 : k->i4)(
+					&m.panels, s.n, q, xs, NULL, y);
+			m.panels.act = act;
+			if (bits == 32)
+				k->f32(&m.panels, s.n, x, NULL, z);
+			else
+				(bits == 8 ? k->i8 : k->i4)(
+					&m.panels, s.n, q, xs, NULL, z);
+			portable[act]((uint32_t)n_y, y);
+			for (size_t j = 0; j < n_y; j++)
+				assert_true(fabs((double)(y[j] - z[j])) <=
+					    (bits == 32 ? 4e-7 : 1.3e-5) *
+						    (1 + fabs((double)y[j])));
+			matrix_release(&m);
+			free(q), free(x), free(xs), free(y), free(z);
+		}
+	}
+}
+
+/* ---- look-ups and ways back */
+
+static void look_ups_read_both_forms(void **state)
+{
+	static embed_fn *const embeds[] = {embed_f32, embed_i8, embed_i4};
+	static back_fn *const backs[] = {linear_back_f32, linear_back_i8, linear_back_i4};
+	static const int all_bits[] = {32, 8, 4};
+
+	(void)state;
+	for (const struct kernels *k = NULL; (k = next_set(k));)
+		for (size_t i = 0; i < 3 * N_SHAPES; i++) {
+			struct shape s = shapes[i / 3];
+			int bits = all_bits[i % 3];
+			int32_t ids[] = {
+				0, (int32_t)s.out - 1, (int32_t)rng_below(&rng, s.out)};
+			float *x = floats(s.out, 1), *y = floats(3 * (size_t)s.in, 1);
+			float *z = floats(3 * (size_t)s.in, 1);
+			struct matrix m;
+
+			matrix_init(&m, k->isa, s, bits, 0, 0);
+			for (int form = 0; form < 2; form++) {
+				const struct linear *l = form ? &m.panels : &m.rows;
+
+				embeds[i % 3](&m.rows, 3, ids, y);
+				k->embed[i % 3](l, 3, ids, z);
+				assert_memory_equal(y, z, 3 * s.in * sizeof(*y));
+				backs[i % 3](&m.rows, x, y);
+				k->back[i % 3](l, x, z);
+				for (uint32_t c = 0; c < s.in; c++)
+					assert_true(fabs((double)(y[c] - z[c])) <=
+						    2e-6 * 127 * s.out);
+			}
+			matrix_release(&m);
+			free(x), free(y), free(z);
+		}
+}
+
+/* ---- the rest */
+
+static void quant_rows_gives_the_portable_bits_also_in_place(void **state)
+{
+	static const uint32_t widths[] = {1, 5, 8, 15, 16, 17, 31, 64, 100, 333};
+
+	(void)state;
+	for (const struct kernels *k = NULL; (k = next_set(k));)
+		for (size_t i = 0; i < 200 * sizeof(widths) / sizeof(widths[0]); i++) {
+			uint32_t d = widths[i / 200], n = 3;
+			float *x = floats((size_t)n * d, i % 200 == 7 ? 1e-36 : 2);
+			float scale[3], expected_scale[3];
+			int8_t *q = malloc((size_t)n * d);
+
+			/* many values on the edge between two integers */
+			for (size_t j = 0; j < (size_t)n * d && i % 2; j++)
+				x[j] = ((float)pick(253, 0) + (float)pick(1, 0) * 6e-8f) /
+				       2;
+			if (i % 200 == 9)
+				memset(x, 0, (size_t)n * d * sizeof(*x));
+			quant_rows(n, d, x, q, expected_scale);
+			k->quant(n, d, x, (int8_t *)x, scale);
+			assert_memory_equal(x, q, (size_t)n * d);
+			assert_memory_equal(scale, expected_scale, sizeof(scale));
+			free(x), free(q);
+		}
+}
+
+static void norms_keep_the_contracts_bound(void **state)
+{
+	static const uint32_t widths[] = {1, 3, 15, 16, 33, 64, 100, 384};
+
+	(void)state;
+	for (const struct kernels *k = NULL; (k = next_set(k));)
+		for (size_t i = 0; i < sizeof(widths) / sizeof(widths[0]); i++) {
+			uint32_t d = widths[i], n = 6;
+			float *x = floats((size_t)n * d, 3), *g = floats(d, 1);
+			float *b = floats(d, 1), *y = floats((size_t)n * d, 0);
+			float *z = floats((size_t)n * d, 0);
+
+			for (int rms = 0; rms < 2; rms++) {
+				if (rms ? !k->rms : !k->ln)
+					continue;
+				if (rms) {
+					norm_rms(n, d, x, g, y);
+					k->rms(n, d, x, g, z);
+				} else {
+					norm_ln(n, d, x, g, b, y);
+					k->ln(n, d, x, g, b, z);
+				}
+				for (size_t j = 0; j < (size_t)n * d; j++)
+					assert_true(fabs((double)(y[j] - z[j])) <=
+						    2 * (d + 16) * EPS * 20);
+			}
+			free(x), free(g), free(b), free(y), free(z);
+		}
+}
+
+static void gelu_keeps_its_bound(void **state)
+{
+	(void)state;
+	for (const struct kernels *k = NULL; (k = next_set(k));)
+		for (int i = 0; k->gelu && i < 20000; i++) {
+			float y[17];
+
+			for (int j = 0; j < 17; j++)
+				y[j] = (float)(i - 10000 + j / 17.0) * 1e-3f;
+			k->gelu(17, y);
+			for (int j = 0; j < 17; j++) {
+				float in = (float)(i - 10000 + j / 17.0) * 1e-3f;
+				double x = (double)in,
+				       truth = x * 0.5 * erfc(-x * M_SQRT1_2);
+
+				assert_true(fabs((double)y[j] - truth) <=
+					    2e-7 * (1 + fabs(x)));
+			}
+		}
+}
+
+static void attention_answers_like_the_portable_one(void **state)
+{
+	static const struct {
+		uint32_t heads, kv, d, n, past, causal, radius;
+	} cases[] = {{1, 1, 1, 1, 0, 0, 0}, {2, 2, 32, 32, 0, 0, 0},
+		{3, 1, 26, 31, 0, 0, 5}, {4, 2, 7, 9, 0, 1, 2}, {2, 1, 48, 1, 40, 1, 0},
+		{2, 2, 33, 17, 23, 1, 8}, {1, 1, 65, 40, 0, 0, 0},
+		{6, 3, 16, 15, 1, 1, 3}};
+
+	(void)state;
+	for (const struct kernels *k = NULL; (k = next_set(k));)
+		for (size_t i = 0; k->attention && i < sizeof(cases) / sizeof(cases[0]);
+			i++) {
+			uint32_t m = cases[i].n + cases[i].past, d = cases[i].d;
+			uint32_t wide = cases[i].heads * d, kv = cases[i].kv * d;
+			float *rel = floats(
+				cases[i].heads * (2 * (size_t)cases[i].radius + 1), 1);
+			float *q = floats((size_t)cases[i].n * wide, 1);
+			float *q2 = floats((size_t)cases[i].n * wide, 1);
+			float *keys = floats((size_t)m * kv, 1);
+			float *values = floats((size_t)m * kv, 1);
+			float *row = floats((size_t)(m + 15) / 16 * 16 * (8 + d), 1);
+			struct attention a = {cases[i].heads, cases[i].kv, d,
+				cases[i].causal, cases[i].radius,
+				cases[i].radius ? rel : NULL, 1 / sqrtf((float)d)};
+
+			memcpy(q2, q, (size_t)cases[i].n * wide * sizeof(*q));
+			attention(&a, cases[i].n, cases[i].past,
+				&(const struct attention_data){.q = q,
+					.k = keys,
+					.v = values,
+					.row = row,
+					.out = q});
+			k->attention(&a, cases[i].n, cases[i].past,
+				&(const struct attention_data){.q = q2,
+					.k = keys,
+					.v = values,
+					.row = row,
+					.out = q2});
+			for (size_t j = 0; j < (size_t)cases[i].n * wide; j++)
+				assert_true(fabs((double)(q[j] - q2[j])) <= 1e-5);
+			free(rel), free(q), free(q2), free(keys), free(values), free(row);
+		}
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(avx2_linear_i8_gives_the_portable_kernels_bits),
-		cmocka_unit_test(avx2_linear_f32_keeps_the_contracts_bound),
+		cmocka_unit_test(integer_products_give_the_portable_sums),
+		cmocka_unit_test(float_products_keep_the_contracts_bound),
+		cmocka_unit_test(products_apply_the_activation_that_they_are_asked_for),
+		cmocka_unit_test(look_ups_read_both_forms),
+		cmocka_unit_test(quant_rows_gives_the_portable_bits_also_in_place),
+		cmocka_unit_test(norms_keep_the_contracts_bound),
+		cmocka_unit_test(gelu_keeps_its_bound),
+		cmocka_unit_test(attention_answers_like_the_portable_one),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, seed, NULL);
 }

@@ -1,90 +1,86 @@
-/* Signed bytes widened to 16 bits and multiplied in pairs: exact, no saturation (two
- * products of at most 127 * 127 fit an int32). Four output rows at once share a load of
- * x. */
-#include <immintrin.h>
-
+/* |x| as the unsigned and w with x's sign as the signed operand of vpmaddubsw: pairs are
+ * at most 2 * 127 * 127, so nothing saturates, and the sums are exact. */
 #include "src/infer/fmath.h"
-#include "src/infer/kernels.h"
+#include "src/infer/opt/x86-avx2/vector.h"
 
-static inline __m256i load16(const int8_t *p)
+struct block {
+	const struct linear *l;
+	const int8_t *x;
+	const float *x_scale, *add;
+	float *y;
+};
+
+ALWAYS_INLINE void step(
+	__m256i *sum, const uint8_t *w, const __m256i *x, const int R, const int V)
 {
-	return _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)(const void *)p));
-}
+	const __m256i ones = _mm256_set1_epi16(1);
+	__m256i wv[2];
 
-static inline int32_t sum8(__m256i v)
-{
-	__m128i s =
-		_mm_add_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
+#pragma GCC unroll 2
+	for (int v = 0; v < V; v++)
+		wv[v] = _mm256_loadu_si256((const void *)(w + 32 * v));
+#pragma GCC unroll 4
+	for (int r = 0; r < R; r++) {
+		__m256i size = _mm256_abs_epi8(x[r]);
 
-	s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0x4e));
-	s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0xb1));
-	return _mm_cvtsi128_si32(s);
-}
+#pragma GCC unroll 2
+		for (int v = 0; v < V; v++) {
+			__m256i pairs =
+				_mm256_maddubs_epi16(size, _mm256_sign_epi8(wv[v], x[r]));
 
-static void dot4(const int8_t *x, const int8_t *w, uint32_t in, int32_t sum[4])
-{
-	const int8_t *w1 = w + in, *w2 = w1 + in, *w3 = w2 + in;
-	__m256i s0 = _mm256_setzero_si256(), s1 = s0, s2 = s0, s3 = s0;
-	uint32_t i = 0;
-
-	for (; i + 16 <= in; i += 16) {
-		__m256i v = load16(x + i);
-
-		s0 = _mm256_add_epi32(s0, _mm256_madd_epi16(v, load16(w + i)));
-		s1 = _mm256_add_epi32(s1, _mm256_madd_epi16(v, load16(w1 + i)));
-		s2 = _mm256_add_epi32(s2, _mm256_madd_epi16(v, load16(w2 + i)));
-		s3 = _mm256_add_epi32(s3, _mm256_madd_epi16(v, load16(w3 + i)));
-	}
-	sum[0] = sum8(s0);
-	sum[1] = sum8(s1);
-	sum[2] = sum8(s2);
-	sum[3] = sum8(s3);
-	for (; i < in; i++) {
-		sum[0] += x[i] * w[i];
-		sum[1] += x[i] * w1[i];
-		sum[2] += x[i] * w2[i];
-		sum[3] += x[i] * w3[i];
+			sum[r * V + v] = _mm256_add_epi32(
+				sum[r * V + v], _mm256_madd_epi16(pairs, ones));
+		}
 	}
 }
 
-static int32_t dot1(const int8_t *x, const int8_t *w, uint32_t in)
+ALWAYS_INLINE void tile(const struct block *b, uint32_t t, uint32_t o, const uint8_t *w,
+	const int R, const int V)
 {
-	__m256i s = _mm256_setzero_si256();
-	uint32_t i = 0;
-	int32_t sum;
+	const struct linear *l = b->l;
+	uint32_t in = l->in;
+	const int8_t *x = b->x + (uintptr_t)t * in;
+	__m256i sum[8], xv[4];
 
-	for (; i + 16 <= in; i += 16)
-		s = _mm256_add_epi32(s, _mm256_madd_epi16(load16(x + i), load16(w + i)));
-	sum = sum8(s);
-	for (; i < in; i++)
-		sum += x[i] * w[i];
-	return sum;
+#pragma GCC unroll 8
+	for (int i = 0; i < R * V; i++)
+		sum[i] = _mm256_setzero_si256();
+	for (uint32_t k = in / 4; k; k--, x += 4, w += 32 * V) {
+#pragma GCC unroll 4
+		for (int r = 0; r < R; r++)
+			xv[r] = four_bytes(x + (uintptr_t)(uint32_t)r * in);
+		step(sum, w, xv, R, V);
+	}
+	if (in % 4) {
+#pragma GCC unroll 4
+		for (int r = 0; r < R; r++) {
+			int8_t rest[4] = {0};
+
+			for (uint32_t i = 0; i < in % 4; i++)
+				rest[i] = x[(uintptr_t)(uint32_t)r * in + i];
+			xv[r] = four_bytes(rest);
+		}
+		step(sum, w, xv, R, V);
+	}
+#pragma GCC unroll 2
+	for (int v = 0; v < V; v++) {
+		__m256 scale = load_bf16(l->scales + o + 8 * v);
+
+#pragma GCC unroll 4
+		for (int r = 0; r < R; r++) {
+			uint32_t row = t + (uint32_t)r;
+			__m256 s = _mm256_mul_ps(_mm256_set1_ps(b->x_scale[row]), scale);
+
+			s = _mm256_mul_ps(_mm256_cvtepi32_ps(sum[r * V + v]), s);
+			store_columns(l, o + 8 * (uint32_t)v, row, s, b->add, b->y);
+		}
+	}
 }
 
 void linear_i8(const struct linear *l, uint32_t n, const int8_t *x, const float *x_scale,
 	const float *add, float *y)
 {
-	const int8_t *w = l->w;
+	const struct block b = {l, x, x_scale, add, y};
 
-	for (uint32_t t = 0; t < n; t++) {
-		const int8_t *row = x + (uintptr_t)t * l->in;
-		uintptr_t at = (uintptr_t)t * l->out;
-
-		for (uint32_t o = 0; o < l->out; o += 4) {
-			uint32_t m = l->out - o < 4 ? l->out - o : 4;
-			int32_t sum[4];
-
-			if (m == 4)
-				dot4(row, w + (uintptr_t)o * l->in, l->in, sum);
-			for (uint32_t j = 0; m < 4 && j < m; j++)
-				sum[j] = dot1(row, w + (uintptr_t)(o + j) * l->in, l->in);
-			for (uint32_t j = 0; j < m; j++) {
-				float s = (float)sum[j] *
-					  (x_scale[t] * fmath_bf16(l->scales[o + j]));
-
-				s += l->bias ? l->bias[o + j] : 0;
-				y[at + o + j] = add ? add[at + o + j] + s : s;
-			}
-		}
-	}
+	EACH_TILE(4, &b, n, l->out, l->w, (uintptr_t)(l->in + 3) / 4 * 4)
 }
