@@ -6,9 +6,9 @@
 #include "src/codegen/toolchain.h"
 
 static const char *const none[] = {NULL};
-static const char *const x86_avx2[] = {"embed_f32", "embed_i4", "embed_i8",
-	"linear_back_f32", "linear_back_i4", "linear_back_i8", "linear_f32", "linear_i4",
-	"linear_i8", "quant_rows", NULL};
+static const char *const x86_avx2[] = {"act_gelu", "attention", "embed_f32", "embed_i4",
+	"embed_i8", "linear_back_f32", "linear_back_i4", "linear_back_i8", "linear_f32",
+	"linear_i4", "linear_i8", "norm_ln", "quant_rows", NULL};
 static const char *const x86_avx512vnni[] = {"act_gelu", "attention", "embed_f32",
 	"embed_i4", "embed_i8", "linear_back_f32", "linear_back_i4", "linear_back_i8",
 	"linear_f32", "linear_i4", "linear_i8", "norm_ln", "norm_rms", "quant_rows",
@@ -28,7 +28,8 @@ static const struct kernel_set sets[] = {
 		.cflags = "-mavx2 -mfma -O3",
 		.kernels = x86_avx2,
 		.panels = &panels_16,
-		.macros = "__AVX2__ __FMA__"},
+		.macros = "__AVX2__ __FMA__",
+		.attention_rows = 4},
 	{.isa = "x86-avx512vnni",
 		.cflags = "-mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mfma "
 			  "-O3 -mprefer-vector-width=512",

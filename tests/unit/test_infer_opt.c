@@ -60,13 +60,17 @@ struct kernels {
 	.quant = set##_quant_rows
 DECLARE(x86_avx2);
 DECLARE(x86_avx512vnni);
-ln_fn x86_avx512vnni_norm_ln;
+ln_fn x86_avx2_norm_ln, x86_avx512vnni_norm_ln;
 rms_fn x86_avx512vnni_norm_rms;
-act_fn x86_avx512vnni_act_gelu;
-attention_fn x86_avx512vnni_attention;
+act_fn x86_avx2_act_gelu, x86_avx512vnni_act_gelu;
+attention_fn x86_avx2_attention, x86_avx512vnni_attention;
 
 static const struct kernels all[] = {
-	{.isa = "x86-avx2", COMMON(x86_avx2)},
+	{.isa = "x86-avx2",
+		COMMON(x86_avx2),
+		.ln = x86_avx2_norm_ln,
+		.gelu = x86_avx2_act_gelu,
+		.attention = x86_avx2_attention},
 	{.isa = "x86-avx512vnni",
 		COMMON(x86_avx512vnni),
 		.ln = x86_avx512vnni_norm_ln,
