@@ -55,12 +55,13 @@ static void put_linear_table(const struct printer *pr, const struct step *s)
 {
 	static const char *const acts[N_ACTS] = {
 		"KERNEL_RELU", "KERNEL_GELU", "KERNEL_SILU"};
+	unsigned rows = program_rows(pr->p, s->weight);
 	const struct tensor *t = s->weight;
 
 	buf_puts(pr->out, "static const struct linear ");
 	put_tensor_name(pr, t);
 	buf_printf(pr->out, " = {.in = %u, .out = %u, .w = BYTES(%llu), .scales = ",
-		(unsigned)t->cols, (unsigned)t->rows, data_at(pr, t));
+		(unsigned)t->cols, rows, data_at(pr, t));
 	if (t->bits == 32)
 		buf_puts(pr->out, "0, ");
 	else
@@ -72,8 +73,8 @@ static void put_linear_table(const struct printer *pr, const struct step *s)
 		buf_puts(pr->out, ", .panels = 1");
 	if (s->act)
 		buf_printf(pr->out, ", .act = %s", acts[s->act - 1]);
-	buf_printf(pr->out, "}; /* [%u, %u] %s */\n", (unsigned)t->rows,
-		(unsigned)t->cols, bits_name(t->bits));
+	buf_printf(pr->out, "}; /* [%u, %u] %s */\n", rows, (unsigned)t->cols,
+		bits_name(t->bits));
 }
 
 static void put_conv_table(const struct printer *pr, const struct step *s)
@@ -200,12 +201,25 @@ static void put_conv(const struct printer *pr, const struct step *s)
 
 static void put_attention(const struct printer *pr, const struct step *s)
 {
+	const struct layer_genes *l = &pr->p->genome->layer[s->layer];
+	unsigned v = 0, k = 0;
+
+	if (s->k == s->src) {
+		k = (unsigned)l->n_heads * l->d_head;
+		v = k + (unsigned)l->n_kv_heads * l->d_head;
+	}
 	buf_printf(pr->out,
 		"\tattention(&layer%d_attention, n, %s,\n\t\t&(const struct "
-		"attention_data){.q = "
-		"%s, .k = %s, .v = %s,\n\t\t\t.row = %s, .out = %s});\n",
+		"attention_data){.q = %s, .k = %s",
 		s->layer, pr->p->stateful ? "n_past" : "0", name_of(pr, s->src),
-		name_of(pr, s->k), name_of(pr, s->v), name_of(pr, s->row),
+		name_of(pr, s->k));
+	if (k)
+		buf_printf(pr->out, " + %u", k);
+	buf_printf(pr->out, ", .v = %s", name_of(pr, s->v));
+	if (v)
+		buf_printf(pr->out, " + %u, .stride = %u", v,
+			(unsigned)pr->p->buffer[s->src].width);
+	buf_printf(pr->out, ",\n\t\t\t.row = %s, .out = %s});\n", name_of(pr, s->row),
 		name_of(pr, s->dst));
 }
 

@@ -28,6 +28,7 @@ static const struct kernel_set sets[] = {
 		.cflags = "-mavx2 -mfma -O3",
 		.kernels = x86_avx2,
 		.panels = &panels_16,
+		.fuses = FUSES_QKV,
 		.macros = "__AVX2__ __FMA__",
 		.attention_rows = 4},
 	{.isa = "x86-avx512vnni",
@@ -35,7 +36,7 @@ static const struct kernel_set sets[] = {
 			  "-O3 -mprefer-vector-width=512",
 		.kernels = x86_avx512vnni,
 		.panels = &panels_48,
-		.fuses = FUSES_ACT,
+		.fuses = FUSES_ACT | FUSES_QKV,
 		.macros = "__AVX512F__ __AVX512BW__ __AVX512VL__ __AVX512DQ__ "
 			  "__AVX512VNNI__",
 		.attention_rows = 8},

@@ -29,6 +29,8 @@ struct kernel_panels {
 /* What a set's kernels do beyond the portable ones. */
 enum kernel_fusion {
 	FUSES_ACT = 1, /* products apply linear.act */
+	FUSES_QKV =
+		2, /* attention reads q, k, v from one buffer, attention_data.stride */
 };
 
 struct kernel_set {

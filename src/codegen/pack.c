@@ -38,6 +38,15 @@ static uint64_t scale_bytes(const struct tensor *t, const struct panel_format *f
 	return 2 * rows * (t->bits == 4 ? quant_groups(t->cols) : 1);
 }
 
+/* The tensor as it is stored: with the rows of its later parts. */
+static struct tensor stored(const struct program *p, size_t tensor)
+{
+	struct tensor t = p->layout.t[tensor];
+
+	t.rows = program_rows(p, &p->layout.t[tensor]);
+	return t;
+}
+
 /* NULL: row-major. */
 static const struct panel_format *format_of(const struct program *p, size_t tensor)
 {
@@ -54,10 +63,13 @@ uint64_t pack_layout(const struct program *p, struct packed_tensor *at)
 	uint64_t end = 0;
 
 	for (size_t i = 0; i < p->layout.n_tensors; i++) {
-		const struct tensor *t = &p->layout.t[i];
+		const struct tensor whole = stored(p, i), *t = &whole;
 		const struct panel_format *f = format_of(p, i);
 		uint64_t bytes = data_bytes(t, f);
 
+		at[i] = (struct packed_tensor){0, 0};
+		if (!t->rows)
+			continue;
 		at[i].data = align_to(end, f || bytes >= PACK_LARGE ? 64 : 4);
 		end = at[i].data + bytes;
 		at[i].scales = 0;
@@ -267,9 +279,28 @@ static enum err check_finite(const struct tensor *t, const float *v, struct err_
 	return ERR_OK;
 }
 
-static enum err write_tensor(struct writer *w, const struct tensor *t,
-	const struct panel_format *f, const struct tensor_source *source)
+/* Reads a tensor and its later parts, one below the other. */
+static enum err read_parts(const struct program *p, size_t tensor,
+	const struct tensor_source *source, float *values, struct err_ctx *ctx)
 {
+	for (;;) {
+		const struct tensor *t = &p->layout.t[tensor];
+		enum err e = source->read(source->self, t, values, ctx);
+
+		if (!e)
+			e = check_finite(t, values, ctx);
+		if (e || !p->next_part[tensor])
+			return e;
+		values += (size_t)t->rows * t->cols;
+		tensor = p->next_part[tensor] - 1u;
+	}
+}
+
+static enum err write_tensor(struct writer *w, const struct program *p, size_t tensor,
+	const struct tensor_source *source)
+{
+	const struct tensor whole = stored(p, tensor), *t = &whole;
+	const struct panel_format *f = format_of(p, tensor);
 	size_t n = (size_t)t->rows * t->cols,
 	       n_scales = (size_t)scale_bytes(t, f) / 2 + 1;
 	float *values = malloc(n * sizeof(*values));
@@ -281,9 +312,7 @@ static enum err write_tensor(struct writer *w, const struct tensor *t,
 		e = err_set(w->ctx, ERR_NOMEM, "out of memory for tensor '%s'",
 			tensor_names[t->kind]);
 	if (!e)
-		e = source->read(source->self, t, values, w->ctx);
-	if (!e)
-		e = check_finite(t, values, w->ctx);
+		e = read_parts(p, tensor, source, values, w->ctx);
 	if (!e)
 		e = f ? put_in_panels(
 				w, &(struct panels){.t = t, .f = f, .values = values})
@@ -316,9 +345,11 @@ enum err pack_write(const struct program *p, const struct tensor_source *source,
 	}
 	hash_init(&w.hash);
 	for (size_t i = 0; i < l->n_tensors && !e; i++) {
+		if (p->is_part[i])
+			continue;
 		e = pad_to(&w, at[i].data);
 		if (!e)
-			e = write_tensor(&w, &l->t[i], format_of(p, i), source);
+			e = write_tensor(&w, p, i, source);
 	}
 	if (!e)
 		e = pad_to(&w, total);

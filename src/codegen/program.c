@@ -159,6 +159,68 @@ static int lower_before_attention(struct lowering *lo)
 	return u;
 }
 
+static void join(struct lowering *lo, const struct tensor *first,
+	const struct tensor *second, const struct tensor *third)
+{
+	struct program *p = lo->p;
+	size_t i = (size_t)(second - p->layout.t), j = (size_t)(third - p->layout.t);
+
+	p->next_part[first - p->layout.t] = (uint16_t)(i + 1);
+	p->next_part[i] = (uint16_t)(j + 1);
+	p->is_part[i] = p->is_part[j] = 1;
+}
+
+uint32_t program_rows(const struct program *p, const struct tensor *t)
+{
+	size_t i = (size_t)(t - p->layout.t);
+	uint32_t rows = t->rows;
+
+	if (p->is_part[i])
+		return 0;
+	while (p->next_part[i]) {
+		i = p->next_part[i] - 1u;
+		rows += p->layout.t[i].rows;
+	}
+	return rows;
+}
+
+/* q, k and v from one product into one buffer; returns the attention step. */
+static struct step *fused_qkv(
+	struct lowering *lo, struct operand in, uint32_t q_width, uint32_t kv_width)
+{
+	int qkv = new_floats(lo, "qkv", q_width + 2 * kv_width);
+	struct step *s;
+
+	join(lo, find(lo, T_WQ), find(lo, T_WK), find(lo, T_WV));
+	join(lo, find(lo, T_BQ), find(lo, T_BK), find(lo, T_BV));
+	linear(lo, T_WQ, T_BQ, in, qkv);
+	s = add_step(lo, STEP_ATTENTION, qkv, new_floats(lo, "attended", q_width));
+	s->k = s->v = qkv;
+	return s;
+}
+
+/* q, k and v one by one; keys and values of a stateful program are kept. */
+static struct step *single_qkv(
+	struct lowering *lo, struct operand in, uint32_t q_width, uint32_t kv_width)
+{
+	const struct genome *g = lo->p->genome;
+	int stateful = lo->p->stateful, q, k, v;
+	struct step *s;
+
+	q = new_floats(lo, "q", q_width);
+	k = stateful ? new_state(lo, "k", g->seq_len, kv_width)
+		     : new_floats(lo, "k", kv_width);
+	v = stateful ? new_state(lo, "v", g->seq_len, kv_width)
+		     : new_floats(lo, "v", kv_width);
+	linear(lo, T_WQ, T_BQ, in, q);
+	linear(lo, T_WK, T_BK, in, k);
+	linear(lo, T_WV, T_BV, in, v);
+	s = add_step(lo, STEP_ATTENTION, q, q);
+	s->k = k;
+	s->v = v;
+	return s;
+}
+
 static uint32_t score_floats(const struct program *p, const struct layer_genes *l)
 {
 	uint32_t m = p->genome->seq_len;
@@ -174,24 +236,16 @@ static void lower_attention(struct lowering *lo)
 	const struct layer_genes *l = &g->layer[lo->layer];
 	uint32_t q_width = (uint32_t)l->n_heads * l->d_head;
 	uint32_t kv_width = (uint32_t)l->n_kv_heads * l->d_head;
-	int stateful = lo->p->stateful, u = lower_before_attention(lo), q, k, v;
+	int u = lower_before_attention(lo);
 	struct operand in = quantise(lo, u, l->bits, u == lo->x, ROWS_ALL);
 	struct step *s;
 
-	q = new_floats(lo, "q", q_width);
-	k = stateful ? new_state(lo, "k", g->seq_len, kv_width)
-		     : new_floats(lo, "k", kv_width);
-	v = stateful ? new_state(lo, "v", g->seq_len, kv_width)
-		     : new_floats(lo, "v", kv_width);
-	linear(lo, T_WQ, T_BQ, in, q);
-	linear(lo, T_WK, T_BK, in, k);
-	linear(lo, T_WV, T_BV, in, v);
-	s = add_step(lo, STEP_ATTENTION, q, q);
+	s = lo->p->set->fuses & FUSES_QKV && !lo->p->stateful
+		    ? fused_qkv(lo, in, q_width, kv_width)
+		    : single_qkv(lo, in, q_width, kv_width);
 	s->weight = g->rel_radius ? find(lo, T_REL) : NULL;
-	s->k = k;
-	s->v = v;
 	s->row = new_buffer(lo, "scores", score_floats(lo->p, l), 1, 4);
-	in = quantise(lo, q, l->bits, 0, ROWS_ALL);
+	in = quantise(lo, s->dst, l->bits, 0, ROWS_ALL);
 	linear(lo, T_WO, T_BO, in, lo->x)->add = lo->x;
 }
 

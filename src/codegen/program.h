@@ -81,6 +81,10 @@ struct program {
 	const struct kernel_set *set;
 	struct layout layout;
 	uint8_t in_panels[LAYOUT_MAX_TENSORS]; /* of the layout's: packed in panels */
+	/* Tensors stored as one, row after row: 1 + the index of the next part, or 0; and
+	 * whether a tensor is such a later part. */
+	uint16_t next_part[LAYOUT_MAX_TENSORS];
+	uint8_t is_part[LAYOUT_MAX_TENSORS];
 };
 
 /* Checks genome and task, lowers, plans. Large: the struct is made here, freed by
@@ -92,6 +96,8 @@ enum err program_new(struct program **out, const struct genome *g,
 enum err program_new_for(struct program **out, const struct genome *g,
 	const struct task_shape *task, const struct kernel_set *set, struct err_ctx *ctx);
 void program_free(struct program *p); /* NULL is allowed */
+/* Rows of a tensor as stored: with those of its later parts, 0 for a part itself. */
+uint32_t program_rows(const struct program *p, const struct tensor *t);
 /* The kernel that a step calls: "linear_i8". */
 const char *step_kernel(const struct program *p, const struct step *s);
 /* Every kernel that the program calls, once, in order of first use; NULL-terminated. */

@@ -113,6 +113,9 @@ struct attention_data {
 	const float *k, *v; /* [n_past + n, n_kv_heads * d_head], the cached ones first */
 	float *row;	    /* scratch, n_past + n floats */
 	float *out;	    /* [n, n_heads * d_head]; may be q */
+	/* Floats from token to token of q, k and v where they lie in one buffer; 0: as
+	 * above. Only for sets whose row in the table says so; out is then not q. */
+	uint32_t stride;
 };
 
 /* Scores, softmax and mix, one row of scores at a time. Error of out <= (d_head *

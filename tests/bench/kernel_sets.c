@@ -144,9 +144,9 @@ static double time_once(const char *image, double guess_ns)
 	double ns = -1;
 
 	snprintf(runs, sizeof(runs), "%d",
-		guess_ns > 3e6 ? 20
+		guess_ns > 3e7 ? 2
 		: guess_ns > 0 ? (int)(6e7 / guess_ns)
-			       : 20);
+			       : 4);
 	buf_init(&out);
 	if (process_run_command(argv, NULL, 60, &out, NULL, &ctx))
 		fprintf(stderr, "%s\n", ctx.msg);

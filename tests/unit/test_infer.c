@@ -296,7 +296,8 @@ static void check_attention(const struct attention_case *c)
 	float *q = floats((size_t)c->n * qw, 2), *k = floats((size_t)m * kvw, 2);
 	float *v = floats((size_t)m * kvw, 1), *row = floats(m, 0);
 	float *out = floats((size_t)c->n * qw, 0);
-	struct attention_data d = {q, k, v, row, out};
+	struct attention_data d = {
+		.q = q, .k = k, .v = v, .row = row, .out = out};
 
 	attention(a, c->n, c->n_past, &d);
 	for (uint32_t t = 0; t < c->n; t++)
@@ -337,7 +338,8 @@ static void attention_survives_huge_scores(void **state)
 	float q[2] = {1e4f, 0}, k[4] = {1e4f, 0, -1e4f, 0}, v[4] = {1, 2, 3, 4}, row[2],
 	      out[2];
 	struct attention a = {1, 1, 2, 0, 0, NULL, 1.0f};
-	struct attention_data d = {q, k, v, row, out};
+	struct attention_data d = {
+		.q = q, .k = k, .v = v, .row = row, .out = out};
 
 	(void)state;
 	attention(&a, 1, 1, &d);

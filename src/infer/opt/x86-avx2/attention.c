@@ -12,7 +12,7 @@ struct head {
 	uint32_t seen, stride; /* n_past + n, and rounded up */
 	float *scores, *keys;  /* [ROWS, stride], [d_head, stride] */
 	const float *v;	       /* of the head's first token */
-	uint32_t q_stride, kv_stride;
+	uint32_t q_stride, kv_stride, out_stride;
 };
 
 /* Four keys at a time, so that stores lie side by side. */
@@ -137,7 +137,8 @@ ALWAYS_INLINE void mix_tile(const struct head *hd, uint32_t t, uint32_t c, uint3
 	}
 #pragma GCC unroll 4
 	for (int r = 0; r < R; r++) {
-		float *out = hd->data->out + (uintptr_t)(t + (uint32_t)r) * hd->q_stride +
+		float *out = hd->data->out +
+			     (uintptr_t)(t + (uint32_t)r) * hd->out_stride +
 			     (uintptr_t)hd->h * d + c;
 		__m256 scale = _mm256_set1_ps(inverse[r]);
 
@@ -188,8 +189,9 @@ void attention(const struct attention *a, uint32_t n, uint32_t n_past,
 		.stride = stride,
 		.scores = data->row,
 		.keys = data->row + (uintptr_t)ROWS * stride,
-		.q_stride = a->n_heads * a->d_head,
-		.kv_stride = a->n_kv_heads * a->d_head};
+		.q_stride = data->stride ? data->stride : a->n_heads * a->d_head,
+		.kv_stride = data->stride ? data->stride : a->n_kv_heads * a->d_head,
+		.out_stride = a->n_heads * a->d_head};
 
 	for (uint32_t g = 0; g < a->n_kv_heads; g++) {
 		hd.v = data->v + (uintptr_t)g * a->d_head;

@@ -13,7 +13,7 @@ struct head {
 	uint32_t seen, stride; /* n_past + n, and rounded up */
 	float *scores, *keys;  /* [ROWS, stride], [d_head, stride] */
 	const float *v;	       /* of the head's first token */
-	uint32_t q_stride, kv_stride;
+	uint32_t q_stride, kv_stride, out_stride;
 };
 
 static void transpose_keys(const struct head *hd, const float *k)
@@ -119,7 +119,7 @@ ALWAYS_INLINE void mix_tile(const struct head *hd, uint32_t t, uint32_t c, uint3
 	uint32_t d = hd->a->d_head;
 	const float *p = hd->scores, *v0 = hd->v + c;
 	float *out =
-		hd->data->out + (uintptr_t)t * hd->q_stride + (uintptr_t)hd->h * d + c;
+		hd->data->out + (uintptr_t)t * hd->out_stride + (uintptr_t)hd->h * d + c;
 	__mmask16 last = lanes_left(d, c + 16 * (uint32_t)(V - 1));
 	__m512 sum[ROWS * 2];
 
@@ -148,7 +148,7 @@ ALWAYS_INLINE void mix_tile(const struct head *hd, uint32_t t, uint32_t c, uint3
 #pragma GCC unroll 2
 		for (int v = 0; v < V; v++)
 			_mm512_mask_storeu_ps(
-				out + (uintptr_t)(uint32_t)r * hd->q_stride + 16 * v,
+				out + (uintptr_t)(uint32_t)r * hd->out_stride + 16 * v,
 				v == V - 1 ? last : (__mmask16)0xffff,
 				_mm512_mul_ps(
 					sum[r * V + v], _mm512_set1_ps(inverse[r])));
@@ -226,8 +226,9 @@ void attention(const struct attention *a, uint32_t n, uint32_t n_past,
 		.stride = stride,
 		.scores = data->row,
 		.keys = data->row + (uintptr_t)ROWS * stride,
-		.q_stride = a->n_heads * a->d_head,
-		.kv_stride = a->n_kv_heads * a->d_head};
+		.q_stride = data->stride ? data->stride : a->n_heads * a->d_head,
+		.kv_stride = data->stride ? data->stride : a->n_kv_heads * a->d_head,
+		.out_stride = a->n_heads * a->d_head};
 
 	for (uint32_t g = 0; g < a->n_kv_heads; g++) {
 		hd.v = data->v + (uintptr_t)g * a->d_head;

@@ -22,7 +22,9 @@
 /* The lanes of a vector that starts at `at` of `n`. */
 ALWAYS_INLINE __mmask16 lanes_left(uint32_t n, uint32_t at)
 {
-	return n - at >= 16 ? (__mmask16)0xffff : (__mmask16)((1u << (n - at)) - 1);
+	uint32_t left = n - at;
+
+	return (__mmask16)(left >= 16 ? 0xffffu : (1u << left) - 1u);
 }
 
 ALWAYS_INLINE __m512 load_bf16(const uint16_t *p)
