@@ -145,7 +145,7 @@ static double time_once(const char *image, double guess_ns)
 
 	snprintf(runs, sizeof(runs), "%d",
 		guess_ns > 3e7 ? 2
-		: guess_ns > 0 ? (int)(6e7 / guess_ns)
+		: guess_ns > 0 ? (int)(2e8 / guess_ns)
 			       : 4);
 	buf_init(&out);
 	if (process_run_command(argv, NULL, 60, &out, NULL, &ctx))
