@@ -36,7 +36,9 @@ struct linear {
 	const float *bias;	/* [out], or 0 */
 	/* Only for sets whose row in the table says so; the portable kernels read neither. */
 	uint8_t panels; /* 1: w, and the scales of int4, lie in the set's panels */
-	uint8_t act;	/* enum kernel_act, applied last; then `add` is 0 */
+	/* enum kernel_act, applied last; then `add` is 0. Its absolute error is that of
+	 * fmath.h, and for GELU after int8 and int4 products at most 1.2e-5 more. */
+	uint8_t act;
 };
 
 /* y = x w^T + bias + add. `add` is [n, out] or 0, and may be y itself (the residual).
