@@ -39,12 +39,14 @@ AGENT_SRC := $(wildcard devices/agent/*.c devices/agent/linux/*.c devices/proto/
 # What generated programs are made of, built for the host so that tests can call it.
 CORE_SRC := $(wildcard src/infer/ref/*.c)
 TEST_SRC := $(wildcard tests/unit/test_*.c tests/fuzz/test_*.c)
+BENCH_SRC := $(wildcard tests/bench/*.c)
 
 HOST_OBJ := $(HOST_SRC:%.c=$(BUILD)/%.o)
 CLI_OBJ := $(CLI_SRC:%.c=$(BUILD)/%.o)
 AGENT_OBJ := $(AGENT_SRC:%.c=$(BUILD)/agent/%.o)
 CORE_OBJ := $(CORE_SRC:%.c=$(BUILD)/agent/%.o)
 TEST_OBJ := $(TEST_SRC:%.c=$(BUILD)/%.o)
+BENCH_OBJ := $(BENCH_SRC:%.c=$(BUILD)/%.o)
 TESTS := $(foreach t,$(TEST_SRC),$(BUILD)/tests/$(basename $(notdir $(t))))
 E2E ?= $(sort $(wildcard tests/e2e/*.sh))
 GRADIENT_TESTS := $(filter $(BUILD)/tests/test_train_grad%,$(TESTS))
@@ -54,7 +56,8 @@ TALLY := build/tally
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all help deps tests unit gradients e2e lint check test demo install clean format FORCE
+.PHONY: all help deps tests unit gradients e2e lint check test bench bench-core demo install clean \
+	format FORCE
 
 all: $(BUILD)/hawser $(BUILD)/hawser-agent ## build hawser and the agent into build/release
 
@@ -82,8 +85,8 @@ $(LIB): $(HOST_OBJ)
 	@rm -f $@
 	$(AR) rcs $@ $^
 
-# Parts of agent and core that a test asks for; `main` is only taken when it is called.
-$(TEST_LIB): $(CORE_OBJ) $(AGENT_OBJ)
+# Parts of agent, core and bench that a test asks for; `main` is only taken when it is called.
+$(TEST_LIB): $(CORE_OBJ) $(AGENT_OBJ) $(BENCH_OBJ)
 	@rm -f $@
 	$(AR) rcs $@ $^
 
@@ -95,11 +98,14 @@ $(BUILD)/hawser-agent: $(AGENT_OBJ)
 
 $(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $(LIB) $(TEST_LIB)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $< $(LIB) $(TEST_LIB) $(LDLIBS) -lcmocka -o $@
+	$(CC) $(CFLAGS) $< -Wl,--start-group $(LIB) $(TEST_LIB) -Wl,--end-group $(LDLIBS) -lcmocka -o $@
 
 $(BUILD)/tests/%: $(BUILD)/tests/fuzz/%.o $(LIB) $(TEST_LIB)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $< $(LIB) $(TEST_LIB) $(LDLIBS) -lcmocka -o $@
+	$(CC) $(CFLAGS) $< -Wl,--start-group $(LIB) $(TEST_LIB) -Wl,--end-group $(LDLIBS) -lcmocka -o $@
+
+$(BUILD)/bench-core: $(BENCH_OBJ) $(LIB)
+	$(CC) $(CFLAGS) $^ $(LDLIBS) -o $@
 
 tests: $(TESTS) ## build the unit tests
 
@@ -116,7 +122,7 @@ gradients:
 	@$(MAKE) --no-print-directory CONFIG=double BUILD=build/double gradients
 endif
 
-e2e: all ## run the end-to-end tests (E2E=FILE...: some of them)
+e2e: all $(BUILD)/bench-core ## run the end-to-end tests (E2E=FILE...: some of them)
 	@JOBS=$(JOBS) HAWSER=$(BUILD)/hawser tests/run "end to end, $(CONFIG)" $(TALLY) $(E2E)
 
 lint: ## check include table, headers, names, sizes
@@ -127,6 +133,13 @@ check: lint ## lint, and compile everything with warnings as errors
 
 test: deps ## install what is missing, then run every test
 	@JOBS=$(JOBS) tests/all $(TALLY) $(MAKE)
+
+bench: bench-core ## every benchmark
+
+# BENCH_QUICK=1: under a minute. BENCH_PEER=0: without ONNX Runtime (it needs the network once).
+BENCH_PEER ?= 1
+bench-core: $(BUILD)/bench-core ## the core beside ONNX Runtime and the machine's limits
+	@BENCH_PYTHON=$$([ "$(BENCH_PEER)" = 0 ] || tests/bench/peer build/bench/venv) $(BUILD)/bench-core
 
 JOB_NAME = $(shell sed -n 's/^job: *//p' $(JOB))
 demo: deps ## search the built-in task on this machine: ten minutes to a measured front
@@ -151,4 +164,4 @@ format: ## run clang-format over every file of ours
 clean: ## remove build/
 	rm -rf build
 
--include $(patsubst %.o,%.d,$(HOST_OBJ) $(CLI_OBJ) $(AGENT_OBJ) $(CORE_OBJ) $(TEST_OBJ))
+-include $(patsubst %.o,%.d,$(HOST_OBJ) $(CLI_OBJ) $(AGENT_OBJ) $(CORE_OBJ) $(TEST_OBJ) $(BENCH_OBJ))
