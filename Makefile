@@ -45,6 +45,7 @@ CORE_SRC := $(wildcard src/infer/ref/*.c)
 # Kernels for ISAs of this machine's family; tests call them as x86_avx2_linear_i8.
 OPT_SRC := $(wildcard src/infer/opt/$(subst x86_64,x86,$(shell uname -m))-*/*.c)
 TEST_SRC := $(wildcard tests/unit/test_*.c tests/fuzz/test_*.c)
+BENCH_SRC := $(wildcard tests/bench/*.c)
 
 HOST_OBJ := $(HOST_SRC:%.c=$(BUILD)/%.o)
 CLI_OBJ := $(CLI_SRC:%.c=$(BUILD)/%.o)
@@ -52,6 +53,7 @@ AGENT_OBJ := $(AGENT_SRC:%.c=$(BUILD)/agent/%.o)
 CORE_OBJ := $(CORE_SRC:%.c=$(BUILD)/agent/%.o)
 OPT_OBJ := $(OPT_SRC:%.c=$(BUILD)/agent/%.o)
 TEST_OBJ := $(TEST_SRC:%.c=$(BUILD)/%.o)
+BENCH_OBJ := $(BENCH_SRC:%.c=$(BUILD)/%.o)
 TESTS := $(foreach t,$(TEST_SRC),$(BUILD)/tests/$(basename $(notdir $(t))))
 E2E ?= $(sort $(wildcard tests/e2e/*.sh))
 GRADIENT_TESTS := $(filter $(BUILD)/tests/test_train_grad%,$(TESTS))
@@ -61,7 +63,8 @@ TALLY := build/tally
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: bench-sets all help deps tests unit gradients e2e lint check test demo install clean format FORCE
+.PHONY: all help deps tests unit gradients e2e lint check test bench bench-core demo install clean \
+	format FORCE
 
 all: $(BUILD)/hawser $(BUILD)/hawser-agent ## build hawser and the agent into build/release
 
@@ -98,8 +101,8 @@ $(LIB): $(HOST_OBJ)
 	@rm -f $@
 	$(AR) rcs $@ $^
 
-# Parts of agent and core that a test asks for; `main` is only taken when it is called.
-$(TEST_LIB): $(CORE_OBJ) $(OPT_OBJ) $(AGENT_OBJ)
+# Parts of agent, core and bench that a test asks for; `main` is only taken when it is called.
+$(TEST_LIB): $(CORE_OBJ) $(OPT_OBJ) $(AGENT_OBJ) $(BENCH_OBJ)
 	@rm -f $@
 	$(AR) rcs $@ $^
 
@@ -111,11 +114,14 @@ $(BUILD)/hawser-agent: $(AGENT_OBJ)
 
 $(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $(LIB) $(TEST_LIB)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $< $(LIB) $(TEST_LIB) $(LDLIBS) -lcmocka -o $@
+	$(CC) $(CFLAGS) $< -Wl,--start-group $(LIB) $(TEST_LIB) -Wl,--end-group $(LDLIBS) -lcmocka -o $@
 
 $(BUILD)/tests/%: $(BUILD)/tests/fuzz/%.o $(LIB) $(TEST_LIB)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $< $(LIB) $(TEST_LIB) $(LDLIBS) -lcmocka -o $@
+	$(CC) $(CFLAGS) $< -Wl,--start-group $(LIB) $(TEST_LIB) -Wl,--end-group $(LDLIBS) -lcmocka -o $@
+
+$(BUILD)/bench-core: $(BENCH_OBJ) $(LIB)
+	$(CC) $(CFLAGS) $^ $(LDLIBS) -o $@
 
 tests: $(TESTS) ## build the unit tests
 
@@ -132,7 +138,7 @@ gradients:
 	@$(MAKE) --no-print-directory CONFIG=double BUILD=build/double gradients
 endif
 
-e2e: all ## run the end-to-end tests (E2E=FILE...: some of them)
+e2e: all $(BUILD)/bench-core ## run the end-to-end tests (E2E=FILE...: some of them)
 	@JOBS=$(JOBS) HAWSER=$(BUILD)/hawser tests/run "end to end, $(CONFIG)" $(TALLY) $(E2E)
 
 lint: ## check include table, headers, names, sizes
@@ -144,15 +150,12 @@ check: lint ## lint, and compile everything with warnings as errors
 test: deps ## install what is missing, then run every test
 	@JOBS=$(JOBS) tests/all $(TALLY) $(MAKE)
 
-# Models of the usual shapes with each kernel set, side by side.
-$(BUILD)/bench/kernel_sets: $(BUILD)/tests/bench/kernel_sets.o $(LIB)
-	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $^ $(LDLIBS) -o $@
+bench: bench-core ## every benchmark
 
-ROUNDS ?= 5
-SHAPES ?= 123456
-bench-sets: $(BUILD)/bench/kernel_sets ## time whole models with each kernel set
-	@$< $(ROUNDS) $(SHAPES) $(BUILD)/bench/cache
+# BENCH_QUICK=1: under a minute. BENCH_PEER=0: without ONNX Runtime (it needs the network once).
+BENCH_PEER ?= 1
+bench-core: $(BUILD)/bench-core ## the core beside ONNX Runtime and the machine's limits
+	@BENCH_PYTHON=$$([ "$(BENCH_PEER)" = 0 ] || tests/bench/peer build/bench/venv) $(BUILD)/bench-core
 
 JOB_NAME = $(shell sed -n 's/^job: *//p' $(JOB))
 demo: deps ## search the built-in task on this machine: ten minutes to a measured front
@@ -177,4 +180,4 @@ format: ## run clang-format over every file of ours
 clean: ## remove build/
 	rm -rf build
 
--include $(patsubst %.o,%.d,$(HOST_OBJ) $(CLI_OBJ) $(AGENT_OBJ) $(CORE_OBJ) $(OPT_OBJ) $(TEST_OBJ))
+-include $(patsubst %.o,%.d,$(HOST_OBJ) $(CLI_OBJ) $(AGENT_OBJ) $(CORE_OBJ) $(OPT_OBJ) $(TEST_OBJ) $(BENCH_OBJ))

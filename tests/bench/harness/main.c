@@ -1,68 +1,282 @@
-/* What the bench links models with: `image RUNS` prints the median of RUNS runs of the
- * timed input, in nanoseconds; exit code 1 when a golden answer is wrong. */
+/* The bench's harness: a model as a program that is asked for timed runs, one request a
+ * line on standard input, one line of answer each, until the input ends. The ONNX Runtime
+ * peer (tests/bench/ort_peer.py) speaks the same.
+ *
+ *   golden                  largest error of the golden inputs, tolerance
+ *   answer                  logits of golden input 0
+ *   time TOKENS INNER N W   W runs untimed, then N samples of INNER runs each: three
+ *                           numbers a sample, wall and thread CPU ns of all its runs, and
+ *                           how often the thread was switched out meanwhile
+ *   steps TOKENS INNER N W  the same for a decoder: each sample starts with TOKENS tokens
+ *                           untimed, then INNER single tokens are timed
+ *   kernels                 "name ns" for each kernel of the image that can be timed alone:
+ *                           ns an element
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include <stdio.h>
-#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
+#include "src/infer/kernels.h"
 #include "src/infer/model_api.h"
 
-#define MAX_RUNS 100000
+/* Timed where the image has them. */
+#pragma weak act_gelu
+#pragma weak norm_ln
+#pragma weak quant_rows
+#pragma weak attention
 
-static double now_ns(void)
+#define MAX_SAMPLES 4096
+#define MAX_TOKENS 4096
+#define ROWS 32
+#define WIDTH 384
+#define HEADS 12
+#define REPEATS 15
+
+static uint64_t wall_ns[MAX_SAMPLES], cpu_ns[MAX_SAMPLES];
+static long n_switches[MAX_SAMPLES];
+static int32_t ids[MAX_TOKENS];
+static float a[ROWS * WIDTH], b[ROWS * WIDTH], c[ROWS * WIDTH], gain[WIDTH], bias[WIDTH];
+static int8_t q[ROWS * WIDTH];
+static float q_scale[ROWS], row[ROWS * ROWS];
+static volatile float keep;
+
+static uint64_t now(clockid_t clock)
 {
 	struct timespec t;
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return 1e9 * (double)t.tv_sec + (double)t.tv_nsec;
+	clock_gettime(clock, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-static int by_value(const void *a, const void *b)
+static long switches(void)
 {
-	double x = *(const double *)a, y = *(const double *)b;
+	struct rusage u;
 
-	return (x > y) - (x < y);
+	getrusage(RUSAGE_THREAD, &u);
+	return u.ru_nivcsw;
 }
 
-static int answers_well(void)
+static int run(uint32_t tokens, unsigned inner)
 {
-	const struct model_golden *g = &model_golden[0];
-	struct model_output o;
+	struct model_output o = {0};
+	int rc = 0;
 
-	model_reset();
-	if (model_run(g->ids, g->n, &o))
-		return 0;
-	for (uint32_t i = 0; g->intent && i < model_info.n_intents; i++) {
-		float d = o.intent[i] - g->intent[i];
-
-		if (!((d < 0 ? -d : d) <= model_golden_tolerance))
-			return 0;
+	for (unsigned i = 0; i < inner; i++) {
+		if (model_info.is_decoder)
+			model_reset();
+		rc |= model_run(ids, tokens, &o);
 	}
-	return 1;
+	keep = o.intent ? o.intent[0] : o.lm ? o.lm[0] : 0;
+	return rc;
 }
 
-int main(int argc, char **argv)
+static int run_steps(unsigned inner)
 {
-	static double ns[MAX_RUNS];
-	int runs = argc > 1 ? atoi(argv[1]) : 100;
-	uint32_t n = argc > 2 ? (uint32_t)atoi(argv[2]) : model_info.timed_tokens;
-	struct model_output o;
-	int32_t *ids = calloc(n, sizeof(*ids));
+	struct model_output o = {0};
+	int rc = 0;
 
-	if (runs < 1 || runs > MAX_RUNS || !ids || !answers_well())
-		return 1;
-	for (uint32_t i = 0; i < n; i++)
-		ids[i] = (int32_t)(i * 7919 % model_info.vocab_size);
-	for (int i = -runs / 4; i < runs; i++) {
-		double from = now_ns();
+	for (unsigned i = 0; i < inner; i++)
+		rc |= model_run(ids + i, 1, &o);
+	keep = o.lm ? o.lm[0] : 0;
+	return rc;
+}
+
+static int sample(int steps, uint32_t tokens, unsigned inner, unsigned i)
+{
+	long before;
+	uint64_t cpu, wall;
+	int rc = steps ? run(tokens, 1) : 0;
+
+	before = switches();
+	cpu = now(CLOCK_THREAD_CPUTIME_ID);
+	wall = now(CLOCK_MONOTONIC);
+	rc |= steps ? run_steps(inner) : run(tokens, inner);
+	wall_ns[i] = now(CLOCK_MONOTONIC) - wall;
+	cpu_ns[i] = now(CLOCK_THREAD_CPUTIME_ID) - cpu;
+	n_switches[i] = switches() - before;
+	return rc;
+}
+
+static void time_runs(const char *rest, int steps)
+{
+	unsigned tokens, inner, n, warm;
+	int rc = 0;
+
+	if (sscanf(rest, "%u %u %u %u", &tokens, &inner, &n, &warm) != 4 || !tokens ||
+		!inner || !n || n > MAX_SAMPLES ||
+		tokens + (steps ? inner : 0) > model_info.seq_len ||
+		model_info.seq_len > MAX_TOKENS) {
+		puts("error bad request");
+		return;
+	}
+	if (steps)
+		for (unsigned i = 0; i < warm; i++)
+			rc |= sample(1, tokens, inner, 0);
+	else
+		rc |= run(tokens, warm);
+	for (unsigned i = 0; i < n; i++)
+		rc |= sample(steps, tokens, inner, i);
+	if (rc) {
+		puts("error the model refused its input");
+		return;
+	}
+	for (unsigned i = 0; i < n; i++)
+		printf("%llu %llu %ld%c", (unsigned long long)wall_ns[i],
+			(unsigned long long)cpu_ns[i], n_switches[i],
+			i + 1 < n ? ' ' : '\n');
+}
+
+static float difference(const float *x, const float *y, uint32_t n, float worst)
+{
+	for (uint32_t i = 0; x && y && i < n; i++) {
+		float d = x[i] - y[i], scale = 1 + (y[i] < 0 ? -y[i] : y[i]);
+
+		d = (d < 0 ? -d : d) / scale;
+		if (!(d <= worst))
+			worst = d;
+	}
+	return worst;
+}
+
+static void golden(void)
+{
+	float worst = 0;
+
+	for (uint32_t i = 0; i < model_n_golden; i++) {
+		const struct model_golden *g = &model_golden[i];
+		struct model_output o = {0};
 
 		model_reset();
-		if (model_run(ids, n, &o))
-			return 1;
-		if (i >= 0)
-			ns[i] = now_ns() - from;
+		if (model_run(g->ids, g->n, &o)) {
+			puts("error the model refused its golden input");
+			return;
+		}
+		worst = difference(o.intent, g->intent, model_info.n_intents, worst);
+		worst = difference(o.lm, g->lm, model_info.vocab_size, worst);
 	}
-	qsort(ns, (size_t)runs, sizeof(*ns), by_value);
-	printf("%.1f\n", ns[runs / 2]);
-	free(ids);
+	printf("%.9g %.9g\n", (double)worst, (double)model_golden_tolerance);
+}
+
+static void answer(void)
+{
+	struct model_output o = {0};
+
+	model_reset();
+	if (model_run(model_golden[0].ids, model_golden[0].n, &o) || !o.intent) {
+		puts("error no logits");
+		return;
+	}
+	for (uint32_t i = 0; i < model_info.n_intents; i++)
+		printf("%.9g%c", (double)o.intent[i],
+			i + 1 < model_info.n_intents ? ' ' : '\n');
+}
+
+/* ---- kernels alone, on tensors of 32 x 384 */
+
+static void fill(void)
+{
+	uint32_t seed = 1;
+
+	for (uint32_t i = 0; i < ROWS * WIDTH; i++) {
+		seed = seed * 1664525u + 1013904223u;
+		a[i] = (float)(int32_t)seed * (3.0f / 2147483648.0f);
+	}
+	for (uint32_t i = 0; i < WIDTH; i++)
+		gain[i] = 1;
+}
+
+/* In place on values that stay in range: what comes out of GELU goes in again after a
+ * copy, which is timed alone and taken off. */
+static void one_gelu(void)
+{
+	memcpy(b, a, sizeof(b));
+	act_gelu(ROWS * WIDTH, b);
+}
+static void one_copy(void)
+{
+	memcpy(b, a, sizeof(b));
+	__asm__ volatile("" ::: "memory");
+}
+static void one_norm(void)
+{
+	norm_ln(ROWS, WIDTH, a, gain, bias, b);
+}
+static void one_quant(void)
+{
+	quant_rows(ROWS, WIDTH, a, q, q_scale);
+}
+static void one_attention(void)
+{
+	static const struct attention at = {
+		HEADS, HEADS, WIDTH / HEADS, 0, 0, 0, 0.17677669f};
+	const struct attention_data d = {a, a, a, row, c};
+
+	attention(&at, ROWS, 0, &d);
+}
+
+/* The smallest of some repeats, each of about 50 microseconds or one call. */
+static double ns_of(void (*f)(void))
+{
+	uint64_t best = UINT64_MAX, t;
+	unsigned inner = 1;
+
+	f();
+	t = now(CLOCK_THREAD_CPUTIME_ID);
+	f();
+	t = now(CLOCK_THREAD_CPUTIME_ID) - t;
+	if (t < 50000)
+		inner = (unsigned)(50000 / (t + 1)) + 1;
+	for (int i = 0; i < REPEATS; i++) {
+		t = now(CLOCK_THREAD_CPUTIME_ID);
+		for (unsigned k = 0; k < inner; k++)
+			f();
+		t = now(CLOCK_THREAD_CPUTIME_ID) - t;
+		best = t < best ? t : best;
+	}
+	return (double)best / inner;
+}
+
+static void kernels(void)
+{
+	double n = ROWS * WIDTH;
+
+	fill();
+	if (act_gelu)
+		printf("gelu %.4f ", (ns_of(one_gelu) - ns_of(one_copy)) / n);
+	if (norm_ln)
+		printf("norm %.4f ", ns_of(one_norm) / n);
+	if (quant_rows)
+		printf("quant %.4f ", ns_of(one_quant) / n);
+	if (attention)
+		printf("score %.4f ", ns_of(one_attention) / (ROWS * ROWS * HEADS));
+	puts("end");
+}
+
+int main(void)
+{
+	static char line[256];
+
+	for (uint32_t i = 0; i < MAX_TOKENS; i++)
+		ids[i] = model_golden[0].ids[i % model_golden[0].n];
+	setvbuf(stdout, NULL, _IOFBF, 1 << 16);
+	while (fgets(line, sizeof(line), stdin)) {
+		if (!strncmp(line, "golden", 6))
+			golden();
+		else if (!strncmp(line, "answer", 6))
+			answer();
+		else if (!strncmp(line, "kernels", 7))
+			kernels();
+		else if (!strncmp(line, "time ", 5))
+			time_runs(line + 5, 0);
+		else if (!strncmp(line, "steps ", 6))
+			time_runs(line + 6, 1);
+		else
+			puts("error unknown request");
+		fflush(stdout);
+	}
 	return 0;
 }
