@@ -74,7 +74,7 @@ struct run_request {
 struct run_result {
 	enum verdict verdict;
 	char detail[256];	/* "signal 11", "output 3 differs by 0.4" */
-	double golden_error;	/* largest |d - r| / (1 + |r|) seen on the device */
+	double golden_error;	/* largest |d - r| / (1 + max |r|) seen */
 	struct process_run run; /* RUN_TIME; samples owned by the result */
 	uint8_t *output;	/* RUN_EVAL; owned */
 	size_t output_len;

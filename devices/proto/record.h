@@ -35,7 +35,7 @@ enum record_kind {
 struct record_golden {
 	uint32_t n_checked;
 	uint8_t pass;
-	double worst;	 /* largest |d - r| / (1 + |r|); infinite when d is NaN */
+	double worst;	 /* largest |d - r| / (1 + max |r|); infinite when d is NaN */
 	uint32_t golden; /* where the worst is: which golden input, */
 	uint8_t tensor;	 /* 0 intent, 1 tags, 2 lm, */
 	uint32_t element;

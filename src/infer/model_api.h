@@ -44,7 +44,7 @@ extern const struct model_info model_info;
 extern const struct model_text model_text;
 extern const struct model_golden model_golden[];
 extern const uint32_t model_n_golden;
-extern const float model_golden_tolerance; /* on |d - r| / (1 + |r|) */
+extern const float model_golden_tolerance; /* |d - r| / (1 + max |r|) */
 
 /* A decoder continues after the tokens it has seen since model_reset; an encoder starts
  * anew at every call. */

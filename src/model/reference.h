@@ -38,7 +38,8 @@ enum err reference_run(const struct genome *g, const struct task_shape *task,
 	const struct tensor_source *weights, const int32_t *ids, uint32_t n,
 	const struct reference_output *out, struct err_ctx *ctx);
 
-/* Largest |device - reference| / (1 + |reference|) that a correct device may show. */
+/* Largest |device - reference| / (1 + max |reference|), the maximum taken over an output tensor,
+ * that a correct device may show. */
 double reference_tolerance(const struct genome *g);
 
 #endif
