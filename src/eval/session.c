@@ -224,6 +224,26 @@ static enum err open_devices(struct session *s, struct err_ctx *ctx)
 
 /* ---- what the report needs to know about the job */
 
+static enum err put_limits(struct session *s, struct err_ctx *ctx)
+{
+	struct buf text;
+	char what[2 * METRIC_NAME_MAX];
+	enum err e;
+
+	buf_init(&text);
+	for (size_t i = 0; i < s->job.n_limits; i++) {
+		const struct limit *l = &s->job.limits[i];
+
+		objective_format(&l->what, what, sizeof(what));
+		buf_printf(&text, "%s%s%s%.12g", i ? "\n" : "", what, l->op, l->bound);
+	}
+	e = buf_err(&text, ctx);
+	if (!e && text.len)
+		e = store_put_meta(s->store, s->job_id, "limits", buf_str(&text), ctx);
+	buf_release(&text);
+	return e;
+}
+
 static enum err describe(struct session *s, struct err_ctx *ctx)
 {
 	char text[OBJECTIVES_MAX * 2 * METRIC_NAME_MAX] = "", one[2 * METRIC_NAME_MAX];
@@ -238,7 +258,7 @@ static enum err describe(struct session *s, struct err_ctx *ctx)
 		strcat(text, one);
 	}
 	space_largest(s->space, &g);
-	if ((e = session_timed_tokens(s, &g, &tokens, ctx)) ||
+	if ((e = session_timed_tokens(s, &g, &tokens, ctx)) || (e = put_limits(s, ctx)) ||
 		(e = store_set_objectives(s->store, s->job_id, text, ctx)) ||
 		(e = store_put_meta(s->store, s->job_id, "task_kind",
 			 task_kind_names[s->task.kind], ctx)) ||

@@ -5,6 +5,8 @@
 #include "src/report/facts.h"
 #include "src/report/text.h"
 
+#define JOB_LIMITS_MAX 8 /* read at most: what job files may have */
+
 /* A candidate that passed the limits, before its texts are copied. */
 struct row {
 	uint32_t candidate;
@@ -20,7 +22,9 @@ struct collection {
 	const struct front_query *q;
 	struct objective o[OBJECTIVES_MAX];
 	size_t n_o;
-	size_t order[OBJECTIVES_MAX]; /* costs before qualities */
+	size_t order[OBJECTIVES_MAX];	     /* costs before qualities */
+	struct limit limits[JOB_LIMITS_MAX]; /* the job's own, for its front */
+	size_t n_limits;
 	struct row *rows;
 	size_t n;
 };
@@ -63,13 +67,39 @@ static enum err choose_objectives(struct collection *c, struct err_ctx *ctx)
 
 /* ---- values and limits */
 
-static int within_limits(const struct collection *c, uint32_t candidate)
+/* The search holds its front within the job's limits (meta "limits", one a line); so does
+ * whoever asks for that front. Lists of all candidates or finalists are whole. */
+static enum err read_job_limits(struct collection *c, struct err_ctx *ctx)
 {
-	for (size_t i = 0; i < c->q->n_where; i++) {
+	const char *at = facts_meta(c->f, "limits");
+	char line[160];
+
+	while (!c->q->all && !c->q->finalists_only && at && *at &&
+		c->n_limits < JOB_LIMITS_MAX) {
+		size_t len = strcspn(at, "\n");
+		enum err e;
+
+		if (len >= sizeof(line))
+			return err_set(ctx, ERR_CORRUPT, "job '%s' has a malformed limit",
+				c->f->job.name);
+		memcpy(line, at, len);
+		line[len] = '\0';
+		if ((e = limit_parse(&c->limits[c->n_limits], line, ctx)))
+			return e;
+		c->n_limits++;
+		at += len + (at[len] == '\n');
+	}
+	return ERR_OK;
+}
+
+static int within(const struct collection *c, uint32_t candidate,
+	const struct limit *limits, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
 		struct value v;
 
-		facts_value(c->f, candidate, &c->q->where[i].what, "valid", &v, NULL);
-		if (!limit_holds(&c->q->where[i], v.value))
+		facts_value(c->f, candidate, &limits[i].what, "valid", &v, NULL);
+		if (!limit_holds(&limits[i], v.value))
 			return 0;
 	}
 	return 1;
@@ -90,7 +120,8 @@ static int fill_row(const struct collection *c, uint32_t candidate, struct row *
 		any |= !isnan(r->cost[k]);
 		r->known &= !isnan(r->cost[k]);
 	}
-	return any && within_limits(c, candidate);
+	return any && within(c, candidate, c->q->where, c->q->n_where) &&
+	       within(c, candidate, c->limits, c->n_limits);
 }
 
 /* ---- dominance: in lexicographic order a point can be dominated only by an earlier one,
@@ -307,6 +338,8 @@ static enum err collect(struct collection *c, struct front *out, struct err_ctx 
 {
 	enum err e = choose_objectives(c, ctx);
 
+	if (!e)
+		e = read_job_limits(c, ctx);
 	if (e)
 		return e;
 	c->rows = malloc((c->f->n_candidates + 1) * sizeof(*c->rows));

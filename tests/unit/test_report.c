@@ -265,6 +265,27 @@ static void front_obeys_limits(void **state)
 	}
 }
 
+static void front_stays_within_the_limits_of_its_job(void **state)
+{
+	struct front_query own = {0}, all = {.all = 1};
+	struct box *b = *state;
+	struct front f;
+	size_t n_all;
+
+	make_job(b, 0);
+	collect(b, &all, &f);
+	n_all = f.n;
+	front_release(&f);
+	assert_ok(store_put_meta(b->s, b->job, "limits",
+		"latency_us@sim<=50\nflash_bytes@sim<=55000", &b->ctx));
+	collect(b, &own, &f);
+	assert_int_equal(f.n, 2);
+	front_release(&f);
+	collect(b, &all, &f);
+	assert_int_equal(f.n, n_all);
+	front_release(&f);
+}
+
 static void front_best_picks_one(void **state)
 {
 	static const struct {
@@ -635,6 +656,7 @@ int main(void)
 		WITH(front_holds_what_is_not_dominated),
 		WITH(front_marks_ties_by_interval),
 		WITH(front_obeys_limits),
+		WITH(front_stays_within_the_limits_of_its_job),
 		WITH(front_best_picks_one),
 		WITH(front_takes_other_objectives),
 		WITH(front_takes_the_last_look_of_its_own_job),
