@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "src/codegen/codegen.h"
 #include "src/codegen/toolchain.h"
 
 static const char *const none[] = {NULL};
@@ -85,6 +86,7 @@ static int defines_all(const char *text, const char *macros)
 enum err kernel_set_choose(const char *isa, const char *cc, const char *cflags,
 	const struct kernel_set **out, struct err_ctx *ctx)
 {
+	char version[256];
 	struct buf text;
 	enum err e;
 
@@ -95,6 +97,8 @@ enum err kernel_set_choose(const char *isa, const char *cc, const char *cflags,
 		return ERR_OK;
 	buf_init(&text);
 	e = toolchain_macros(cc, cflags, &text, ctx);
+	if (e == ERR_TOOL) /* is it there at all? */
+		codegen_probe_compiler(cc, version, sizeof(version), ctx);
 	for (size_t i = 0; kernel_set_at(i) && !e; i++)
 		if (defines_all(buf_str(&text), sets[i].macros))
 			*out = &sets[i];

@@ -41,7 +41,7 @@ static long n_switches[MAX_SAMPLES];
 static int32_t ids[MAX_TOKENS];
 static float a[ROWS * WIDTH], b[ROWS * WIDTH], c[ROWS * WIDTH], gain[WIDTH], bias[WIDTH];
 static int8_t q[ROWS * WIDTH];
-static float q_scale[ROWS], row[ROWS * ROWS];
+static float q_scale[ROWS], row[ROWS * (WIDTH / HEADS + 16)];
 static volatile float keep;
 
 static uint64_t now(clockid_t clock)
@@ -213,7 +213,7 @@ static void one_attention(void)
 {
 	static const struct attention at = {
 		HEADS, HEADS, WIDTH / HEADS, 0, 0, 0, 0.17677669f};
-	const struct attention_data d = {a, a, a, row, c};
+	const struct attention_data d = {.q = a, .k = a, .v = a, .row = row, .out = c};
 
 	attention(&at, ROWS, 0, &d);
 }
