@@ -9,6 +9,7 @@ enum feature {
 	F_MACS_8,
 	F_MACS_4,
 	F_MACS_ATTENTION,
+	F_MACS_ATTENTION_I8,
 	F_MACS_O3,
 	F_MACS_OS,
 	F_MACS_OPT,
@@ -42,6 +43,7 @@ static const char *const names[N_FEATURES] = {
 	[F_MACS_8] = "macs_8",
 	[F_MACS_4] = "macs_4",
 	[F_MACS_ATTENTION] = "macs_attention",
+	[F_MACS_ATTENTION_I8] = "macs_attention_i8",
 	[F_MACS_O3] = "macs_o3",
 	[F_MACS_OS] = "macs_os",
 	[F_MACS_OPT] = "macs_opt",
@@ -121,6 +123,7 @@ void cost_features(const struct genome *g, const struct task_shape *task,
 	x[F_MACS_8] = c.macs_bits[1];
 	x[F_MACS_4] = c.macs_bits[2];
 	x[F_MACS_ATTENTION] = c.macs_attention;
+	x[F_MACS_ATTENTION_I8] = c.macs_attention_i8;
 	x[F_MACS_O3] = g->opt == OPT_O3 ? c.macs : 0;
 	x[F_MACS_OS] = g->opt == OPT_OS ? c.macs : 0;
 	x[F_MACS_OPT] = g->kernels == KERNELS_OPT ? c.macs : 0;

@@ -68,6 +68,15 @@ static int fits_heads(
 	return some_fits(s, GENE_N_KV_HEADS, &probe, layer);
 }
 
+/* Decoders of a language model read cached keys one by one. */
+static int fits_attn_int8(
+	const struct space *s, const struct genome *raw, int layer, uint32_t v)
+{
+	(void)s;
+	(void)layer;
+	return !v || raw->arch == ARCH_ENCODER;
+}
+
 #define FIELD(f)                                                                         \
 	.offset = offsetof(struct genome, f), .width = sizeof(((struct genome *)0)->f)
 #define LAYER(f)                                                                         \
@@ -95,6 +104,8 @@ const struct gene genes[N_GENES] = {
 	[GENE_OPT] = {"opt", FIELD(opt), .order = ORDER_NONE, WORDS(opt_level_names)},
 	[GENE_KERNELS] = {"kernels", FIELD(kernels), .order = ORDER_NONE,
 		WORDS(kernel_names)},
+	[GENE_ATTN_INT8] = {"attn_int8", FIELD(attn_int8), .order = ORDER_DOWN,
+		.fits = fits_attn_int8, WORDS(no_yes)},
 	[GENE_N_HEADS] = {"n_heads", LAYER(n_heads), .required = 1, .fits = fits_heads},
 	[GENE_N_KV_HEADS] = {"n_kv_heads", LAYER(n_kv_heads), .order = ORDER_ZERO_TOP,
 		.symbol = "same", .fits = fits_kv_heads, .n_context = 1,

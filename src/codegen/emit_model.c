@@ -209,10 +209,13 @@ static void put_attention(const struct printer *pr, const struct step *s)
 		v = k + (unsigned)l->n_kv_heads * l->d_head;
 	}
 	buf_printf(pr->out,
-		"\tattention(&layer%d_attention, n, %s,\n\t\t&(const struct "
+		"\t%s(&layer%d_attention, n, %s\n\t\t&(const struct "
 		"attention_data){.q = %s, .k = %s",
-		s->layer, pr->p->stateful ? "n_past" : "0", name_of(pr, s->src),
-		name_of(pr, s->k));
+		step_kernel(pr->p, s), s->layer,
+		pr->p->genome->attn_int8 ? ""
+		: pr->p->stateful	 ? "n_past,"
+					 : "0,",
+		name_of(pr, s->src), name_of(pr, s->k));
 	if (k)
 		buf_printf(pr->out, " + %u", k);
 	buf_printf(pr->out, ", .v = %s", name_of(pr, s->v));

@@ -115,6 +115,7 @@ void emit_card(const struct codegen_input *in, const struct program *p,
 	put_count(out, "macs_i8", c.macs_bits[1]);
 	put_count(out, "macs_i4", c.macs_bits[2]);
 	put_count(out, "macs_attention", c.macs_attention);
+	put_count(out, "macs_attention_i8", c.macs_attention_i8);
 	put_count(out, "weight_bytes", c.weight_bytes);
 	put_count(out, "n_norm", c.n_norm);
 	put_count(out, "n_act", c.n_act);

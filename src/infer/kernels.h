@@ -125,6 +125,22 @@ struct attention_data {
 void attention(const struct attention *a, uint32_t n, uint32_t n_past,
 	const struct attention_data *data);
 
+/* The same with int8 products, as src/model/graph.h tells of attn_int8: a scale for each
+ * head's q, k and v, weights of the mix as 0..255. n_past is 0. `row` is scratch of
+ * attention_i8_floats() floats, aligned to 64 bytes. Both integer sums are exact; the
+ * weights are within 1 of the exact ones, so that the error of out beyond that of fp32 is
+ * at most (2 / 255) * max|v| of the head. */
+void attention_i8(
+	const struct attention *a, uint32_t n, const struct attention_data *data);
+
+static inline uint32_t attention_i8_floats(uint32_t n, uint32_t d_head)
+{
+	uint32_t m = (n + 15) / 16 * 16, d = (d_head + 15) / 16 * 16;
+
+	/* q, k and v of a head; scores, weights and positions of sixteen queries */
+	return 3 * m * d / 4 + 20 * m + 2 * m + 32;
+}
+
 /* x [n, d] -> y [d]; n >= 1. */
 void pool_mean(uint32_t n, uint32_t d, const float *x, float *y);
 void pool_max(uint32_t n, uint32_t d, const float *x, float *y);

@@ -75,6 +75,7 @@ enum err genome_check(const struct genome *g, struct err_ctx *ctx)
 		(e = check_bits("embed_bits", g->embed_bits, ctx)) ||
 		(e = check_range("opt", g->opt, 0, N_OPT_LEVELS - 1, ctx)) ||
 		(e = check_range("kernels", g->kernels, 0, N_KERNEL_CHOICES - 1, ctx)) ||
+		(e = check_range("attn_int8", g->attn_int8, 0, 1, ctx)) ||
 		(e = check_range("n_layers", g->n_layers, 1, GENOME_MAX_LAYERS, ctx)) ||
 		(e = check_range("seq_len", g->seq_len, 1, 8192, ctx)) ||
 		(e = check_range("d_model", g->d_model, 1, 8192, ctx)) ||
@@ -93,7 +94,7 @@ enum err genome_check(const struct genome *g, struct err_ctx *ctx)
 void genome_canonicalise(struct genome *g)
 {
 	if (g->arch == ARCH_DECODER)
-		g->pool = 0;
+		g->pool = g->attn_int8 = 0;
 	for (size_t i = g->n_layers; i < GENOME_MAX_LAYERS; i++)
 		memset(&g->layer[i], 0, sizeof(g->layer[i]));
 }
@@ -104,12 +105,12 @@ void genome_format(const struct genome *g, char *out)
 
 	n += (size_t)snprintf(out, GENOME_TEXT_MAX,
 		"%s;v=%u;t=%u;d=%u;e=%u;eb=%u;act=%s;norm=%s;place=%s;pool=%s;abs=%u;"
-		"rel=%u;conv=%u;opt=%s;kern=%s;L=",
+		"rel=%u;conv=%u;opt=%s;kern=%s%s;L=",
 		arch_names[g->arch], (unsigned)g->vocab_size, g->seq_len, g->d_model,
 		g->d_embed, g->embed_bits, act_names[g->act], norm_names[g->norm],
 		norm_place_names[g->norm_place], pool_names[g->pool], g->abs_pos,
-		g->rel_radius, g->conv, opt_level_names[g->opt],
-		kernel_names[g->kernels]);
+		g->rel_radius, g->conv, opt_level_names[g->opt], kernel_names[g->kernels],
+		g->attn_int8 ? ";attn=8" : "");
 	for (int i = 0; i < g->n_layers; i++) {
 		const struct layer_genes *l = &g->layer[i];
 
@@ -220,8 +221,11 @@ static enum err parse_head(struct cursor *c, struct genome *g)
 		(e = number(c, ";rel=", 255, &rel)) ||
 		(e = number(c, ";conv=", 255, &conv)) ||
 		(e = word(c, ";opt=", opt_level_names, N_OPT_LEVELS, &g->opt)) ||
-		(e = word(c, ";kern=", kernel_names, N_KERNEL_CHOICES, &g->kernels)) ||
-		(e = literal(c, ";L=")))
+		(e = word(c, ";kern=", kernel_names, N_KERNEL_CHOICES, &g->kernels)))
+		return e;
+	g->attn_int8 = !strncmp(c->at, ";attn=8", 7);
+	c->at += g->attn_int8 ? 7 : 0;
+	if ((e = literal(c, ";L=")))
 		return e;
 	g->vocab_size = (uint32_t)v;
 	g->seq_len = (uint16_t)t;

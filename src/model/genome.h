@@ -8,7 +8,8 @@
  *
  * (one line, no spaces). A layer is h<n_heads> k<n_kv_heads> x<d_head> f<d_ff>
  * r<ffn_rank> b<bits>, with a trailing 's' when it shares the weights of the layer
- * before it. What the network computes is defined in src/model/graph.h.
+ * before it. ";attn=8" after the kernels: attention's products are in int8. What the
+ * network computes is defined in src/model/graph.h.
  */
 #ifndef HAWSER_MODEL_GENOME_H
 #define HAWSER_MODEL_GENOME_H
@@ -60,6 +61,7 @@ struct genome {
 	uint8_t embed_bits; /* 32, 8 or 4: embedding table and output heads */
 	uint8_t opt;	    /* enum opt_level */
 	uint8_t kernels;    /* enum kernel_choice */
+	uint8_t attn_int8;  /* 1: scores and mix as int8 products; encoders only */
 	uint8_t n_layers;
 	uint16_t seq_len; /* the longest input, tokens */
 	uint16_t d_model;

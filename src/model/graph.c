@@ -147,9 +147,11 @@ static void cost_attention(
 	double pairs = g->arch == ARCH_DECODER ? n * (n + 1) / 2 : n * n;
 	double macs = 2 * pairs * op->out;
 
-	c->macs_attention += macs;
+	*(g->attn_int8 ? &c->macs_attention_i8 : &c->macs_attention) += macs;
 	c->macs += macs;
 	c->n_softmax += pairs * g->layer[op->layer].n_heads;
+	if (g->attn_int8)
+		c->n_quant += n * (op->out + 2.0 * op->in);
 	if (g->rel_radius)
 		c->weight_bytes +=
 			4.0 * g->layer[op->layer].n_heads * (2 * g->rel_radius + 1);

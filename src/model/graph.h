@@ -38,6 +38,10 @@
  * dequantised on look-up. Norm, softmax, activation, conv, residual are fp32. The pooled
  * vector counts as one token.
  *
+ * attn_int8: with one scale max|.| / 127 for each head's q, k and v over all n tokens and
+ * integers rounded half to even, s[h,i,j] = (sum q_q q_k) s_q s_k / sqrt(d_head) + rel;
+ * u[j] = exp(s[j] - max s) * 255 rounded to an integer; o = (sum u q_v) s_v / sum u.
+ *
  * A decoder works on n new tokens after n_past cached ones (keys, values and the last
  * conv - 1 inputs of each convolution are kept); sums over j then run over
  * both.
@@ -90,9 +94,10 @@ void graph_init(struct graph *gr, const struct genome *g, const struct task_shap
 
 /* Work of one run on n tokens (decoder: prefill of n tokens from an empty cache). */
 struct graph_cost {
-	double macs;	     /* all multiply-adds of linear, conv and attention ops */
-	double macs_bits[3]; /* of linear ops, by weight bits: 32, 8, 4 */
-	double macs_attention;
+	double macs;	       /* all multiply-adds of linear, conv and attention ops */
+	double macs_bits[3];   /* of linear ops, by weight bits: 32, 8, 4 */
+	double macs_attention; /* in fp32 */
+	double macs_attention_i8;
 	/* read once a run: matrices, scales, vectors (not unused embedding rows) */
 	double weight_bytes;
 	double n_norm;	  /* elements normalised */

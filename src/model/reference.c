@@ -167,6 +167,25 @@ static void conv(struct pass *p, int layer, const double *x, double *y)
 	free(w);
 }
 
+/* attn_int8: each head's values over all tokens become integers times one scale. */
+static void quantise_heads(const struct pass *p, double *x, size_t n_heads, size_t dh)
+{
+	size_t stride = n_heads * dh;
+
+	for (double *head = x; head < x + stride; head += dh) {
+		double largest = 0, scale;
+
+		for (size_t i = 0; i < p->n; i++)
+			for (size_t c = 0; c < dh; c++)
+				largest = fmax(largest, fabs(head[i * stride + c]));
+		scale = largest / 127;
+		for (size_t i = 0; i < p->n && largest > 0; i++)
+			for (size_t c = 0; c < dh; c++)
+				head[i * stride + c] =
+					nearbyint(head[i * stride + c] / scale) * scale;
+	}
+}
+
 /* Scores of query i of one head against every key, softmaxed; returns how many keys. */
 static size_t attend(const struct pass *p, const struct layer_genes *l, const float *rel,
 	size_t head, size_t i, double *s)
@@ -191,8 +210,12 @@ static size_t attend(const struct pass *p, const struct layer_genes *l, const fl
 		}
 		largest = fmax(largest, s[j]);
 	}
-	for (size_t j = 0; j < keys; j++)
-		sum += s[j] = exp(s[j] - largest);
+	for (size_t j = 0; j < keys; j++) {
+		s[j] = exp(s[j] - largest);
+		if (p->g->attn_int8)
+			s[j] = nearbyint(255 * s[j]);
+		sum += s[j];
+	}
 	for (size_t j = 0; j < keys; j++)
 		s[j] /= sum;
 	return keys;
@@ -209,6 +232,11 @@ static void attention(struct pass *p, int layer, const double *u, double *y)
 	linear(p, T_WK, T_BK, layer, u, p->n, p->k);
 	linear(p, T_WV, T_BV, layer, u, p->n, p->v);
 	rel = fetch(p, T_REL, layer, &t);
+	if (p->g->attn_int8) {
+		quantise_heads(p, p->q, l->n_heads, dh);
+		quantise_heads(p, p->k, l->n_kv_heads, dh);
+		quantise_heads(p, p->v, l->n_kv_heads, dh);
+	}
 	for (size_t h = 0; h < l->n_heads && !p->err; h++) {
 		size_t kv = h / (l->n_heads / l->n_kv_heads);
 
@@ -420,7 +448,7 @@ enum err reference_run(const struct genome *g, const struct task_shape *task,
 
 double reference_tolerance(const struct genome *g)
 {
-	int quantised = g->embed_bits != 32;
+	int quantised = g->embed_bits != 32 || g->attn_int8;
 
 	for (int i = 0; i < g->n_layers; i++)
 		quantised |= g->layer[i].bits != 32;

@@ -39,9 +39,9 @@ enum err shape_genome(const struct shape *s, enum precision p, enum kernel_choic
 
 	snprintf(head, sizeof(head),
 		"enc;v=%d;t=%u;d=%u;e=%u;eb=%u;act=gelu;norm=ln;place=post;pool=mean;"
-		"abs=1;rel=0;conv=0;opt=O3;kern=%s",
+		"abs=1;rel=0;conv=0;opt=O3;kern=%s%s",
 		BENCH_VOCAB, s->seq_len, s->d_model, s->d_model, precision_bits[p],
-		kernel_names[kernels]);
+		kernel_names[kernels], p == FP32 ? "" : ";attn=8");
 	snprintf(layer, sizeof(layer), "h%uk%ux%uf%ur0b%u", s->n_heads, s->n_heads,
 		(unsigned)(s->d_model / s->n_heads), s->d_ff, precision_bits[p]);
 	return parse(head, layer, s->n_layers, out, ctx);

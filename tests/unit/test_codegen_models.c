@@ -51,6 +51,9 @@ static const struct model_case models[] = {
 		"enc;v=60;t=20;d=32;e=16;eb=8;act=gelu;norm=ln;place=pre;pool=mean;abs=0;"
 		"rel=8;conv=3;opt=O2;kern=ref;L=h2k2x16f64r0b32,h2k1x16f64r8b8,"
 		"h4k4x8f64r0b4"},
+	{"int8 attention", &slots,
+		"enc;v=50;t=19;d=33;e=33;eb=8;act=gelu;norm=ln;place=pre;pool=mean;abs=0;"
+		"rel=8;conv=3;opt=O2;kern=ref;attn=8;L=h4k2x11f45r0b8,h3k1x17f40r7b32"},
 	{"shared layers", &slots,
 		"enc;v=30;t=10;d=16;e=16;eb=8;act=relu;norm=ln;place=pre;pool=mean;abs=0;"
 		"rel=4;"

@@ -35,6 +35,8 @@ static struct genome parse(const char *text)
 static void genome_text_round_trips_when_valid(void **state)
 {
 	static const char *const texts[] = {
+		"enc;v=20;t=8;d=8;e=8;eb=8;act=relu;norm=ln;place=pre;pool=mean;abs=0;rel=2;"
+		"conv=3;opt=O2;kern=opt;attn=8;L=h2k1x4f16r0b8",
 		SMALL "h2k2x4f16r0b32",
 		SMALL "h2k1x4f16r0b8,h2k1x4f16r0b8s,h1k1x2f9r3b4",
 		"dec;v=51200;t=2048;d=2048;e=512;eb=4;act=gelu;norm=rms;place=post;pool=mean;"
