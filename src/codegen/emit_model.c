@@ -11,6 +11,9 @@ struct printer {
 	struct buf *out;
 };
 
+static const char *const act_words[N_ACTS] = {
+	"KERNEL_RELU", "KERNEL_GELU", "KERNEL_SILU"};
+
 static const char *bits_name(int bits)
 {
 	return bits == 32 ? "fp32" : bits == 8 ? "int8" : "int4";
@@ -53,8 +56,6 @@ static const char *name_of(const struct printer *pr, int buffer)
 
 static void put_linear_table(const struct printer *pr, const struct step *s)
 {
-	static const char *const acts[N_ACTS] = {
-		"KERNEL_RELU", "KERNEL_GELU", "KERNEL_SILU"};
 	unsigned rows = program_rows(pr->p, s->weight);
 	const struct tensor *t = s->weight;
 
@@ -72,7 +73,7 @@ static void put_linear_table(const struct printer *pr, const struct step *s)
 	if (pr->p->in_panels[t - pr->p->layout.t])
 		buf_puts(pr->out, ", .panels = 1");
 	if (s->act)
-		buf_printf(pr->out, ", .act = %s", acts[s->act - 1]);
+		buf_printf(pr->out, ", .act = %s", act_words[s->act - 1]);
 	buf_printf(pr->out, "}; /* [%u, %u] %s */\n", rows, (unsigned)t->cols,
 		bits_name(t->bits));
 }
@@ -179,6 +180,13 @@ static void put_linear(const struct printer *pr, const struct step *s)
 	buf_puts(pr->out, ");\n");
 }
 
+/* Where a quantising step leaves its rows. */
+static void put_integers(const struct printer *pr, const struct step *s)
+{
+	buf_printf(
+		pr->out, ", (int8_t *)%s, %s", name_of(pr, s->q), name_of(pr, s->scale));
+}
+
 static void put_norm(const struct printer *pr, const struct step *s)
 {
 	buf_printf(pr->out, "\t%s(%s, %u, ", step_kernel(pr->p, s), rows_text(s),
@@ -188,7 +196,10 @@ static void put_norm(const struct printer *pr, const struct step *s)
 	put_floats(pr, s->weight);
 	if (s->bias)
 		buf_printf(pr->out, ", F32(%llu)", data_at(pr, s->bias));
-	buf_printf(pr->out, ", %s);\n", name_of(pr, s->dst));
+	buf_printf(pr->out, ", %s", s->dst == NO_BUFFER ? "0" : name_of(pr, s->dst));
+	if (s->q != NO_BUFFER)
+		put_integers(pr, s);
+	buf_puts(pr->out, ");\n");
 }
 
 static void put_conv(const struct printer *pr, const struct step *s)
@@ -228,11 +239,13 @@ static void put_attention(const struct printer *pr, const struct step *s)
 
 static void put_quant(const struct printer *pr, const struct step *s)
 {
-	buf_printf(pr->out, "\tquant_rows(%s, %u, ", rows_text(s),
+	buf_printf(pr->out, "\t%s(%s, %u, ", step_kernel(pr->p, s), rows_text(s),
 		(unsigned)pr->p->buffer[s->src].width);
+	if (s->act)
+		buf_printf(pr->out, "%s, ", act_words[s->act - 1]);
 	put_source(pr, s, "");
-	buf_printf(pr->out, ", (int8_t *)%s, %s);\n", name_of(pr, s->dst),
-		name_of(pr, s->scale));
+	put_integers(pr, s);
+	buf_puts(pr->out, ");\n");
 }
 
 static void put_step(const struct printer *pr, const struct step *s)

@@ -10,10 +10,10 @@ static const char *const none[] = {NULL};
 static const char *const x86_avx2[] = {"act_gelu", "attention", "embed_f32", "embed_i4",
 	"embed_i8", "linear_back_f32", "linear_back_i4", "linear_back_i8", "linear_f32",
 	"linear_i4", "linear_i8", "norm_ln", "quant_rows", NULL};
-static const char *const x86_avx512vnni[] = {"act_gelu", "attention", "attention_i8",
-	"embed_f32", "embed_i4", "embed_i8", "linear_back_f32", "linear_back_i4",
-	"linear_back_i8", "linear_f32", "linear_i4", "linear_i8", "norm_ln", "norm_rms",
-	"quant_rows", NULL};
+static const char *const x86_avx512vnni[] = {"act_gelu", "act_quant_rows", "attention",
+	"attention_i8", "embed_f32", "embed_i4", "embed_i8", "linear_back_f32",
+	"linear_back_i4", "linear_back_i8", "linear_f32", "linear_i4", "linear_i8",
+	"norm_ln", "norm_ln_quant", "norm_rms", "norm_rms_quant", "quant_rows", NULL};
 
 /* Three vectors of sixteen: with eight rows 24 accumulators. */
 static const struct kernel_panels panels_48 = {
@@ -37,7 +37,7 @@ static const struct kernel_set sets[] = {
 			  "-O3 -mprefer-vector-width=512",
 		.kernels = x86_avx512vnni,
 		.panels = &panels_48,
-		.fuses = FUSES_ACT | FUSES_QKV,
+		.fuses = FUSES_ACT | FUSES_QKV | FUSES_QUANT,
 		.macros = "__AVX512F__ __AVX512BW__ __AVX512VL__ __AVX512DQ__ "
 			  "__AVX512VNNI__",
 		.attention_rows = 8},

@@ -68,7 +68,7 @@ static struct step *add_step(struct lowering *lo, enum step_kind kind, int src, 
 	s->layer = (int16_t)lo->layer;
 	s->src = src;
 	s->dst = dst;
-	s->scale = s->add = s->k = s->v = s->row = NO_BUFFER;
+	s->q = s->scale = s->add = s->k = s->v = s->row = NO_BUFFER;
 	return s;
 }
 
@@ -84,6 +84,33 @@ struct operand {
 	int data, scale;
 };
 
+/* The step that quantises src: the one that made it, where the set can do both. */
+static struct step *quantising_step(struct lowering *lo, int src, int keep, int rows)
+{
+	struct program *p = lo->p;
+	struct step *last = p->n_steps ? &p->step[p->n_steps - 1] : NULL;
+	int fuses = p->set->fuses & FUSES_QUANT && last && last->dst == src &&
+		    last->rows == rows;
+
+	if (fuses && last->kind == STEP_NORM) {
+		if (!keep) { /* only the integers are left, in the floats' place */
+			last->dst = NO_BUFFER;
+			p->buffer[src].bytes /= 4;
+		}
+		return last;
+	}
+	if (fuses && last->kind == STEP_ACT && !keep) {
+		last->kind = STEP_QUANT;
+		last->act = (uint8_t)(1 + p->genome->act);
+		last->src = src;
+		last->dst = NO_BUFFER;
+		return last;
+	}
+	last = add_step(lo, STEP_QUANT, src, NO_BUFFER);
+	last->rows = (uint8_t)rows;
+	return last;
+}
+
 /* `keep`: the floats are needed again, so the integers get a buffer of their own. */
 static struct operand quantise(struct lowering *lo, int src, int bits, int keep, int rows)
 {
@@ -96,9 +123,9 @@ static struct operand quantise(struct lowering *lo, int src, int bits, int keep,
 	if (keep)
 		o.data = new_buffer(lo, "int8", n, lo->p->buffer[src].width, 1);
 	o.scale = new_buffer(lo, "scales", n, 1, 4);
-	s = add_step(lo, STEP_QUANT, src, o.data);
+	s = quantising_step(lo, src, keep, rows);
+	s->q = o.data;
 	s->scale = o.scale;
-	s->rows = (uint8_t)rows;
 	return o;
 }
 
@@ -275,7 +302,7 @@ static void lower_ffn(struct lowering *lo)
 	} else {
 		s = linear(lo, T_W1, T_B1, in, h);
 	}
-	if (lo->p->set->fuses & FUSES_ACT)
+	if (lo->p->set->fuses & (l->bits == 32 ? FUSES_ACT : FUSES_ACT_INT))
 		s->act = (uint8_t)(1 + g->act);
 	else
 		add_step(lo, STEP_ACT, h, h);
@@ -413,7 +440,8 @@ static enum err place(struct program *p, struct err_ctx *ctx)
 		return err_set(ctx, ERR_NOMEM, "out of memory");
 	for (uint32_t i = 0; i < p->n_steps; i++) {
 		const struct step *s = &p->step[i];
-		const int used[] = {s->src, s->dst, s->scale, s->add, s->k, s->v, s->row};
+		const int used[] = {
+			s->src, s->dst, s->q, s->scale, s->add, s->k, s->v, s->row};
 
 		for (size_t j = 0; j < sizeof(used) / sizeof(used[0]); j++)
 			touch(p, used[j], i);
@@ -498,6 +526,8 @@ const char *step_kernel(const struct program *p, const struct step *s)
 	static const char *const acts[N_ACTS] = {"act_relu", "act_gelu", "act_silu"};
 	static const char *const pools[N_POOLS] = {"pool_mean", "pool_max", "pool_first"};
 	static const char *const norms[N_NORMS] = {"norm_ln", "norm_rms"};
+	static const char *const quantising[N_NORMS] = {
+		"norm_ln_quant", "norm_rms_quant"};
 
 	switch ((enum step_kind)s->kind) {
 	case STEP_EMBED:
@@ -505,13 +535,13 @@ const char *step_kernel(const struct program *p, const struct step *s)
 	case STEP_POS:
 		return "add";
 	case STEP_QUANT:
-		return "quant_rows";
+		return s->act ? "act_quant_rows" : "quant_rows";
 	case STEP_LINEAR:
 		return by_bits(s->weight, linears);
 	case STEP_LINEAR_BACK:
 		return by_bits(s->weight, backs);
 	case STEP_NORM:
-		return norms[p->genome->norm];
+		return (s->q == NO_BUFFER ? norms : quantising)[p->genome->norm];
 	case STEP_CONV:
 		return "conv_depthwise";
 	case STEP_ATTENTION:

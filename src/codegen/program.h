@@ -27,10 +27,10 @@
 enum step_kind {
 	STEP_EMBED,	  /* ids -> dst */
 	STEP_POS,	  /* dst += positions */
-	STEP_QUANT,	  /* src -> dst (int8) and scale */
+	STEP_QUANT,	  /* src -> q (int8) and scale; act first when it is not 0 */
 	STEP_LINEAR,	  /* src (and scale) -> dst, + add when >= 0 */
 	STEP_LINEAR_BACK, /* src w -> dst, one token */
-	STEP_NORM,
+	STEP_NORM,	  /* src -> dst, and to q and scale when it quantises too */
 	STEP_CONV,
 	STEP_ATTENTION, /* src = q, k, v -> dst, scratch row */
 	STEP_ACT,	/* dst in place */
@@ -62,9 +62,9 @@ struct step {
 	uint8_t kind; /* enum step_kind */
 	uint8_t rows; /* enum step_rows: of src; dst has as many, or one */
 	int16_t layer;
-	uint8_t act; /* of STEP_LINEAR: 1 + enum act when the product applies it */
-	const struct tensor *weight, *bias;  /* in the program's layout, or NULL */
-	int src, dst, scale, add, k, v, row; /* buffers, or NO_BUFFER */
+	uint8_t act; /* 1 + enum act when a product or a quantisation applies it */
+	const struct tensor *weight, *bias;	/* in the program's layout, or NULL */
+	int src, dst, q, scale, add, k, v, row; /* buffers, or NO_BUFFER */
 };
 
 struct program {

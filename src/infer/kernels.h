@@ -67,6 +67,17 @@ void linear_back_i4(const struct linear *l, const float *x, float *y);
  * byte i * d). */
 void quant_rows(uint32_t n, uint32_t d, const float *x, int8_t *q, float *scale);
 
+/* For sets whose row in the table says so (FUSES_QUANT): quant_rows of what an activation
+ * or a norm leaves, bit for bit, except that GELU's absolute error may be 1.1e-4 more.
+ * act_quant_rows uses x as scratch, and q may lie on it as above. The norms write their
+ * floats to y when it is not 0 (it may be x); q lies apart from x and y. */
+void act_quant_rows(
+	uint32_t n, uint32_t d, uint8_t act, float *x, int8_t *q, float *scale);
+void norm_ln_quant(uint32_t n, uint32_t d, const float *x, const float *gain,
+	const float *bias, float *y, int8_t *q, float *scale);
+void norm_rms_quant(uint32_t n, uint32_t d, const float *x, const float *gain, float *y,
+	int8_t *q, float *scale);
+
 /* y[t] = dequantised row ids[t] of the table; l->in is the width, l->out the vocabulary.
  * 0 <= id < l->out. Exact for fp32, one rounding otherwise. */
 void embed_f32(const struct linear *table, uint32_t n, const int32_t *ids, float *y);

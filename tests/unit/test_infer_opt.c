@@ -32,6 +32,13 @@ typedef void act_fn(uint32_t n, float *x);
 typedef void attention_fn(const struct attention *a, uint32_t n, uint32_t n_past,
 	const struct attention_data *data);
 
+typedef void act_quant_fn(
+	uint32_t n, uint32_t d, uint8_t act, float *x, int8_t *q, float *scale);
+typedef void ln_quant_fn(uint32_t n, uint32_t d, const float *x, const float *gain,
+	const float *bias, float *y, int8_t *q, float *scale);
+typedef void rms_quant_fn(uint32_t n, uint32_t d, const float *x, const float *gain,
+	float *y, int8_t *q, float *scale);
+
 /* NULL: the set takes the portable one. */
 struct kernels {
 	const char *isa;
@@ -44,6 +51,9 @@ struct kernels {
 	rms_fn *rms;
 	act_fn *gelu;
 	attention_fn *attention;
+	act_quant_fn *act_quant; /* and so the two below */
+	ln_quant_fn *ln_quant;
+	rms_quant_fn *rms_quant;
 };
 
 #if defined(__x86_64__)
@@ -64,6 +74,9 @@ ln_fn x86_avx2_norm_ln, x86_avx512vnni_norm_ln;
 rms_fn x86_avx512vnni_norm_rms;
 act_fn x86_avx2_act_gelu, x86_avx512vnni_act_gelu;
 attention_fn x86_avx2_attention, x86_avx512vnni_attention;
+act_quant_fn x86_avx512vnni_act_quant_rows;
+ln_quant_fn x86_avx512vnni_norm_ln_quant;
+rms_quant_fn x86_avx512vnni_norm_rms_quant;
 
 static const struct kernels all[] = {
 	{.isa = "x86-avx2",
@@ -76,7 +89,10 @@ static const struct kernels all[] = {
 		.ln = x86_avx512vnni_norm_ln,
 		.rms = x86_avx512vnni_norm_rms,
 		.gelu = x86_avx512vnni_act_gelu,
-		.attention = x86_avx512vnni_attention},
+		.attention = x86_avx512vnni_attention,
+		.act_quant = x86_avx512vnni_act_quant_rows,
+		.ln_quant = x86_avx512vnni_norm_ln_quant,
+		.rms_quant = x86_avx512vnni_norm_rms_quant},
 	{.isa = NULL},
 };
 
@@ -255,13 +271,13 @@ static int8_t *tokens(size_t n, int extreme)
 	return x;
 }
 
-/* int8: the portable kernel's bits. int4: the same where every sum is a whole number, so
- * that the order of additions cannot matter; elsewhere the contract's bound, twice. */
+/* The portable kernel's bits where every sum is a whole number, so that neither the order
+ * of additions nor fused ones can matter; elsewhere the contract's bound, twice. */
 static void compare_integers(
 	const struct kernels *k, struct shape s, int bits, int variant)
 {
 	size_t n_y = (size_t)s.n * s.out;
-	int extreme = variant & 1, whole = bits == 4 && variant & 2;
+	int extreme = variant & 1, whole = variant & 2;
 	int8_t *x = tokens((size_t)s.n * s.in, extreme);
 	float *xs = floats(s.n, 1), *y = floats(n_y, 1), *z = floats(n_y, 1);
 	const float *add = variant & 4 ? y : NULL;
@@ -277,10 +293,11 @@ static void compare_integers(
 	memcpy(z, y, n_y * sizeof(*y));
 	(bits == 8 ? linear_i8 : linear_i4)(&m.rows, s.n, x, xs, add, y);
 	(bits == 8 ? k->i8 : k->i4)(&m.panels, s.n, x, xs, add ? z : NULL, z);
-	if (bits == 8 || whole)
+	if (whole)
 		assert_memory_equal(y, z, n_y * sizeof(*y));
 	for (size_t i = 0; i < n_y; i++) {
-		double size = 127.0 * 7 * s.in * (double)xs[i / s.out] + 8;
+		double size =
+			127.0 * (bits == 8 ? 127 : 7) * s.in * (double)xs[i / s.out] + 8;
 
 		assert_true(fabs((double)(y[i] - z[i])) <=
 			    2 * (quant_groups(s.in) + 4) * EPS * size);
@@ -350,9 +367,10 @@ static void products_apply_the_activation_that_they_are_asked_for(void **state)
 		const struct kernel_set *set;
 
 		assert_int_equal(kernel_set_find(k->isa, &set, NULL), 0);
-		for (int i = 0; i < 9 && set->fuses & FUSES_ACT; i++) {
+		for (int i = 0; i < 9; i++) {
 			static const int all_bits[] = {32, 8, 4};
 			int bits = all_bits[i / 3];
+			int fuses = bits == 32 ? FUSES_ACT : FUSES_ACT_INT;
 			uint8_t act = (uint8_t)(i % 3 + 1);
 			size_t n_y = (size_t)s.n * s.out;
 			int8_t *q = tokens((size_t)s.n * s.in, 0);
@@ -360,6 +378,10 @@ static void products_apply_the_activation_that_they_are_asked_for(void **state)
 			float *y = floats(n_y, 0), *z = floats(n_y, 0);
 			struct matrix m;
 
+			if (!(set->fuses & fuses)) {
+				free(q), free(x), free(xs), free(y), free(z);
+				continue;
+			}
 			for (size_t j = 0; j < s.n; j++)
 				xs[j] = bits == 8 ? 2e-4f : 2e-3f;
 			matrix_init(&m, k->isa, s, bits, 0, 0);
@@ -480,6 +502,60 @@ static void norms_keep_the_contracts_bound(void **state)
 		}
 }
 
+/* Integers of rows: at most one apart where the floats may differ, and equal scales. */
+static void compare_rows(const int8_t *q, const int8_t *r, const float *scale,
+	const float *expected, uint32_t n, uint32_t d, double tolerance)
+{
+	for (uint32_t t = 0; t < n; t++) {
+		assert_true(fabs((double)(scale[t] - expected[t])) <= tolerance / 127);
+		for (uint32_t c = t * d; c < (t + 1) * d; c++)
+			assert_true(abs(q[c] - r[c]) <= 1);
+	}
+}
+
+static void fused_quantisation_answers_like_its_parts(void **state)
+{
+	static act_fn *const acts[] = {NULL, act_relu, act_gelu, act_silu};
+	static const uint32_t widths[] = {1, 15, 16, 33, 64, 100, 129, 384};
+
+	(void)state;
+	for (const struct kernels *k = NULL; (k = next_set(k));)
+		for (size_t i = 0; k->act_quant && i < 8 * 8; i++) {
+			uint32_t d = widths[i / 8], n = (uint32_t)(i % 8);
+			size_t size = (size_t)n * d;
+			float *x = floats(size, 2), *y = floats(size, 0);
+			float *z = floats(size, 0), *g = floats(d, 1), *b = floats(d, 1);
+			int8_t *q = malloc(size + 1), *r = malloc(size + 1);
+			float scale[8], expected[8];
+
+			for (uint8_t act = KERNEL_RELU; act <= KERNEL_SILU; act++) {
+				memcpy(y, x, size * sizeof(*y));
+				memcpy(z, x, size * sizeof(*z));
+				acts[act]((uint32_t)size, y);
+				quant_rows(n, d, y, r, expected);
+				k->act_quant(n, d, act, z, (int8_t *)z, scale);
+				compare_rows((int8_t *)z, r, scale, expected, n, d, 2e-4);
+			}
+			for (int form = 0; form < 4; form++) {
+				float *to = form & 1 ? z : NULL;
+
+				if (form & 2) {
+					norm_ln(n, d, x, g, b, y);
+					k->ln_quant(n, d, x, g, b, to, q, scale);
+				} else {
+					norm_rms(n, d, x, g, y);
+					k->rms_quant(n, d, x, g, to, q, scale);
+				}
+				quant_rows(n, d, y, r, expected);
+				compare_rows(q, r, scale, expected, n, d, 1e-3);
+				for (size_t j = 0; to && j < size; j++)
+					assert_true(fabs((double)(y[j] - z[j])) <=
+						    2 * (d + 16) * EPS * 20);
+			}
+			free(x), free(y), free(z), free(g), free(b), free(q), free(r);
+		}
+}
+
 static void gelu_keeps_its_bound(void **state)
 {
 	(void)state;
@@ -557,6 +633,7 @@ int main(void)
 		cmocka_unit_test(norms_keep_the_contracts_bound),
 		cmocka_unit_test(gelu_keeps_its_bound),
 		cmocka_unit_test(attention_answers_like_the_portable_one),
+		cmocka_unit_test(fused_quantisation_answers_like_its_parts),
 	};
 
 	return cmocka_run_group_tests(tests, seed, NULL);

@@ -11,7 +11,6 @@
 #define LANES 16
 #define LOG2_E 1.44269504f
 #define LOWEST (-3e38f)
-#define ABS_MAX 11 /* of vrangeps: the larger |x| */
 
 /* Any four bytes. */
 struct __attribute__((packed, may_alias)) four {

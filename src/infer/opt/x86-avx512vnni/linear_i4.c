@@ -88,7 +88,7 @@ ALWAYS_INLINE const uint8_t *group(const struct block *b, uint32_t g, const uint
 }
 
 ALWAYS_INLINE void finish_column(const struct block *b, uint32_t t, uint32_t o,
-	const __m512 *sum, uint32_t R, uint32_t V, int act)
+	const __m512 *sum, const int R, const int V)
 {
 	const struct linear *l = b->l;
 	__mmask16 m = lanes_left(l->out, o);
@@ -96,16 +96,16 @@ ALWAYS_INLINE void finish_column(const struct block *b, uint32_t t, uint32_t o,
 		l->bias ? _mm512_maskz_loadu_ps(m, l->bias + o) : _mm512_setzero_ps();
 	uintptr_t at = (uintptr_t)t * l->out + o;
 
-	for (uint32_t r = 0; r < R; r++, at += l->out, sum += V) {
-		__m512 s = _mm512_fmadd_ps(*sum, _mm512_set1_ps(b->x_scale[t + r]), bias);
+#pragma GCC unroll 4
+	for (int r = 0; r < R; r++, at += l->out) {
+		__m512 s = _mm512_fmadd_ps(
+			sum[r * V], _mm512_set1_ps(b->x_scale[t + (uint32_t)r]), bias);
 
 		if (b->add)
 			s = _mm512_add_ps(_mm512_maskz_loadu_ps(m, b->add + at), s);
-		_mm512_mask_storeu_ps(b->y + at, m, vector_act(s, act, 1));
+		_mm512_mask_storeu_ps(b->y + at, m, s);
 	}
 }
-
-TILE_FINISH(__m512)
 
 ALWAYS_INLINE void tile(const struct block *b, uint32_t t, const struct panel *p,
 	const int R, const int V)
@@ -114,7 +114,7 @@ ALWAYS_INLINE void tile(const struct block *b, uint32_t t, const struct panel *p
 	const uint16_t *scales = b->l->scales + (uintptr_t)p->o * groups;
 	const int8_t *x = b->x + (uintptr_t)t * in;
 	const uint8_t *w = p->w;
-	__m512 y[ROWS * 3], sums[ROWS * 3];
+	__m512 y[ROWS * 3];
 
 #pragma GCC unroll 12
 	for (int i = 0; i < R * V; i++)
@@ -124,10 +124,9 @@ ALWAYS_INLINE void tile(const struct block *b, uint32_t t, const struct panel *p
 	if (groups > b->n_groups)
 		group(b, b->n_groups, w, scales, b->tail[0], KERNEL_GROUP,
 			(in % KERNEL_GROUP + 7) / 8, y, R, V);
-#pragma GCC unroll 12
-	for (int i = 0; i < R * V; i++)
-		sums[i] = y[i];
-	finish(b, t, p, sums, (uint32_t)R, (uint32_t)V);
+#pragma GCC unroll 3
+	for (int v = 0; v < V; v++)
+		finish_column(b, t, p->o + 16 * (uint32_t)v, y + v, R, V);
 }
 
 #define INSTANCES(V)                                                                     \

@@ -2,7 +2,6 @@
  * start at -128 times the sum of the row, which takes the offset out again. The
  * instructions are written out because gcc 12 moves accumulators through the stack around
  * the intrinsic. */
-#include "src/infer/fmath.h"
 #include "src/infer/opt/x86-avx512vnni/tile.h"
 #include "src/infer/opt/x86-avx512vnni/vector.h"
 
@@ -42,8 +41,9 @@ ALWAYS_INLINE void dot4(__m512i *sum, const __m512i *w, const void *x, const int
 			: "m"(*four), "v"(w[0]));
 }
 
+/* Sums of columns o.. to floats; `add` is constant: is there something to add? */
 ALWAYS_INLINE void finish_column(const struct block *b, uint32_t t, uint32_t o,
-	const __m512i *sum, uint32_t R, uint32_t V, int act)
+	const __m512i *sum, const int R, const int V, const int add)
 {
 	const struct linear *l = b->l;
 	__mmask16 m = lanes_left(l->out, o);
@@ -52,18 +52,30 @@ ALWAYS_INLINE void finish_column(const struct block *b, uint32_t t, uint32_t o,
 		l->bias ? _mm512_maskz_loadu_ps(m, l->bias + o) : _mm512_setzero_ps();
 	uintptr_t at = (uintptr_t)t * l->out + o;
 
-	for (uint32_t r = 0; r < R; r++, at += l->out, sum += V) {
-		__m512 s = _mm512_mul_ps(_mm512_cvtepi32_ps(*sum),
-			_mm512_mul_ps(_mm512_set1_ps(b->x_scale[t + r]), scale));
+#pragma GCC unroll 8
+	for (int r = 0; r < R; r++, at += l->out) {
+		__m512 s = _mm512_mul_ps(_mm512_cvtepi32_ps(sum[r * V]), scale);
 
-		s = _mm512_add_ps(s, bias);
-		if (b->add)
+		s = _mm512_fmadd_ps(s, _mm512_set1_ps(b->x_scale[t + (uint32_t)r]), bias);
+		if (add)
 			s = _mm512_add_ps(_mm512_maskz_loadu_ps(m, b->add + at), s);
-		_mm512_mask_storeu_ps(b->y + at, m, vector_act(s, act, 1));
+		_mm512_mask_storeu_ps(b->y + at, m, s);
 	}
 }
 
-TILE_FINISH(__m512i)
+ALWAYS_INLINE void finish(const struct block *b, uint32_t t, const struct panel *p,
+	const __m512i *sum, const int R, const int V)
+{
+#pragma GCC unroll 3
+	for (int v = 0; v < V; v++) {
+		uint32_t o = p->o + 16 * (uint32_t)v;
+
+		if (b->add)
+			finish_column(b, t, o, sum + v, R, V, 1);
+		else
+			finish_column(b, t, o, sum + v, R, V, 0);
+	}
+}
 
 ALWAYS_INLINE void step(__m512i *sum, const uint8_t *w, const int8_t *x, uintptr_t stride,
 	const int R, const int V)
@@ -84,7 +96,7 @@ ALWAYS_INLINE void tile(const struct block *b, uint32_t t, const struct panel *p
 	uint32_t in = b->l->in;
 	const int8_t *x = b->x + (uintptr_t)t * in;
 	const uint8_t *w = p->w;
-	__m512i sum[TILE_ROWS * 3], sums[TILE_ROWS * 3];
+	__m512i sum[TILE_ROWS * 3];
 
 #pragma GCC unroll 8
 	for (int r = 0; r < R; r++)
@@ -95,10 +107,7 @@ ALWAYS_INLINE void tile(const struct block *b, uint32_t t, const struct panel *p
 		step(sum, w, x, in, R, V);
 	if (in % 4)
 		step(sum, w, b->tail[t], sizeof(b->tail[0]), R, V);
-#pragma GCC unroll 24
-	for (int i = 0; i < R * V; i++)
-		sums[i] = sum[i];
-	finish(b, t, p, sums, (uint32_t)R, (uint32_t)V);
+	finish(b, t, p, sum, R, V);
 }
 
 TILE_INSTANCES(1)
