@@ -95,7 +95,7 @@ ALWAYS_INLINE void tile(const struct block *b, uint32_t t, const struct panel *p
 {
 	uint32_t in = b->l->in;
 	const int8_t *x = b->x + (uintptr_t)t * in;
-	const uint8_t *w = p->w;
+	const uint8_t *w = p->w, *ahead = p->ahead;
 	__m512i sum[TILE_ROWS * 3];
 
 #pragma GCC unroll 8
@@ -103,8 +103,10 @@ ALWAYS_INLINE void tile(const struct block *b, uint32_t t, const struct panel *p
 #pragma GCC unroll 3
 		for (int v = 0; v < V; v++)
 			sum[r * V + v] = _mm512_set1_epi32(b->start[t + (uint32_t)r]);
-	for (uint32_t k = in / 4; k; k--, x += 4, w += 64 * V)
+	for (uint32_t k = in / 4; k; k--, x += 4, w += 64 * V, ahead += 64) {
+		_mm_prefetch(ahead, _MM_HINT_T0);
 		step(sum, w, x, in, R, V);
+	}
 	if (in % 4)
 		step(sum, w, b->tail[t], sizeof(b->tail[0]), R, V);
 	finish(b, t, p, sum, R, V);
@@ -182,6 +184,7 @@ static void rows(struct block *b, uint32_t n)
 		for (uint32_t i = 0, t = 0; i < n_tiles; i++) {
 			uint32_t r = n / n_tiles + (i < n % n_tiles);
 
+			p.ahead = panel_share(&p, bytes, i);
 			tiles[p.width / 16 - 1][r - 1](b, t, &p);
 			t += r;
 		}

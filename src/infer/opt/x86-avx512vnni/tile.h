@@ -17,8 +17,8 @@
 
 /* Output columns o.. of a panel, whose weights start at w. */
 struct panel {
-	uint32_t o, width; /* 16, 32 or 48: with padding */
-	const uint8_t *w;
+	uint32_t o, width;	  /* 16, 32 or 48: with padding */
+	const uint8_t *w, *ahead; /* a part of the next one, to be fetched meanwhile */
 };
 
 /* Fills `p` with the panel at column o of `out`; bytes of weights a column. */
@@ -27,9 +27,18 @@ static inline struct panel panel_at(
 {
 	uint32_t left = (out - o + 15) / 16 * 16;
 	struct panel p = {o, left < TILE_COLS ? left : TILE_COLS,
-		(const uint8_t *)w + (uintptr_t)o * bytes};
+		(const uint8_t *)w + (uintptr_t)o * bytes, 0};
 
 	return p;
+}
+
+/* What the i-th tile of a panel fetches of the next panel, a line a step: a third of it,
+ * nothing new from the fourth tile on. Weights that lie in the third level of cache come
+ * in time by this; the processor's own prefetchers are late for them. */
+static inline const uint8_t *panel_share(
+	const struct panel *p, uintptr_t bytes, uint32_t i)
+{
+	return p->w + p->width * bytes + (i < 3 ? i * (TILE_COLS / 3) * bytes : 0);
 }
 
 /* finish_column(b, t, o, sums, R, V, act) of each column of sixteen from p->o. */
