@@ -255,7 +255,7 @@ static uint32_t score_floats(const struct program *p, const struct layer_genes *
 	uint32_t m = p->genome->seq_len;
 
 	if (p->genome->attn_int8)
-		return attention_i8_floats(m, l->d_head);
+		return attention_dot8_floats(m, l->d_head);
 	if (!p->set->attention_rows)
 		return m;
 	return (m + 15) / 16 * 16 * (p->set->attention_rows + l->d_head);
@@ -545,7 +545,7 @@ const char *step_kernel(const struct program *p, const struct step *s)
 	case STEP_CONV:
 		return "conv_depthwise";
 	case STEP_ATTENTION:
-		return p->genome->attn_int8 ? "attention_i8" : "attention";
+		return p->genome->attn_int8 ? "attention_dot8" : "attention";
 	case STEP_ACT:
 		return acts[p->genome->act];
 	case STEP_POOL:

@@ -138,13 +138,13 @@ void attention(const struct attention *a, uint32_t n, uint32_t n_past,
 
 /* The same with int8 products, as src/model/graph.h tells of attn_int8: a scale for each
  * head's q, k and v, weights of the mix as 0..255. n_past is 0. `row` is scratch of
- * attention_i8_floats() floats, aligned to 64 bytes. Both integer sums are exact; the
+ * attention_dot8_floats() floats, aligned to 64 bytes. Both integer sums are exact; the
  * weights are within 1 of the exact ones, so that the error of out beyond that of fp32 is
  * at most (2 / 255) * max|v| of the head. */
-void attention_i8(
+void attention_dot8(
 	const struct attention *a, uint32_t n, const struct attention_data *data);
 
-static inline uint32_t attention_i8_floats(uint32_t n, uint32_t d_head)
+static inline uint32_t attention_dot8_floats(uint32_t n, uint32_t d_head)
 {
 	uint32_t m = (n + 15) / 16 * 16, d = (d_head + 15) / 16 * 16;
 

@@ -1,4 +1,4 @@
-/* attention_i8: the portable kernel against its definition in doubles, and every set's
+/* attention_dot8: the portable kernel against its definition in doubles, and every set's
  * own against the portable one. */
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,7 +12,7 @@
 #include "src/infer/kernels.h"
 #include "tests/unit/infer_fixture.h"
 
-typedef void attention_i8_fn(
+typedef void attention_dot8_fn(
 	const struct attention *a, uint32_t n, const struct attention_data *data);
 
 struct shape {
@@ -35,7 +35,7 @@ struct inputs {
 static struct inputs make(const struct shape *s, double size)
 {
 	struct inputs in = {0};
-	uint32_t floats_of_row = attention_i8_floats(s->n, s->d);
+	uint32_t floats_of_row = attention_dot8_floats(s->n, s->d);
 
 	in.wide = s->heads * s->d;
 	in.stride = (s->heads + 2 * s->kv) * s->d;
@@ -112,7 +112,7 @@ static void portable_kernel_keeps_to_the_definition(void **state)
 		const struct shape *s = &shapes[i];
 		struct inputs in = make(s, 2);
 
-		attention_i8(&in.a, s->n, &in.data);
+		attention_dot8(&in.a, s->n, &in.data);
 		for (uint32_t t = 0; t < s->n; t++)
 			for (uint32_t h = 0; h < s->heads; h++)
 				for (uint32_t c = 0; c < s->d; c += 3) {
@@ -138,7 +138,7 @@ static void zeros_and_huge_scores_give_numbers(void **state)
 		const struct shape s = {2, 2, 8, 5, 0, 0};
 		struct inputs in = make(&s, sizes[i]);
 
-		attention_i8(&in.a, s.n, &in.data);
+		attention_dot8(&in.a, s.n, &in.data);
 		for (uint32_t t = 0; t < s.n * in.wide; t++)
 			assert_true(isfinite(in.out[t]));
 		drop(&in);
@@ -146,18 +146,18 @@ static void zeros_and_huge_scores_give_numbers(void **state)
 }
 
 #if defined(__x86_64__)
-attention_i8_fn x86_avx512vnni_attention_i8;
+attention_dot8_fn x86_avx512vnni_attention_dot8;
 
-static attention_i8_fn *best_kernel(void)
+static attention_dot8_fn *best_kernel(void)
 {
 	return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
 			       __builtin_cpu_supports("avx512dq") &&
 			       __builtin_cpu_supports("avx512vnni")
-		       ? x86_avx512vnni_attention_i8
+		       ? x86_avx512vnni_attention_dot8
 		       : NULL;
 }
 #else
-static attention_i8_fn *best_kernel(void)
+static attention_dot8_fn *best_kernel(void)
 {
 	return NULL;
 }
@@ -166,7 +166,7 @@ static attention_i8_fn *best_kernel(void)
 /* A weight on the edge may fall on either side. */
 static void own_kernels_answer_like_the_portable_one(void **state)
 {
-	attention_i8_fn *kernel = best_kernel();
+	attention_dot8_fn *kernel = best_kernel();
 
 	(void)state;
 	if (!kernel) {
@@ -180,7 +180,7 @@ static void own_kernels_answer_like_the_portable_one(void **state)
 		float *mine = floats(n, 0);
 		double v = 0;
 
-		attention_i8(&in.a, s->n, &in.data);
+		attention_dot8(&in.a, s->n, &in.data);
 		memcpy(mine, in.out, n * sizeof(*mine));
 		memset(in.out, 0, n * sizeof(*mine));
 		kernel(&in.a, s->n, &in.data);

@@ -71,7 +71,7 @@ static void mix(const uint8_t *u, uint32_t m, const int8_t *v, uint32_t d, float
 	}
 }
 
-void attention_i8(
+void attention_dot8(
 	const struct attention *a, uint32_t n, const struct attention_data *data)
 {
 	uint32_t d = a->d_head, per_kv = a->n_heads / a->n_kv_heads;

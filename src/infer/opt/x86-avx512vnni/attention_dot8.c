@@ -324,7 +324,7 @@ static void spread_biases(struct head *hd)
 	}
 }
 
-void attention_i8(
+void attention_dot8(
 	const struct attention *a, uint32_t n, const struct attention_data *data)
 {
 	uint32_t per_kv = a->n_heads / a->n_kv_heads;
