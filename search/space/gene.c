@@ -95,6 +95,7 @@ const struct gene genes[N_GENES] = {
 	[GENE_OPT] = {"opt", FIELD(opt), .order = ORDER_NONE, WORDS(opt_level_names)},
 	[GENE_KERNELS] = {"kernels", FIELD(kernels), .order = ORDER_NONE,
 		WORDS(kernel_names)},
+	[GENE_KV] = {"kv", FIELD(kv), .fallback = 32},
 	[GENE_N_HEADS] = {"n_heads", LAYER(n_heads), .required = 1, .fits = fits_heads},
 	[GENE_N_KV_HEADS] = {"n_kv_heads", LAYER(n_kv_heads), .order = ORDER_ZERO_TOP,
 		.symbol = "same", .fits = fits_kv_heads, .n_context = 1,

@@ -33,6 +33,7 @@ enum gene_id {
 	GENE_CONV,
 	GENE_OPT,
 	GENE_KERNELS,
+	GENE_KV,
 	GENE_N_HEADS, /* per layer from here */
 	GENE_N_KV_HEADS,
 	GENE_D_HEAD,

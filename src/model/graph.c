@@ -150,6 +150,8 @@ static void cost_attention(
 	c->macs_attention += macs;
 	c->macs += macs;
 	c->n_softmax += pairs * g->layer[op->layer].n_heads;
+	if (g->kv == 8)
+		c->n_quant += 2 * n * op->in;
 	if (g->rel_radius)
 		c->weight_bytes +=
 			4.0 * g->layer[op->layer].n_heads * (2 * g->rel_radius + 1);

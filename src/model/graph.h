@@ -38,6 +38,10 @@
  * dequantised on look-up. Norm, softmax, activation, conv, residual are fp32. The pooled
  * vector counts as one token.
  *
+ * A decoder's keys and values are kept as the gene `kv` says: fp32; fp16; or int8 with a
+ * scale a token and kv head, as activations are quantised. Every sum over j reads what
+ * was kept, also of the newest tokens.
+ *
  * A decoder works on n new tokens after n_past cached ones (keys, values and the last
  * conv - 1 inputs of each convolution are kept); sums over j then run over
  * both.
