@@ -105,7 +105,9 @@ static void layer_features(const struct genome *g, double n_tokens, double *x)
 		if (scores > x[F_SEQ_SCORES])
 			x[F_SEQ_SCORES] = scores;
 		if (g->arch == ARCH_DECODER)
-			x[F_KV_BYTES] += seq * 2 * kv * (double)sizeof(float);
+			x[F_KV_BYTES] += seq * 2 *
+					 (kv * g->kv / 8.0 +
+						 (g->kv == 8 ? 4.0 * l->n_kv_heads : 0));
 	}
 }
 

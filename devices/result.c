@@ -24,6 +24,8 @@ void run_result_release(struct run_result *r)
 {
 	free(r->run.wall_ns);
 	free(r->run.cpu_ns);
+	free(r->run.steps.wall_ns);
+	free(r->run.steps.cpu_ns);
 	free(r->output);
 	memset(r, 0, sizeof(*r));
 }
@@ -52,23 +54,41 @@ static enum err fill_golden(
 	return ERR_OK;
 }
 
-static enum err fill_samples(
-	struct process_run *run, const struct record_time *t, struct err_ctx *ctx)
+static enum err copy_samples(
+	float *wall, float *cpu, const struct record_time *t, struct err_ctx *ctx)
 {
-	run->wall_ns = malloc(t->n * sizeof(float));
-	run->cpu_ns = malloc(t->n * sizeof(float));
-	if (!run->wall_ns || !run->cpu_ns)
+	if (!wall || !cpu)
 		return err_set(ctx, ERR_NOMEM, "out of memory");
 	for (uint32_t i = 0; i < t->n; i++) {
-		record_sample(t, i, &run->wall_ns[i], &run->cpu_ns[i]);
-		if (!(run->wall_ns[i] > 0))
+		record_sample(t, i, &wall[i], &cpu[i]);
+		if (!(wall[i] > 0))
 			return nonsense(ctx);
 	}
+	return ERR_OK;
+}
+
+static enum err fill_samples(
+	struct process_run *run, const struct record_summary *s, struct err_ctx *ctx)
+{
+	const struct record_time *t = &s->time;
+	enum err e;
+
+	run->wall_ns = malloc(t->n * sizeof(float));
+	run->cpu_ns = malloc(t->n * sizeof(float));
+	e = copy_samples(run->wall_ns, run->cpu_ns, t, ctx);
 	run->n = t->n;
 	run->inner = t->inner;
 	run->n_vcsw = t->n_vcsw;
 	run->n_ivcsw = t->n_ivcsw;
-	return ERR_OK;
+	if (e || !s->n_steps)
+		return e;
+	t = &s->steps;
+	run->steps.wall_ns = malloc(t->n * sizeof(float));
+	run->steps.cpu_ns = malloc(t->n * sizeof(float));
+	run->steps.n = t->n;
+	run->steps.inner = t->inner;
+	run->steps.n_cached = s->n_cached;
+	return copy_samples(run->steps.wall_ns, run->steps.cpu_ns, t, ctx);
 }
 
 /* The slower of two frequencies that are known: what the figure was bought at. */
@@ -108,14 +128,16 @@ static enum err fill_records(struct run_result *out, const struct run_request *r
 	int timed = rq->mode == RUN_TIME && out->verdict == VERDICT_OK;
 	enum err e = ERR_OK;
 
-	if (!record_scan(blob, len, &s) || s.n_time != (uint32_t)timed)
+	if (!record_scan(blob, len, &s) || s.n_time != (uint32_t)timed ||
+		s.n_steps > (uint32_t)(timed && !rq->phase) ||
+		(s.n_steps && s.steps.n != rq->n_samples))
 		return nonsense(ctx);
 	if (rq->mode != RUN_EVAL)
 		e = fill_golden(out, &s, ctx);
 	else if (s.n_golden || s.n_error || s.output_bytes == 0)
 		return nonsense(ctx);
 	if (!e && timed)
-		e = s.time.n == rq->n_samples ? fill_samples(&out->run, &s.time, ctx)
+		e = s.time.n == rq->n_samples ? fill_samples(&out->run, &s, ctx)
 					      : nonsense(ctx);
 	return e ? e : fill_output(out, &s, blob, len, ctx);
 }

@@ -20,9 +20,10 @@ static struct genome_key key_of(const struct genome *g)
 {
 	struct genome_key k = {0x9e3779b97f4a7c15u, 0xc2b2ae3d27d4eb4fu};
 
-	key_mix(&k, ((uint64_t)g->arch << 56) | ((uint64_t)g->act << 48) |
-			    ((uint64_t)g->norm << 40) | ((uint64_t)g->norm_place << 32) |
-			    ((uint64_t)g->pool << 24) | ((uint64_t)g->abs_pos << 16) |
+	key_mix(&k, ((uint64_t)(g->kv ^ 32) << 57) | ((uint64_t)g->arch << 56) |
+			    ((uint64_t)g->act << 48) | ((uint64_t)g->norm << 40) |
+			    ((uint64_t)g->norm_place << 32) | ((uint64_t)g->pool << 24) |
+			    ((uint64_t)g->abs_pos << 16) |
 			    ((uint64_t)g->rel_radius << 8) | g->conv);
 	key_mix(&k, ((uint64_t)g->attn_int8 << 63) | ((uint64_t)g->embed_bits << 56) |
 			    ((uint64_t)g->opt << 48) | ((uint64_t)g->kernels << 40) |

@@ -11,7 +11,7 @@
 #include "devices/proto/bytes.h"
 #include "devices/proto/sha256.h"
 
-#define WIRE_VERSION 1
+#define WIRE_VERSION 2
 #define WIRE_MIN_PAYLOAD 512 /* every agent takes at least this */
 #define WIRE_HEADER_BYTES 9
 #define WIRE_ANSWER_BYTES 1024 /* no answer but DATA is larger */

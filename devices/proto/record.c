@@ -58,6 +58,10 @@ static int scan_one(uint32_t kind, struct get *body, struct record_summary *out)
 	case RECORD_TIME:
 		out->n_time++;
 		return scan_time(body, &out->time);
+	case RECORD_STEPS:
+		out->n_steps++;
+		out->n_cached = get_u32(body);
+		return scan_time(body, &out->steps);
 	case RECORD_OUTPUT:
 		out->n_output++;
 		out->output_bytes += body->len;

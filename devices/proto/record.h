@@ -19,7 +19,8 @@ enum record_kind {
 	RECORD_TIME = 2,
 	RECORD_OUTPUT = 3,
 	RECORD_ERROR = 4,
-	RECORD_END = 5
+	RECORD_END = 5,
+	RECORD_STEPS = 6
 };
 
 /* Exit codes of a harness that is at fault itself, or was called wrongly. */
@@ -67,11 +68,12 @@ struct record_time {
 #define EVAL_MAX_TOKENS 4096
 #define EVAL_MAX_LABELS 4096
 
-/* What a stream held. Counts of each kind; the last golden and time record. */
+/* What a stream held. Counts of each kind; the last golden, time and steps record. */
 struct record_summary {
-	uint32_t n_golden, n_time, n_output, n_error;
+	uint32_t n_golden, n_time, n_output, n_error, n_steps;
 	struct record_golden golden;
-	struct record_time time;
+	struct record_time time, steps;
+	uint32_t n_cached; /* tokens before each step */
 	uint64_t output_bytes;
 	char error[128];
 };

@@ -66,6 +66,7 @@ static const struct {
 	{"n_ops", offsetof(struct sim_card, n_ops)},
 	{"weight_bytes", offsetof(struct sim_card, weight_bytes)},
 	{"arena_bytes", offsetof(struct sim_card, arena_bytes)},
+	{"state_bytes", offsetof(struct sim_card, state_bytes)},
 	{"timed_tokens", offsetof(struct sim_card, timed_tokens)},
 };
 #define N_CARD_KEYS (sizeof(card_keys) / sizeof(card_keys[0]))

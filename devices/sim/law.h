@@ -34,7 +34,7 @@ struct sim_law {
 struct sim_card {
 	double macs_f32, macs_i8, macs_i4, macs_attention, n_conv;
 	double n_norm, n_act, n_softmax, n_quant, n_ops;
-	double weight_bytes, arena_bytes, timed_tokens;
+	double weight_bytes, arena_bytes, state_bytes, timed_tokens;
 };
 
 enum sim_fate { SIM_OK, SIM_CRASH, SIM_STALL, SIM_WRONG, SIM_OOM, SIM_LOST };

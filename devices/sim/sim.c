@@ -51,21 +51,20 @@ static void put_golden(struct put *p, int pass)
 	put_f32(p, 0);
 }
 
-/* Returns the virtual time that the samples took. */
+/* Samples first.. of a run. Returns the virtual time that they took. */
 static double put_time(struct sim *s, struct put *p, const struct wire_run *rq,
-	const struct sim_run *run, double truth)
+	const struct sim_run *run, double truth, uint32_t first)
 {
 	double total = 0, inner = ceil(rq->min_sample_ns / truth);
 
 	inner = inner < 1 ? 1 : inner > 1048576 ? 1048576 : inner;
-	put_record_head(p, RECORD_TIME, TIME_HEAD_BYTES + 8 * rq->n_samples);
 	put_u32(p, rq->n_samples);
 	put_u32(p, (uint32_t)inner);
 	put_u64(p, 0);
 	for (uint32_t i = 0; i < rq->n_samples; i++) {
 		double wall, cpu;
 
-		sim_sample(&s->law, run, truth, i, &wall, &cpu);
+		sim_sample(&s->law, run, truth, first + i, &wall, &cpu);
 		total += wall * inner;
 	}
 	put_u64(p, (uint64_t)total);
@@ -75,11 +74,25 @@ static double put_time(struct sim *s, struct put *p, const struct wire_run *rq,
 	for (uint32_t i = 0; i < rq->n_samples; i++) {
 		double wall, cpu;
 
-		sim_sample(&s->law, run, truth, i, &wall, &cpu);
+		sim_sample(&s->law, run, truth, first + i, &wall, &cpu);
 		put_f32(p, (float)wall);
 		put_f32(p, (float)cpu);
 	}
 	return total;
+}
+
+/* A decoder's single tokens behind the whole input. */
+static double put_steps(struct sim *s, struct put *p, const struct wire_run *rq,
+	const struct sim_card *card, const struct sim_run *whole)
+{
+	struct sim_run run = *whole;
+	double truth;
+
+	run.phase = 1;
+	truth = sim_latency_ns(&s->law, card, &run);
+	put_record_head(p, RECORD_STEPS, 4 + TIME_HEAD_BYTES + 8 * rq->n_samples);
+	put_u32(p, run.n_tokens ? run.n_tokens : (uint32_t)card->timed_tokens);
+	return put_time(s, p, rq, &run, truth > 1 ? truth : 1, rq->n_samples);
 }
 
 static void put_end(struct put *p)
@@ -92,7 +105,7 @@ static void put_end(struct put *p)
 
 /* Records of a run that came to an end; the virtual time it took. */
 static double write_records(struct sim *s, const struct wire_run *rq,
-	const struct sim_run *run, double truth, int pass)
+	const struct sim_card *card, const struct sim_run *run, double truth, int pass)
 {
 	double total = truth * (1 + rq->n_warmup);
 	struct put p;
@@ -100,8 +113,12 @@ static double write_records(struct sim *s, const struct wire_run *rq,
 	put_init(&p, s->result, sizeof(s->result));
 	put_u32(&p, RECORD_MAGIC);
 	put_golden(&p, pass);
-	if (pass && rq->mode == MODE_TIME)
-		total += put_time(s, &p, rq, run, truth);
+	if (pass && rq->mode == MODE_TIME) {
+		put_record_head(&p, RECORD_TIME, TIME_HEAD_BYTES + 8 * rq->n_samples);
+		total += put_time(s, &p, rq, run, truth, 0);
+		if (card->state_bytes > 0 && !run->phase)
+			total += put_steps(s, &p, rq, card, run);
+	}
 	put_end(&p);
 	s->result_len = (uint32_t)p.len;
 	return total;
@@ -129,7 +146,7 @@ static void answer(struct sim *s, const struct wire_run *rq, const struct sim_ca
 		end_with(s, OUTCOME_OOM, 0,
 			"the arena is larger than the memory (simulated)");
 	} else {
-		total = write_records(s, rq, run, truth, fate == SIM_OK);
+		total = write_records(s, rq, card, run, truth, fate == SIM_OK);
 		if (fate == SIM_WRONG)
 			end_with(s, OUTCOME_WRONG_OUTPUT, 0, "simulated wrong output");
 	}

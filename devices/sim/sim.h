@@ -9,7 +9,7 @@
 #include "devices/proto/record.h"
 #include "devices/sim/law.h"
 
-#define SIM_RESULT_BYTES (512 + 8 * TIME_MAX_SAMPLES)
+#define SIM_RESULT_BYTES (512 + 2 * 8 * TIME_MAX_SAMPLES)
 
 /* What the machine around the simulator gives: the carrier, a clock, a nonce. */
 struct sim_host {

@@ -106,6 +106,7 @@ const struct gene genes[N_GENES] = {
 		WORDS(kernel_names)},
 	[GENE_ATTN_INT8] = {"attn_int8", FIELD(attn_int8), .order = ORDER_DOWN,
 		.fits = fits_attn_int8, WORDS(no_yes)},
+	[GENE_KV] = {"kv", FIELD(kv), .fallback = 32},
 	[GENE_N_HEADS] = {"n_heads", LAYER(n_heads), .required = 1, .fits = fits_heads},
 	[GENE_N_KV_HEADS] = {"n_kv_heads", LAYER(n_kv_heads), .order = ORDER_ZERO_TOP,
 		.symbol = "same", .fits = fits_kv_heads, .n_context = 1,

@@ -43,6 +43,7 @@ static void probe_init(struct genome *g, enum arch arch)
 {
 	*g = (struct genome){.arch = (uint8_t)arch,
 		.embed_bits = 8,
+		.kv = 32,
 		.n_layers = 1,
 		.seq_len = 1,
 		.d_model = 8192,
@@ -103,6 +104,9 @@ static enum err parse_gene(struct parser *p, enum gene_id id, const struct yaml_
 	if (id == GENE_POOL && p->s->arch == ARCH_DECODER)
 		return yaml_err(p->doc, n, ERR_INVALID, p->ctx,
 			"gene 'pool' has no meaning in a decoder (leave it out)");
+	if (id == GENE_KV && p->s->arch == ARCH_ENCODER)
+		return yaml_err(p->doc, n, ERR_INVALID, p->ctx,
+			"gene 'kv' has no meaning in an encoder (leave it out)");
 	if (yaml_kind(n) == YAML_MAPPING || count == 0 || count > SPACE_MAX_CHOICES)
 		return yaml_err(p->doc, n, ERR_INVALID, p->ctx,
 			"gene '%s' needs a value or a list of 1 to %d choices",

@@ -22,7 +22,7 @@
  *
  * Gene names are the fields of struct genome (rel_pos for rel_radius). Required are those
  * of the sizes: vocab_size seq_len d_model n_layers n_heads d_head d_ff; the others are
- * d_embed full, embed_bits 8, bits 32, n_kv_heads same, and otherwise off or the first of
+ * d_embed full, embed_bits 8, bits 32, kv 32, n_kv_heads same, and otherwise off or the first of
  * their kind. A choice written twice is drawn twice as often. Unknown genes, choices that
  * no genome can have (a d_embed wider than every d_model) and impossible spaces (no valid
  * genome) are errors with file, line and column.

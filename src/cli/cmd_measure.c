@@ -104,6 +104,11 @@ static void print_text(const struct genome *g, const struct single_options *o,
 		m->resolved ? "" : "  (unresolved: interval too wide)");
 	printf("wall time   p50 %.2f  p90 %.2f  p99 %.2f us\n", m->wall_p50_ns / 1e3,
 		m->wall_p90_ns / 1e3, m->wall_p99_ns / 1e3);
+	if (!isnan(m->step_ns))
+		printf("next token  %.2f us  [%.2f, %.2f]  after %u, %.4g tokens a "
+		       "second\n",
+			m->step_ns / 1e3, m->step_ci.lo / 1e3, m->step_ci.hi / 1e3,
+			(unsigned)m->n_cached, 1e9 / m->step_ns);
 	if (m->peak_rss_bytes)
 		printf("peak RSS    %llu bytes\n", (unsigned long long)m->peak_rss_bytes);
 	if (!isnan(m->energy_uj))
@@ -148,6 +153,14 @@ static enum err print_json(const struct genome *g, const struct single_options *
 		json_object_set_new(j, "resolved", json_boolean(m->resolved));
 		json_object_set_new(j, "wall_p50_us", json_real(m->wall_p50_ns / 1e3));
 		json_object_set_new(j, "wall_p99_us", json_real(m->wall_p99_ns / 1e3));
+		if (!isnan(m->step_ns)) {
+			json_object_set_new(j, "step_us", json_real(m->step_ns / 1e3));
+			json_object_set_new(
+				j, "step_lo_us", json_real(m->step_ci.lo / 1e3));
+			json_object_set_new(
+				j, "step_hi_us", json_real(m->step_ci.hi / 1e3));
+			json_object_set_new(j, "cached", json_integer(m->n_cached));
+		}
 		json_object_set_new(
 			j, "peak_rss_bytes", json_integer((json_int_t)m->peak_rss_bytes));
 		json_object_set_new(j, "processes", json_integer(m->n_runs));
@@ -209,7 +222,9 @@ static enum err run(int argc, char **argv, struct err_ctx *ctx)
 		{"task", "TASK", "classify:N, intent-slots:N:TAGS or lm", 0, &task},
 		{"tokens", "N", "input length (default: the network's, at most 128)", 0,
 			&tokens},
-		{"phase", "PHASE", "decoder: prefill (default) or decode", 0, &phase},
+		{"phase", "PHASE",
+			"decoder: prefill (default; the next token too) or decode", 0,
+			&phase},
 		{"precision", "SHARE", "interval half-width to reach (0.02)", 0,
 			&precision},
 		{"processes", "N", "at most this many processes", 0, &processes},

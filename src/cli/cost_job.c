@@ -16,6 +16,12 @@ static double latency_us(const struct measurement *m, const struct artefact *a)
 	return m->latency_ns / 1000;
 }
 
+static double step_us(const struct measurement *m, const struct artefact *a)
+{
+	(void)a;
+	return m->step_ns / 1000;
+}
+
 static double peak_rss(const struct measurement *m, const struct artefact *a)
 {
 	(void)a;
@@ -45,6 +51,7 @@ static const struct quantity {
 	double (*of)(const struct measurement *m, const struct artefact *a);
 } quantities[] = {
 	{"latency_us", latency_us},
+	{"step_us", step_us},
 	{"flash_bytes", flash},
 	{"peak_rss_bytes", peak_rss},
 	{"arena_bytes", arena},

@@ -210,11 +210,59 @@ static void put_conv(const struct printer *pr, const struct step *s)
 		s->k == NO_BUFFER ? "0" : name_of(pr, s->k), name_of(pr, s->dst));
 }
 
+/* " + n_past * 48" behind a pointer to what is kept. */
+static void put_past(const struct printer *pr, int buffer)
+{
+	const struct buffer *b = &pr->p->buffer[buffer];
+
+	if (b->place == PLACE_STATE)
+		buf_printf(pr->out, " + n_past * %u", (unsigned)b->width);
+}
+
+static void put_keep(const struct printer *pr, const struct step *s)
+{
+	const struct layer_genes *l = &pr->p->genome->layer[s->layer];
+
+	if (s->scale == NO_BUFFER) {
+		buf_printf(pr->out, "\t%s(n * %u, %s, (uint16_t *)%s",
+			step_kernel(pr->p, s), (unsigned)pr->p->buffer[s->src].width,
+			name_of(pr, s->src), name_of(pr, s->dst));
+		put_past(pr, s->dst);
+		buf_puts(pr->out, ");\n");
+		return;
+	}
+	buf_printf(pr->out, "\t%s(n * %u, %u, %s, (int8_t *)%s", step_kernel(pr->p, s),
+		l->n_kv_heads, l->d_head, name_of(pr, s->src), name_of(pr, s->dst));
+	put_past(pr, s->dst);
+	buf_printf(pr->out, ", %s", name_of(pr, s->scale));
+	put_past(pr, s->scale);
+	buf_puts(pr->out, ");\n");
+}
+
+/* On keys and values that are kept in less than fp32. */
+static void put_kept_attention(const struct printer *pr, const struct step *s)
+{
+	buf_printf(pr->out,
+		"\t%s(&layer%d_attention, n, %s,\n\t\t&(const struct "
+		"attention_data){.q = %s, .kept_k = %s, .kept_v = %s",
+		step_kernel(pr->p, s), s->layer, pr->p->stateful ? "n_past" : "0",
+		name_of(pr, s->src), name_of(pr, s->k), name_of(pr, s->v));
+	if (s->k_scale != NO_BUFFER)
+		buf_printf(pr->out, ",\n\t\t\t.k_scale = %s, .v_scale = %s",
+			name_of(pr, s->k_scale), name_of(pr, s->v_scale));
+	buf_printf(pr->out, ",\n\t\t\t.row = %s, .out = %s});\n", name_of(pr, s->row),
+		name_of(pr, s->dst));
+}
+
 static void put_attention(const struct printer *pr, const struct step *s)
 {
 	const struct layer_genes *l = &pr->p->genome->layer[s->layer];
 	unsigned v = 0, k = 0;
 
+	if (pr->p->genome->kv != 32) {
+		put_kept_attention(pr, s);
+		return;
+	}
 	if (s->k == s->src) {
 		k = (unsigned)l->n_heads * l->d_head;
 		v = k + (unsigned)l->n_kv_heads * l->d_head;
@@ -273,6 +321,9 @@ static void put_step(const struct printer *pr, const struct step *s)
 		break;
 	case STEP_CONV:
 		put_conv(pr, s);
+		break;
+	case STEP_KEEP:
+		put_keep(pr, s);
 		break;
 	case STEP_ATTENTION:
 		put_attention(pr, s);

@@ -69,6 +69,7 @@ static struct step *add_step(struct lowering *lo, enum step_kind kind, int src, 
 	s->src = src;
 	s->dst = dst;
 	s->q = s->scale = s->add = s->k = s->v = s->row = NO_BUFFER;
+	s->k_scale = s->v_scale = NO_BUFFER;
 	return s;
 }
 
@@ -250,6 +251,52 @@ static struct step *single_qkv(
 	return s;
 }
 
+/* Room for the keys or values of every token: in the state when they outlive a pass. */
+static int new_kept(
+	struct lowering *lo, const char *what, uint32_t width, uint32_t elem_bytes)
+{
+	struct program *p = lo->p;
+	uint32_t rows = p->stateful ? p->genome->seq_len : p->chunk;
+	int at = new_buffer(lo, what, rows, width, elem_bytes);
+
+	if (p->stateful)
+		p->buffer[at].place = PLACE_STATE;
+	return at;
+}
+
+/* What is kept of `src`, and in *scale, for int8, its scales. */
+static int keep(struct lowering *lo, const char *what, int src, int *scale)
+{
+	const struct genome *g = lo->p->genome;
+	int dst = new_kept(lo, what, lo->p->buffer[src].width, g->kv / 8);
+
+	if (g->kv == 8)
+		*scale = new_kept(lo, "kv_scales", g->layer[lo->layer].n_kv_heads, 4);
+	add_step(lo, STEP_KEEP, src, dst)->scale = *scale;
+	return dst;
+}
+
+/* q, k and v one by one; keys and values are kept in less than fp32. */
+static struct step *kept_qkv(
+	struct lowering *lo, struct operand in, uint32_t q_width, uint32_t kv_width)
+{
+	int q = new_floats(lo, "q", q_width), k_scale = NO_BUFFER, v_scale = NO_BUFFER;
+	int k = new_floats(lo, "new_k", kv_width), v = new_floats(lo, "new_v", kv_width);
+	struct step *s;
+
+	linear(lo, T_WQ, T_BQ, in, q);
+	linear(lo, T_WK, T_BK, in, k);
+	linear(lo, T_WV, T_BV, in, v);
+	k = keep(lo, "k", k, &k_scale);
+	v = keep(lo, "v", v, &v_scale);
+	s = add_step(lo, STEP_ATTENTION, q, q);
+	s->k = k;
+	s->v = v;
+	s->k_scale = k_scale;
+	s->v_scale = v_scale;
+	return s;
+}
+
 static uint32_t score_floats(const struct program *p, const struct layer_genes *l)
 {
 	uint32_t m = p->genome->seq_len;
@@ -258,6 +305,8 @@ static uint32_t score_floats(const struct program *p, const struct layer_genes *
 		return attention_dot8_floats(m, l->d_head);
 	if (!p->set->attention_rows)
 		return m;
+	if (p->genome->kv != 32)
+		return (m + 15) / 16 * 16;
 	return (m + 15) / 16 * 16 * (p->set->attention_rows + l->d_head);
 }
 
@@ -271,9 +320,12 @@ static void lower_attention(struct lowering *lo)
 	struct operand in = quantise(lo, u, l->bits, u == lo->x, ROWS_ALL);
 	struct step *s;
 
-	s = lo->p->set->fuses & FUSES_QKV && !lo->p->stateful
-		    ? fused_qkv(lo, in, q_width, kv_width)
-		    : single_qkv(lo, in, q_width, kv_width);
+	if (g->kv != 32)
+		s = kept_qkv(lo, in, q_width, kv_width);
+	else if (lo->p->set->fuses & FUSES_QKV && !lo->p->stateful)
+		s = fused_qkv(lo, in, q_width, kv_width);
+	else
+		s = single_qkv(lo, in, q_width, kv_width);
 	s->weight = g->rel_radius ? find(lo, T_REL) : NULL;
 	s->row = new_buffer(lo, "scores", score_floats(lo->p, l), 1, 4);
 	in = quantise(lo, s->dst, l->bits, 0, ROWS_ALL);
@@ -440,8 +492,8 @@ static enum err place(struct program *p, struct err_ctx *ctx)
 		return err_set(ctx, ERR_NOMEM, "out of memory");
 	for (uint32_t i = 0; i < p->n_steps; i++) {
 		const struct step *s = &p->step[i];
-		const int used[] = {
-			s->src, s->dst, s->q, s->scale, s->add, s->k, s->v, s->row};
+		const int used[] = {s->src, s->dst, s->q, s->scale, s->add, s->k, s->v,
+			s->row, s->k_scale, s->v_scale};
 
 		for (size_t j = 0; j < sizeof(used) / sizeof(used[0]); j++)
 			touch(p, used[j], i);
@@ -451,7 +503,7 @@ static enum err place(struct program *p, struct err_ctx *ctx)
 
 		if (from->place == PLACE_STATE) {
 			from->offset = p->state_bytes;
-			p->state_bytes += from->bytes;
+			p->state_bytes += (from->bytes + 3) / 4 * 4;
 			continue;
 		}
 		b[n++] = (struct plan_buffer){from->bytes, from->first, from->last, 0};
@@ -517,6 +569,13 @@ static const char *by_bits(const struct tensor *t, const char *const names[3])
 	return names[t->bits == 32 ? 0 : t->bits == 8 ? 1 : 2];
 }
 
+static const char *attention_kernel(const struct genome *g)
+{
+	if (g->attn_int8)
+		return "attention_dot8";
+	return g->kv == 8 ? "attention_i8" : g->kv == 16 ? "attention_f16" : "attention";
+}
+
 const char *step_kernel(const struct program *p, const struct step *s)
 {
 	static const char *const linears[] = {"linear_f32", "linear_i8", "linear_i4"};
@@ -544,8 +603,10 @@ const char *step_kernel(const struct program *p, const struct step *s)
 		return (s->q == NO_BUFFER ? norms : quantising)[p->genome->norm];
 	case STEP_CONV:
 		return "conv_depthwise";
+	case STEP_KEEP:
+		return p->genome->kv == 8 ? "quant_rows" : "kv_store_f16";
 	case STEP_ATTENTION:
-		return p->genome->attn_int8 ? "attention_dot8" : "attention";
+		return attention_kernel(p->genome);
 	case STEP_ACT:
 		return acts[p->genome->act];
 	case STEP_POOL:

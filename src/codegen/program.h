@@ -32,6 +32,7 @@ enum step_kind {
 	STEP_LINEAR_BACK, /* src w -> dst, one token */
 	STEP_NORM,	  /* src -> dst, and to q and scale when it quantises too */
 	STEP_CONV,
+	STEP_KEEP,	/* src -> dst, keys or values as the gene kv says (and scale) */
 	STEP_ATTENTION, /* src = q, k, v -> dst, scratch row */
 	STEP_ACT,	/* dst in place */
 	STEP_POOL,
@@ -65,6 +66,7 @@ struct step {
 	uint8_t act; /* 1 + enum act when a product or a quantisation applies it */
 	const struct tensor *weight, *bias;	/* in the program's layout, or NULL */
 	int src, dst, q, scale, add, k, v, row; /* buffers, or NO_BUFFER */
+	int k_scale, v_scale;			/* of STEP_ATTENTION on int8 */
 };
 
 struct program {

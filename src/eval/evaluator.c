@@ -58,14 +58,17 @@ static struct value hardware_value(
 	enum provenance prov =
 		device_info(dev)->simulated ? PROV_SIMULATED : PROV_MEASURED;
 	/* without a compiler there is no link to read the sizes from */
-	enum provenance sizes = strcmp(device_profile(dev)->cc, "none") ? PROV_MEASURED
-									: PROV_ANALYTIC;
+	enum provenance sizes =
+		strcmp(device_profile(dev)->cc, "none") ? PROV_MEASURED : PROV_ANALYTIC;
 	const char *name = t->o.metric->name;
 	struct value v = {NAN, {NAN, NAN}, prov};
 
 	if (!strcmp(name, "latency_us")) {
 		v.value = h->latency_us;
 		v.ci = h->latency_ci;
+	} else if (!strcmp(name, "step_us")) {
+		v.value = h->step_us;
+		v.ci = h->step_ci;
 	} else if (!strcmp(name, "energy_uj")) {
 		v.value = h->energy_uj;
 		v.ci = h->energy_ci;

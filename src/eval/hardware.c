@@ -62,6 +62,9 @@ static void take(struct hardware *h, const struct measurement *m)
 	h->latency_us = m->latency_ns / 1000;
 	h->latency_ci.lo = m->latency_ci.lo / 1000;
 	h->latency_ci.hi = m->latency_ci.hi / 1000;
+	h->step_us = m->step_ns / 1000;
+	h->step_ci.lo = m->step_ci.lo / 1000;
+	h->step_ci.hi = m->step_ci.hi / 1000;
 	h->wall_p99_us = m->wall_p99_ns / 1000;
 	h->energy_uj = m->energy_uj;
 	h->energy_ci = m->energy_ci;
@@ -218,7 +221,7 @@ enum err session_measure(struct session *s, size_t device, const struct genome *
 	for (size_t i = 0; i < n && !e; i++) {
 		genome_hash(&g[i], &b.candidate[i]);
 		out[i].latency_us = out[i].wall_p99_us = out[i].energy_uj = NAN;
-		out[i].peak_rss_bytes = NAN;
+		out[i].peak_rss_bytes = out[i].step_us = NAN;
 	}
 	if (!e)
 		e = parallel_for(n, parallel_processors(), build_one, &b, ctx);

@@ -142,8 +142,8 @@ enum err session_timed_tokens(
 struct hardware {
 	enum verdict verdict;
 	struct artefact artefact; /* valid unless VERDICT_BUILD_ERROR */
-	double latency_us, wall_p99_us, energy_uj, peak_rss_bytes;
-	struct interval latency_ci, energy_ci; /* us, uJ */
+	double latency_us, step_us, wall_p99_us, energy_uj, peak_rss_bytes;
+	struct interval latency_ci, step_ci, energy_ci; /* us, uJ */
 };
 /* Builds with inherited weights (or the given ones: weights[i]), measures what the store
  * does not have, stores it. hardware.c */

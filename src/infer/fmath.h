@@ -9,6 +9,7 @@
  *   fmath_sigmoid  absolute error <= 2e-7
  *   fmath_erf      absolute error <= 6e-7
  *   fmath_gelu     absolute error <= 2e-7 * (1 + |x|)
+ *   fmath_to_half  to the nearest fp16, ties to even, +-65504 at most; fmath_half is exact
  *
  * Sources: exp by Cody and Waite's two-part reduction and a Taylor polynomial on
  * |r| <= ln2 / 2; erf by Abramowitz and Stegun 7.1.26.
@@ -100,6 +101,35 @@ static inline float fmath_bf16(uint16_t b)
 	union fmath_bits f = {.u = (uint32_t)b << 16};
 
 	return f.f;
+}
+
+/* fp16, as keys and values may be kept; neither infinite nor NaN. */
+static inline float fmath_half(uint16_t h)
+{
+	union fmath_bits f;
+
+	if ((h & 0x7c00) == 0)
+		f.f = (float)(h & 0x3ff) * 0x1p-24f;
+	else
+		f.u = ((uint32_t)(h & 0x7fff) << 13) + (112u << 23);
+	f.u |= (uint32_t)(h & 0x8000) << 16;
+	return f.f;
+}
+
+static inline uint16_t fmath_to_half(float x)
+{
+	union fmath_bits f = {.f = x}, small;
+	uint32_t sign = f.u >> 16 & 0x8000, h;
+
+	f.u &= 0x7fffffffu;
+	/* Adding a half leaves multiples of 2^-24 in the low bits. */
+	small.f = f.f + 0.5f;
+	if (f.f < 0x1p-14f)
+		h = small.u - 0x3f000000u;
+	else
+		h = (f.u - (112u << 23) + 0xfffu + (f.u >> 13 & 1)) >> 13;
+	h = f.f >= 65504.0f ? 0x7bff : h;
+	return (uint16_t)(sign | h);
 }
 
 #endif

@@ -121,6 +121,11 @@ struct attention {
 	float scale;	     /* 1 / sqrt(d_head) */
 };
 
+/* Keys or values to fp16: y[i] = x[i] rounded to the nearest, ties to even, +-65504 at
+ * most. Bit-exact with quant_kv of src/model/quant.h. To int8 they go by quant_rows, a
+ * row a token and kv head. */
+void kv_store_f16(uint32_t n, const float *x, uint16_t *y);
+
 struct attention_data {
 	const float *q;	    /* [n, n_heads * d_head] */
 	const float *k, *v; /* [n_past + n, n_kv_heads * d_head], the cached ones first */
@@ -129,6 +134,11 @@ struct attention_data {
 	/* Floats from token to token of q, k and v where they lie in one buffer; 0: as
 	 * above. Only for sets whose row in the table says so; out is then not q. */
 	uint32_t stride;
+	/* attention_f16 and attention_i8 read these instead of k and v, and know no
+	 * `stride`: fp16 or int8, cached ones first, as k; of int8 a scale a token and kv
+	 * head, [n_past + n, n_kv_heads]. */
+	const void *kept_k, *kept_v;
+	const float *k_scale, *v_scale;
 };
 
 /* Scores, softmax and mix, one row of scores at a time. Error of out <= (d_head *
@@ -151,6 +161,13 @@ static inline uint32_t attention_dot8_floats(uint32_t n, uint32_t d_head)
 	/* q, k and v of a head; scores, weights and positions of sixteen queries */
 	return 3 * m * d / 4 + 20 * m + 2 * m + 32;
 }
+/* The same on kept keys and values. Error as of attention on the values that they stand
+ * for, fp16 exactly; int8 two roundings more: (d_head * max|q||k| * scale + n + 18) * 4
+ * eps * max|v|. */
+void attention_f16(const struct attention *a, uint32_t n, uint32_t n_past,
+	const struct attention_data *data);
+void attention_i8(const struct attention *a, uint32_t n, uint32_t n_past,
+	const struct attention_data *data);
 
 /* x [n, d] -> y [d]; n >= 1. */
 void pool_mean(uint32_t n, uint32_t d, const float *x, float *y);

@@ -143,10 +143,18 @@ static enum err keep_run(struct measurement *m, const struct process_run *from,
 
 	if (!to)
 		return err_set(ctx, ERR_NOMEM, "out of memory");
+	if (from->steps.n && measurement_add_steps(to, from->steps.n))
+		return err_set(ctx, ERR_NOMEM, "out of memory");
 	own = *to;
 	memcpy(own.wall_ns, from->wall_ns, from->n * sizeof(*own.wall_ns));
 	memcpy(own.cpu_ns, from->cpu_ns, from->n * sizeof(*own.cpu_ns));
+	for (uint32_t i = 0; i < from->steps.n; i++) {
+		own.steps.wall_ns[i] = from->steps.wall_ns[i];
+		own.steps.cpu_ns[i] = from->steps.cpu_ns[i];
+	}
 	*to = *from;
+	to->steps.wall_ns = own.steps.wall_ns;
+	to->steps.cpu_ns = own.steps.cpu_ns;
 	to->index = own.index;
 	to->order = order;
 	to->wall_ns = own.wall_ns;
@@ -189,11 +197,16 @@ static void summarise(const struct measure_session *s, struct measure_job *job)
 	measurement_summarise(&job->m, &rng);
 }
 
+static int is_narrow(double value, const struct interval *ci, double precision)
+{
+	return (ci->hi - ci->lo) / 2 <= precision * value;
+}
+
+/* A decoder is resolved when both of its phases are. */
 static int is_resolved(const struct measurement *m, double precision)
 {
-	double half = (m->latency_ci.hi - m->latency_ci.lo) / 2;
-
-	return half <= precision * m->latency_ns;
+	return is_narrow(m->latency_ns, &m->latency_ci, precision) &&
+	       (isnan(m->step_ns) || is_narrow(m->step_ns, &m->step_ci, precision));
 }
 
 /* After a round: notes the ratio to the reference, and ends what is narrow or used up. */

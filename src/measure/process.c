@@ -24,6 +24,9 @@ static void check_samples(struct run_result *r)
 	for (uint32_t i = 0; sound && i < p->n; i++)
 		sound = isfinite(p->wall_ns[i]) && p->wall_ns[i] > 0 &&
 			isfinite(p->cpu_ns[i]) && p->cpu_ns[i] >= 0;
+	for (uint32_t i = 0; sound && i < p->steps.n; i++)
+		sound = isfinite(p->steps.wall_ns[i]) && p->steps.wall_ns[i] > 0 &&
+			isfinite(p->steps.cpu_ns[i]) && p->steps.cpu_ns[i] >= 0;
 	if (!sound) {
 		r->verdict = VERDICT_LINK_LOST;
 		snprintf(r->detail, sizeof(r->detail),

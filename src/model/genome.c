@@ -29,6 +29,17 @@ static enum err check_bits(const char *gene, int bits, struct err_ctx *ctx)
 		ctx, ERR_INVALID, "gene '%s' is %d, allowed are 32, 8 and 4", gene, bits);
 }
 
+static enum err check_kv(const struct genome *g, struct err_ctx *ctx)
+{
+	if (g->kv != 32 && g->kv != 16 && g->kv != 8)
+		return err_set(ctx, ERR_INVALID,
+			"gene 'kv' is %d, allowed are 32, 16 and 8", g->kv);
+	if (g->kv != 32 && g->arch != ARCH_DECODER)
+		return err_set(ctx, ERR_INVALID,
+			"gene 'kv' is %d: only decoders keep keys and values", g->kv);
+	return ERR_OK;
+}
+
 static enum err check_layer(const struct genome *g, int i, struct err_ctx *ctx)
 {
 	const struct layer_genes *l = &g->layer[i];
@@ -73,6 +84,7 @@ enum err genome_check(const struct genome *g, struct err_ctx *ctx)
 		(e = check_range("rel_pos", g->rel_radius, 0, 64, ctx)) ||
 		(e = check_range("conv", g->conv, 0, 7, ctx)) ||
 		(e = check_bits("embed_bits", g->embed_bits, ctx)) ||
+		(e = check_kv(g, ctx)) ||
 		(e = check_range("opt", g->opt, 0, N_OPT_LEVELS - 1, ctx)) ||
 		(e = check_range("kernels", g->kernels, 0, N_KERNEL_CHOICES - 1, ctx)) ||
 		(e = check_range("attn_int8", g->attn_int8, 0, 1, ctx)) ||
@@ -95,6 +107,8 @@ void genome_canonicalise(struct genome *g)
 {
 	if (g->arch == ARCH_DECODER)
 		g->pool = g->attn_int8 = 0;
+	else
+		g->kv = 32;
 	for (size_t i = g->n_layers; i < GENOME_MAX_LAYERS; i++)
 		memset(&g->layer[i], 0, sizeof(g->layer[i]));
 }
@@ -105,12 +119,15 @@ void genome_format(const struct genome *g, char *out)
 
 	n += (size_t)snprintf(out, GENOME_TEXT_MAX,
 		"%s;v=%u;t=%u;d=%u;e=%u;eb=%u;act=%s;norm=%s;place=%s;pool=%s;abs=%u;"
-		"rel=%u;conv=%u;opt=%s;kern=%s%s;L=",
+		"rel=%u;conv=%u;opt=%s;kern=%s%s",
 		arch_names[g->arch], (unsigned)g->vocab_size, g->seq_len, g->d_model,
 		g->d_embed, g->embed_bits, act_names[g->act], norm_names[g->norm],
 		norm_place_names[g->norm_place], pool_names[g->pool], g->abs_pos,
 		g->rel_radius, g->conv, opt_level_names[g->opt], kernel_names[g->kernels],
 		g->attn_int8 ? ";attn=8" : "");
+	if (g->kv != 32)
+		n += (size_t)snprintf(out + n, GENOME_TEXT_MAX - n, ";kv=%u", g->kv);
+	n += (size_t)snprintf(out + n, GENOME_TEXT_MAX - n, ";L=");
 	for (int i = 0; i < g->n_layers; i++) {
 		const struct layer_genes *l = &g->layer[i];
 
@@ -205,7 +222,7 @@ static enum err parse_layer(struct cursor *c, struct layer_genes *l)
 
 static enum err parse_head(struct cursor *c, struct genome *g)
 {
-	long v, t, d, em, eb, ab, rel, conv;
+	long v, t, d, em, eb, ab, rel, conv, kv = 32;
 	enum err e;
 
 	if ((e = word(c, "", arch_names, N_ARCHS, &g->arch)) ||
@@ -225,7 +242,8 @@ static enum err parse_head(struct cursor *c, struct genome *g)
 		return e;
 	g->attn_int8 = !strncmp(c->at, ";attn=8", 7);
 	c->at += g->attn_int8 ? 7 : 0;
-	if ((e = literal(c, ";L=")))
+	if ((!strncmp(c->at, ";kv=", 4) && (e = number(c, ";kv=", 255, &kv))) ||
+		(e = literal(c, ";L=")))
 		return e;
 	g->vocab_size = (uint32_t)v;
 	g->seq_len = (uint16_t)t;
@@ -235,6 +253,7 @@ static enum err parse_head(struct cursor *c, struct genome *g)
 	g->abs_pos = (uint8_t)ab;
 	g->rel_radius = (uint8_t)rel;
 	g->conv = (uint8_t)conv;
+	g->kv = (uint8_t)kv;
 	return ERR_OK;
 }
 

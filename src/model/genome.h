@@ -6,7 +6,8 @@
  *   enc;v=1000;t=32;d=64;e=64;eb=8;act=relu;norm=ln;place=pre;pool=mean;abs=0;rel=8;
  *   conv=3;opt=O2;kern=ref;L=h2k2x16f128r0b8,h2k2x16f64r16b8s
  *
- * (one line, no spaces). A layer is h<n_heads> k<n_kv_heads> x<d_head> f<d_ff>
+ * (one line, no spaces). A decoder that keeps its keys and values in less than fp32 has
+ * ";kv=16" or ";kv=8" after kern. A layer is h<n_heads> k<n_kv_heads> x<d_head> f<d_ff>
  * r<ffn_rank> b<bits>, with a trailing 's' when it shares the weights of the layer
  * before it. ";attn=8" after the kernels: attention's products are in int8. What the
  * network computes is defined in src/model/graph.h.
@@ -59,9 +60,10 @@ struct genome {
 	uint8_t rel_radius; /* relative position bias clipped at +-radius; 0: none */
 	uint8_t conv; /* width of the depthwise convolution before attention; 0: none */
 	uint8_t embed_bits; /* 32, 8 or 4: embedding table and output heads */
-	uint8_t opt;	    /* enum opt_level */
-	uint8_t kernels;    /* enum kernel_choice */
-	uint8_t attn_int8;  /* 1: scores and mix as int8 products; encoders only */
+	uint8_t kv;  /* 32, 16 (fp16) or 8 bits of kept keys and values; decoders only */
+	uint8_t opt; /* enum opt_level */
+	uint8_t kernels;   /* enum kernel_choice */
+	uint8_t attn_int8; /* 1: scores and mix as int8 products; encoders only */
 	uint8_t n_layers;
 	uint16_t seq_len; /* the longest input, tokens */
 	uint16_t d_model;
@@ -73,8 +75,8 @@ struct genome {
 /* Allowed ranges of every gene and the relations between them; the message names the
  * gene and the range. */
 enum err genome_check(const struct genome *g, struct err_ctx *ctx);
-/* Sets what cannot matter (genes of absent layers, pooling of a decoder) to zero, so that
- * equal networks have equal texts. */
+/* Sets what cannot matter (genes of absent layers, pooling of a decoder) to zero, and an
+ * encoder's kv to 32, so that equal networks have equal texts. */
 void genome_canonicalise(struct genome *g);
 /* Writes the canonical text; `out` holds GENOME_TEXT_MAX bytes. */
 void genome_format(const struct genome *g, char *out);

@@ -152,6 +152,8 @@ static void cost_attention(
 	c->n_softmax += pairs * g->layer[op->layer].n_heads;
 	if (g->attn_int8)
 		c->n_quant += n * (op->out + 2.0 * op->in);
+	if (g->kv == 8)
+		c->n_quant += 2 * n * op->in;
 	if (g->rel_radius)
 		c->weight_bytes +=
 			4.0 * g->layer[op->layer].n_heads * (2 * g->rel_radius + 1);

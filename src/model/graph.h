@@ -42,6 +42,10 @@
  * integers rounded half to even, s[h,i,j] = (sum q_q q_k) s_q s_k / sqrt(d_head) + rel;
  * u[j] = exp(s[j] - max s) * 255 rounded to an integer; o = (sum u q_v) s_v / sum u.
  *
+ * A decoder's keys and values are kept as the gene `kv` says: fp32; fp16; or int8 with a
+ * scale a token and kv head, as activations are quantised. Every sum over j reads what
+ * was kept, also of the newest tokens.
+ *
  * A decoder works on n new tokens after n_past cached ones (keys, values and the last
  * conv - 1 inputs of each convolution are kept); sums over j then run over
  * both.

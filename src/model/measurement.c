@@ -37,6 +37,9 @@ static void clear_summary(struct measurement *m)
 	m->peak_rss_bytes = 0;
 	m->energy_uj = NAN;
 	m->energy_ci = none;
+	m->step_ns = NAN;
+	m->step_ci = none;
+	m->n_cached = 0;
 }
 
 void measurement_init(struct measurement *m)
@@ -52,6 +55,8 @@ void measurement_release(struct measurement *m)
 	for (uint32_t i = 0; i < m->n_runs; i++) {
 		free(m->runs[i].wall_ns);
 		free(m->runs[i].cpu_ns);
+		free(m->runs[i].steps.wall_ns);
+		free(m->runs[i].steps.cpu_ns);
 	}
 	free(m->runs);
 	measurement_init(m);
@@ -87,22 +92,48 @@ struct process_run *measurement_add_run(struct measurement *m, uint32_t n)
 	return r;
 }
 
-double process_latency_ns(const struct process_run *r)
+int measurement_add_steps(struct process_run *r, uint32_t n)
+{
+	size_t room = n ? n : 1;
+
+	r->steps.wall_ns = calloc(room, sizeof(float));
+	r->steps.cpu_ns = calloc(room, sizeof(float));
+	if (!r->steps.wall_ns || !r->steps.cpu_ns) {
+		free(r->steps.wall_ns);
+		free(r->steps.cpu_ns);
+		r->steps.wall_ns = r->steps.cpu_ns = NULL;
+		return -1;
+	}
+	r->steps.n = n;
+	return 0;
+}
+
+static double least(const float *wall_ns, const float *cpu_ns, uint32_t n)
 {
 	float cpu = INFINITY, wall = INFINITY;
 	int has_cpu = 0;
 
-	for (uint32_t i = 0; i < r->n; i++) {
-		if (r->cpu_ns[i] > 0)
+	for (uint32_t i = 0; i < n; i++) {
+		if (cpu_ns[i] > 0)
 			has_cpu = 1;
-		if (r->cpu_ns[i] < cpu)
-			cpu = r->cpu_ns[i];
-		if (r->wall_ns[i] < wall)
-			wall = r->wall_ns[i];
+		if (cpu_ns[i] < cpu)
+			cpu = cpu_ns[i];
+		if (wall_ns[i] < wall)
+			wall = wall_ns[i];
 	}
-	if (!r->n)
+	if (!n)
 		return NAN;
 	return has_cpu ? cpu : wall;
+}
+
+double process_latency_ns(const struct process_run *r)
+{
+	return least(r->wall_ns, r->cpu_ns, r->n);
+}
+
+double process_step_ns(const struct process_run *r)
+{
+	return least(r->steps.wall_ns, r->steps.cpu_ns, r->steps.n);
 }
 
 static void summarise_latency(struct measurement *m, double *x, struct rng *rng)
@@ -124,6 +155,19 @@ static void summarise_energy(struct measurement *m, double *x, struct rng *rng)
 		return;
 	m->energy_uj = stats_median(x, n);
 	m->energy_ci = stats_median_interval(x, n, BOOTSTRAP_LEVEL, rng);
+}
+
+/* Only where every process timed steps. */
+static void summarise_steps(struct measurement *m, double *x, struct rng *rng)
+{
+	for (uint32_t i = 0; i < m->n_runs; i++) {
+		x[i] = process_step_ns(&m->runs[i]);
+		if (isnan(x[i]))
+			return;
+	}
+	m->step_ns = stats_median(x, m->n_runs);
+	m->step_ci = stats_median_interval(x, m->n_runs, BOOTSTRAP_LEVEL, rng);
+	m->n_cached = m->runs[0].steps.n_cached;
 }
 
 /* Quantiles over all samples of all processes. */
@@ -156,6 +200,7 @@ void measurement_summarise(struct measurement *m, struct rng *rng)
 		summarise_latency(m, x, rng);
 		summarise_energy(m, x, rng);
 		summarise_wall(m);
+		summarise_steps(m, x, rng);
 	}
 	free(x);
 	for (uint32_t i = 0; i < m->n_runs; i++)

@@ -30,6 +30,13 @@ enum verdict {
 extern const char *const verdict_names[N_VERDICTS]; /* "ok" "build-error" ... */
 int verdict_blames_candidate(enum verdict v);
 
+/* Single tokens of a decoder, each after n_cached others, in the process that timed the
+ * whole input too. n 0: none were taken. */
+struct step_samples {
+	uint32_t n, inner, n_cached;
+	float *wall_ns, *cpu_ns; /* [n], as process_run's */
+};
+
 /* One process's run of a build. Times are per inference. */
 struct process_run {
 	uint32_t index; /* 0.. within its measurement */
@@ -39,6 +46,7 @@ struct process_run {
 			   batched) */
 	float *wall_ns; /* [n] monotonic clock, per inference; owned by the measurement */
 	float *cpu_ns;	/* [n] thread CPU clock, per inference */
+	struct step_samples steps;
 	uint32_t n_vcsw, n_ivcsw; /* context switches, voluntary and not, during timing */
 	uint64_t peak_rss_bytes;  /* 0: unknown */
 	uint32_t freq_khz;	  /* 0: the OS does not tell */
@@ -61,8 +69,12 @@ struct measurement {
 	double latency_ns;
 	struct interval latency_ci; /* 95 %, calibrated bootstrap over processes */
 	double wall_p50_ns, wall_p90_ns, wall_p99_ns; /* pooled over processes */
-	uint64_t peak_rss_bytes;		      /* largest */
-	double energy_uj; /* per inference; NAN where no sensor measured it */
+	/* A decoder's next token after n_cached ones, as latency; NAN: none was timed. */
+	double step_ns;
+	struct interval step_ci;
+	uint32_t n_cached;
+	uint64_t peak_rss_bytes; /* largest */
+	double energy_uj;	 /* per inference; NAN where no sensor measured it */
 	struct interval energy_ci;
 	char energy_source[64]; /* "rapl:package-0"; "" when none */
 };
@@ -71,9 +83,13 @@ void measurement_init(struct measurement *m);
 void measurement_release(struct measurement *m);
 /* Appends a zeroed run with room for n samples; NULL when out of memory. */
 struct process_run *measurement_add_run(struct measurement *m, uint32_t n);
+/* Gives a run room for n step samples; -1 when out of memory. */
+int measurement_add_steps(struct process_run *r, uint32_t n);
 /* A process's latency: the least thread CPU time of an inference, or the least wall time
  * where the device has no CPU clock (all zero). NAN without samples. */
 double process_latency_ns(const struct process_run *r);
+/* The same of its single tokens. */
+double process_step_ns(const struct process_run *r);
 /* Fills the summary from the runs; `rng` drives the bootstrap. */
 void measurement_summarise(struct measurement *m, struct rng *rng);
 

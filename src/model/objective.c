@@ -22,6 +22,7 @@ static const struct metric metrics[] = {
 	{"cross_entropy", "nats", 0, 0, 1},
 	{"perplexity", "", 0, 0, 1},
 	{"latency_us", "us", 0, 1, 0},
+	{"step_us", "us", 0, 1, 0},
 	{"wall_p99_us", "us", 0, 1, 0},
 	{"energy_uj", "uJ", 0, 1, 0},
 	{"peak_rss_bytes", "bytes", 0, 1, 0},

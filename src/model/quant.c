@@ -89,6 +89,34 @@ size_t quant_bytes(uint32_t rows, uint32_t cols, int bits)
 	return r * ((c + 1) / 2 + 2 * (size_t)quant_groups(cols));
 }
 
+/* Eleven bits of mantissa, exponents of at least -14. */
+static double round_half(double x)
+{
+	double quantum;
+	int exponent;
+
+	x = fmax(fmin(x, 65504), -65504);
+	frexp(x, &exponent);
+	quantum = ldexp(1, (exponent - 1 > -14 ? exponent - 1 : -14) - 10);
+	return rint(x / quantum) * quantum;
+}
+
+void quant_kv(double *x, uint32_t d_head, int bits)
+{
+	double largest = 0, inverse;
+
+	if (bits == 16)
+		for (uint32_t i = 0; i < d_head; i++)
+			x[i] = round_half(x[i]);
+	if (bits != 8)
+		return;
+	for (uint32_t i = 0; i < d_head; i++)
+		largest = fmax(largest, fabs(x[i]));
+	inverse = largest > 0 ? 127 / largest : 0;
+	for (uint32_t i = 0; i < d_head; i++)
+		x[i] = round(x[i] * inverse) * (largest / 127);
+}
+
 float quant_activation(const float *x, uint32_t n, int8_t *q)
 {
 	float largest = 0, inverse;

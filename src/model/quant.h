@@ -35,5 +35,9 @@ void quant_fake(float *w, uint32_t rows, uint32_t cols, int bits);
 size_t quant_bytes(uint32_t rows, uint32_t cols, int bits);
 /* One token's activations: q (n int8) and the scale (returned). */
 float quant_activation(const float *x, uint32_t n, int8_t *q);
+/* What a decoder keeps of one head's key or value, in place: bits 16 rounds to fp16 (to
+ * the nearest, ties to even; +-65504 at most), bits 8 to the integers of
+ * quant_activation times their scale, bits 32 changes nothing. */
+void quant_kv(double *x, uint32_t d_head, int bits);
 
 #endif

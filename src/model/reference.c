@@ -231,6 +231,10 @@ static void attention(struct pass *p, int layer, const double *u, double *y)
 	linear(p, T_WQ, T_BQ, layer, u, p->n, p->q);
 	linear(p, T_WK, T_BK, layer, u, p->n, p->k);
 	linear(p, T_WV, T_BV, layer, u, p->n, p->v);
+	for (size_t i = 0; i < p->n * l->n_kv_heads; i++) {
+		quant_kv(p->k + i * dh, l->d_head, p->g->kv);
+		quant_kv(p->v + i * dh, l->d_head, p->g->kv);
+	}
 	rel = fetch(p, T_REL, layer, &t);
 	if (p->g->attn_int8) {
 		quantise_heads(p, p->q, l->n_heads, dh);
@@ -448,7 +452,7 @@ enum err reference_run(const struct genome *g, const struct task_shape *task,
 
 double reference_tolerance(const struct genome *g)
 {
-	int quantised = g->embed_bits != 32 || g->attn_int8;
+	int quantised = g->embed_bits != 32 || g->attn_int8 || g->kv == 8;
 
 	for (int i = 0; i < g->n_layers; i++)
 		quantised |= g->layer[i].bits != 32;
@@ -456,5 +460,8 @@ double reference_tolerance(const struct genome *g)
 	 * fall on the other side, which moves every later one a little and some of them over
 	 * their edges: in a deep network the two then differ by quantisation noise (0.06 was
 	 * seen as the largest of 10^6 logits of 6 layers; none at all in most networks). */
-	return quantised ? 0.015 * (1 + g->n_layers) : 0.001 + 0.0002 * g->n_layers;
+	if (quantised)
+		return 0.015 * (1 + g->n_layers);
+	/* fp16 keys and values on an edge: half a unit of 2^-11. */
+	return 0.001 + (g->kv == 16 ? 0.0007 : 0.0002) * g->n_layers;
 }

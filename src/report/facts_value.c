@@ -116,10 +116,13 @@ static const struct {
 } measured_fields[] = {
 	{"latency_us", offsetof(struct measurement, latency_ns),
 		offsetof(struct measurement, latency_ci), 1e-3},
+	{"step_us", offsetof(struct measurement, step_ns),
+		offsetof(struct measurement, step_ci), 1e-3},
 	{"wall_p99_us", offsetof(struct measurement, wall_p99_ns), 0, 1e-3},
 	{"energy_uj", offsetof(struct measurement, energy_uj),
 		offsetof(struct measurement, energy_ci), 1},
 };
+#define N_MEASURED_FIELDS (sizeof(measured_fields) / sizeof(measured_fields[0]))
 
 static int measured(
 	const struct facts *f, uint32_t c, const struct objective *o, struct value *v)
@@ -128,9 +131,10 @@ static int measured(
 	const char *base;
 	size_t i = 0;
 
-	while (i < 3 && strcmp(measured_fields[i].metric, o->metric->name))
+	while (i < N_MEASURED_FIELDS &&
+		strcmp(measured_fields[i].metric, o->metric->name))
 		i++;
-	if (i == 3)
+	if (i == N_MEASURED_FIELDS)
 		return 0;
 	m = facts_measurement(f, c, o->device);
 	if (!m)

@@ -143,6 +143,10 @@ static void print_measurements(const struct view *v, struct buf *out)
 			(unsigned long long)m->m.peak_rss_bytes,
 			m->m.resolved ? "" : ", unresolved",
 			m->simulated ? ", simulated" : "");
+		if (!isnan(m->m.step_ns))
+			buf_printf(out, "    next token %.2f [%.2f, %.2f] after %u\n",
+				m->m.step_ns / 1e3, m->m.step_ci.lo / 1e3,
+				m->m.step_ci.hi / 1e3, m->m.n_cached);
 		if (!isnan(m->m.energy_uj)) {
 			buf_printf(out, "    energy %.3f uJ (", m->m.energy_uj);
 			text_plain(out, m->m.energy_source);

@@ -87,6 +87,8 @@ static void json_measurements(const struct view *v, struct buf *out)
 		json_number(out, "wall_p50_ns", m->m.wall_p50_ns);
 		json_number(out, "wall_p90_ns", m->m.wall_p90_ns);
 		json_number(out, "wall_p99_ns", m->m.wall_p99_ns);
+		json_number(out, "step_ns", m->m.step_ns);
+		json_number(out, "n_cached", m->m.n_cached);
 		json_number(out, "peak_rss_bytes", (double)m->m.peak_rss_bytes);
 		json_number(out, "energy_uj", m->m.energy_uj);
 		buf_putc(out, '}');

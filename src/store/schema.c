@@ -95,7 +95,17 @@ static const char version_1[] =
 	" at_s INTEGER NOT NULL, kind TEXT NOT NULL, text TEXT NOT NULL) STRICT;"
 	"CREATE INDEX event_job ON event(job);";
 
-static const char *const steps[] = {version_1};
+/* A decoder's single tokens, timed beside its whole input. step_samples: as samples. */
+static const char version_2[] =
+	"ALTER TABLE measurement ADD COLUMN step_ns REAL;"
+	"ALTER TABLE measurement ADD COLUMN step_lo REAL;"
+	"ALTER TABLE measurement ADD COLUMN step_hi REAL;"
+	"ALTER TABLE measurement ADD COLUMN n_cached INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE run ADD COLUMN step_n INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE run ADD COLUMN step_inner INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE run ADD COLUMN step_samples BLOB NOT NULL DEFAULT x'';";
+
+static const char *const steps[] = {version_1, version_2};
 
 const struct schema store_schema = {steps, (int)(sizeof(steps) / sizeof(steps[0]))};
 

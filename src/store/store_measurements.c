@@ -42,7 +42,8 @@ static enum err check_measurement(const struct measurement *m, struct err_ctx *c
 	if (m->n_runs > RUNS_MAX || m->peak_rss_bytes > INT64_MAX || m->look < 1)
 		return err_set(ctx, ERR_INVALID, "a measurement's figures are absurd");
 	for (uint32_t i = 0; i < m->n_runs; i++)
-		if (m->runs[i].n > SAMPLES_MAX || m->runs[i].peak_rss_bytes > INT64_MAX)
+		if (m->runs[i].n > SAMPLES_MAX || m->runs[i].steps.n > SAMPLES_MAX ||
+			m->runs[i].peak_rss_bytes > INT64_MAX)
 			return err_set(ctx, ERR_INVALID,
 				"run %u of a measurement has absurd figures", i);
 	return ERR_OK;
@@ -51,23 +52,27 @@ static enum err check_measurement(const struct measurement *m, struct err_ctx *c
 static enum err put_run(
 	struct store *s, int64_t id, const struct process_run *r, struct err_ctx *ctx)
 {
-	size_t len = (size_t)r->n * 8;
-	uint8_t *blob = malloc(len ? len : 1);
+	size_t len = (size_t)r->n * 8, step_len = (size_t)r->steps.n * 8;
+	uint8_t *blob = malloc(len + step_len + 1), *steps = blob + len;
 	enum err e;
 
 	if (!blob)
 		return err_set(ctx, ERR_NOMEM, "out of memory");
 	put_f32(blob, r->wall_ns, r->n);
 	put_f32(blob + len / 2, r->cpu_ns, r->n);
+	put_f32(steps, r->steps.wall_ns, r->steps.n);
+	put_f32(steps + step_len / 2, r->steps.cpu_ns, r->steps.n);
 	e = sql_run(s,
 		"INSERT INTO run(measurement, at, run_order, n, inner_n, n_vcsw, n_ivcsw,"
-		" peak_rss_bytes, freq_khz, temp_mc, reference_ratio, energy_uj, samples)"
-		" VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)",
+		" peak_rss_bytes, freq_khz, temp_mc, reference_ratio, energy_uj, samples,"
+		" step_n, step_inner, step_samples)"
+		" VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 		SQL_ARGS(arg_int(id), arg_int(r->index), arg_int(r->order), arg_int(r->n),
 			arg_int(r->inner), arg_int(r->n_vcsw), arg_int(r->n_ivcsw),
 			arg_int((int64_t)r->peak_rss_bytes), arg_int(r->freq_khz),
 			arg_int(r->temp_mc), arg_real(r->reference_ratio),
-			arg_real(r->energy_uj), arg_blob(blob, len)),
+			arg_real(r->energy_uj), arg_blob(blob, len), arg_int(r->steps.n),
+			arg_int(r->steps.inner), arg_blob(steps, step_len)),
 		ctx);
 	free(blob);
 	return e;
@@ -80,8 +85,9 @@ static enum err put_summary(struct store *s, int64_t job, int64_t candidate,
 		"INSERT INTO measurement(job, candidate, build, device, device_name,"
 		" protocol, look, resolved, n_runs, latency_ns, latency_lo, latency_hi,"
 		" wall_p50_ns, wall_p90_ns, wall_p99_ns, peak_rss_bytes, energy_uj,"
-		" energy_lo, energy_hi, energy_source, taken_s)"
-		" VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+		" energy_lo, energy_hi, energy_source, taken_s, step_ns, step_lo,"
+		" step_hi, n_cached)"
+		" VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 		SQL_ARGS(arg_int(job), arg_int(candidate), arg_hash(&m->build),
 			arg_hash(&m->device), arg_text(device_name), arg_int(m->protocol),
 			arg_int(m->look), arg_int(m->resolved != 0), arg_int(m->n_runs),
@@ -90,7 +96,9 @@ static enum err put_summary(struct store *s, int64_t job, int64_t candidate,
 			arg_real(m->wall_p90_ns), arg_real(m->wall_p99_ns),
 			arg_int((int64_t)m->peak_rss_bytes), arg_real(m->energy_uj),
 			arg_real(m->energy_ci.lo), arg_real(m->energy_ci.hi),
-			arg_text(m->energy_source), arg_int(clock_unix_s())),
+			arg_text(m->energy_source), arg_int(clock_unix_s()),
+			arg_real(m->step_ns), arg_real(m->step_ci.lo),
+			arg_real(m->step_ci.hi), arg_int(m->n_cached)),
 		ctx);
 }
 
@@ -153,6 +161,10 @@ static void read_found(struct sql_row *r, void *item)
 	m->energy_ci.hi = row_real(r);
 	row_text(r, m->energy_source, sizeof(m->energy_source));
 	f->sm.taken_s = row_int(r, 0, INT64_MAX);
+	m->step_ns = row_real(r);
+	m->step_ci.lo = row_real(r);
+	m->step_ci.hi = row_real(r);
+	m->n_cached = (uint32_t)row_int(r, 0, UINT32_MAX);
 	f->sm.simulated = (int)row_int(r, 0, 1);
 }
 
@@ -161,15 +173,32 @@ static const struct sql_reader found_reader = {sizeof(struct found), read_found,
 /* A run as it is stored, before it is copied into a measurement. */
 struct raw_run {
 	struct process_run r;
-	uint8_t *blob;
+	uint8_t *blob, *steps;
 };
+
+/* A copy of a row's blob of n samples; NULL with the row marked. */
+static uint8_t *copy_samples(struct sql_row *row, uint32_t n)
+{
+	size_t len;
+	const void *blob = row_blob(row, &len);
+	uint8_t *copy;
+
+	if (len != (size_t)n * 8) {
+		row->bad = 1;
+		return NULL;
+	}
+	copy = malloc(len ? len : 1);
+	if (!copy)
+		row->no_memory = 1;
+	else if (len)
+		memcpy(copy, blob, len);
+	return copy;
+}
 
 static void read_run(struct sql_row *row, void *item)
 {
 	struct raw_run *raw = item;
 	struct process_run *r = &raw->r;
-	const void *blob;
-	size_t len;
 
 	r->index = (uint32_t)row_int(row, 0, UINT32_MAX);
 	r->order = (uint32_t)row_int(row, 0, UINT32_MAX);
@@ -182,23 +211,16 @@ static void read_run(struct sql_row *row, void *item)
 	r->temp_mc = (int32_t)row_int(row, INT32_MIN, INT32_MAX);
 	r->reference_ratio = row_real(row);
 	r->energy_uj = row_real(row);
-	blob = row_blob(row, &len);
-	if (len != (size_t)r->n * 8) {
-		row->bad = 1;
-		return;
-	}
-	raw->blob = malloc(len ? len : 1);
-	if (!raw->blob) {
-		row->no_memory = 1;
-		return;
-	}
-	if (len)
-		memcpy(raw->blob, blob, len);
+	raw->blob = copy_samples(row, r->n);
+	r->steps.n = (uint32_t)row_int(row, 0, SAMPLES_MAX);
+	r->steps.inner = (uint32_t)row_int(row, 0, UINT32_MAX);
+	raw->steps = copy_samples(row, r->steps.n);
 }
 
 static void release_run(void *item)
 {
 	free(((struct raw_run *)item)->blob);
+	free(((struct raw_run *)item)->steps);
 }
 
 static const struct sql_reader run_reader = {
@@ -212,10 +234,17 @@ static enum err adopt_runs(
 		struct process_run *r = measurement_add_run(m, raw[i].r.n);
 		struct process_run owned;
 
-		if (!r)
+		if (!r ||
+			(raw[i].r.steps.n && measurement_add_steps(r, raw[i].r.steps.n)))
 			return err_set(ctx, ERR_NOMEM, "out of memory");
 		owned = *r;
 		*r = raw[i].r;
+		r->steps.wall_ns = owned.steps.wall_ns;
+		r->steps.cpu_ns = owned.steps.cpu_ns;
+		r->steps.n_cached = m->n_cached;
+		get_f32(r->steps.wall_ns, raw[i].steps, r->steps.n);
+		get_f32(r->steps.cpu_ns, raw[i].steps + (size_t)r->steps.n * 4,
+			r->steps.n);
 		r->wall_ns = owned.wall_ns;
 		r->cpu_ns = owned.cpu_ns;
 		get_f32(r->wall_ns, raw[i].blob, r->n);
@@ -233,8 +262,8 @@ static enum err load_runs(
 	size_t n = 0;
 	enum err e = sql_bind(s,
 		"SELECT at, run_order, n, inner_n, n_vcsw, n_ivcsw, peak_rss_bytes,"
-		" freq_khz, temp_mc, reference_ratio, energy_uj, samples FROM run WHERE"
-		" measurement=? ORDER BY at",
+		" freq_khz, temp_mc, reference_ratio, energy_uj, samples, step_n,"
+		" step_inner, step_samples FROM run WHERE measurement=? ORDER BY at",
 		SQL_ARGS(arg_int(id)), &st, ctx);
 
 	if (!e)
@@ -247,7 +276,7 @@ static enum err load_runs(
 	if (!e)
 		e = adopt_runs(m, raw, n, ctx);
 	for (size_t i = 0; i < n; i++)
-		free(raw[i].blob);
+		release_run(&raw[i]);
 	free(raw);
 	return e;
 }
@@ -256,7 +285,8 @@ static enum err load_runs(
 	"SELECT m.id, m.job, c.hash, m.build, m.device, m.device_name, m.protocol,"      \
 	" m.look, m.resolved, m.n_runs, m.latency_ns, m.latency_lo, m.latency_hi,"       \
 	" m.wall_p50_ns, m.wall_p90_ns, m.wall_p99_ns, m.peak_rss_bytes, m.energy_uj,"   \
-	" m.energy_lo, m.energy_hi, m.energy_source, m.taken_s,"                         \
+	" m.energy_lo, m.energy_hi, m.energy_source, m.taken_s, m.step_ns, m.step_lo,"   \
+	" m.step_hi, m.n_cached,"                                                        \
 	" ifnull((SELECT max(d.simulated) FROM device d WHERE d.fingerprint=m.device),"  \
 	" 0) "
 

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "src/model/quant.h"
 #include "src/train/net.h"
 #include "src/train/ops.h"
 
@@ -75,6 +76,22 @@ static void embed(const struct pass *p)
 	dropout(run, p->n * p->d, run->x, run->keep0, p->rng);
 }
 
+/* Rounds what a decoder keeps, as the device does; not in training, which runs in full
+ * precision and reads neither. */
+static void keep(const struct pass *p, size_t n_rows, uint32_t d_head, real *x)
+{
+	double row[512];
+	int bits = p->run->net->g.kv;
+
+	for (size_t i = 0; i < n_rows && bits != 32 && !p->run->backward; i++) {
+		for (uint32_t c = 0; c < d_head; c++)
+			row[c] = (double)x[i * d_head + c];
+		quant_kv(row, d_head, bits);
+		for (uint32_t c = 0; c < d_head; c++)
+			x[i * d_head + c] = (real)row[c];
+	}
+}
+
 static void attention(const struct pass *p, int l)
 {
 	struct net_run *run = p->run;
@@ -100,6 +117,8 @@ static void attention(const struct pass *p, int l)
 	linear_forward(n, d, wide, a->conv, weight(p, T_WQ, l), weight(p, T_BQ, l), a->q);
 	linear_forward(n, d, kv, a->conv, weight(p, T_WK, l), weight(p, T_BK, l), a->k);
 	linear_forward(n, d, kv, a->conv, weight(p, T_WV, l), weight(p, T_BV, l), a->v);
+	keep(p, n * lg->n_kv_heads, lg->d_head, a->k);
+	keep(p, n * lg->n_kv_heads, lg->d_head, a->v);
 	attention_forward(
 		&shape, a->q, a->k, a->v, weight(p, T_REL, l), a->p, a->o, run->scratch);
 	linear_forward(n, wide, d, a->o, weight(p, T_WO, l), weight(p, T_BO, l), run->dt);

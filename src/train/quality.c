@@ -328,7 +328,9 @@ enum err quality_evaluate(struct corpus *c, const struct genome *g, const float 
 			ctx, ERR_NOMEM, "out of memory for %zu weights", net.n_floats);
 	}
 	real_from_floats(w, weights, net.n_floats);
-	if (!full_precision)
+	if (full_precision)
+		net.g.kv = 32;
+	else
 		err = net_quantise(&net, w, ctx);
 	if (!err)
 		err = quality_of_net(c, &net, w, split, out, ctx);

@@ -35,18 +35,19 @@ enum err corpus_encoded(struct corpus *c, enum split split, uint32_t vocab_size,
 
 /* ---- quality of one network on one split */
 struct quality {
-	size_t n;	      /* sequences */
-	size_t n_spans;	      /* true spans (intent-slots) */
-	size_t n_tokens;      /* predicted tokens (lm) */
-	double intent_acc;    /* % */
-	double slot_f1;	      /* %: exact spans, micro average */
-	double sentence_acc;  /* %: intent and every tag right */
+	size_t n;	     /* sequences */
+	size_t n_spans;	     /* true spans (intent-slots) */
+	size_t n_tokens;     /* predicted tokens (lm) */
+	double intent_acc;   /* % */
+	double slot_f1;	     /* %: exact spans, micro average */
+	double sentence_acc; /* %: intent and every tag right */
 	double cross_entropy; /* nats: intents + tags per word (intent-slots), per token (lm) */
-	double perplexity;    /* lm: exp(cross_entropy) */
+	double perplexity;		  /* lm: exp(cross_entropy) */
 	struct interval intent_ci, f1_ci; /* 95 %, in %; binomial over sequences, spans */
 };
 /* Weights flat, in `layout_init` order of (g, task). Weights are quantised as the
- * genome's bits say (fake quantisation; activations stay fp32) unless `full_precision`. */
+ * genome's bits say (fake quantisation; activations stay fp32, but a decoder's keys and
+ * values are rounded as its kv says) unless `full_precision`. */
 enum err quality_evaluate(struct corpus *c, const struct genome *g, const float *weights,
 	enum split split, int full_precision, struct quality *out, struct err_ctx *ctx);
 /* The same from predictions: for outputs that came back from a device.
@@ -55,8 +56,8 @@ void quality_from_predictions(const struct encoded *e, const struct dataset *d,
 	const int16_t *intent, const int16_t *tags, struct quality *out);
 /* Decodes tag logits of one sequence to word tags under the BIO grammar (an I-x may only
  * follow B-x or I-x): best path. logits [n_words, n_tags] of the words' first tokens. */
-void decode_tags(const struct dataset *d, const float *logits, size_t n_words,
-	int16_t *tags);
+void decode_tags(
+	const struct dataset *d, const float *logits, size_t n_words, int16_t *tags);
 
 /* ---- training */
 struct train_options {
@@ -66,21 +67,21 @@ struct train_options {
 	double weight_decay; /* on matrices */
 	double clip;	     /* gradient norm */
 	double dropout;
-	double word_dropout; /* token -> UNK */
+	double word_dropout;	/* token -> UNK */
 	double subword_dropout; /* word -> tokens of a smaller vocabulary; labelled texts */
-	double slot_weight;  /* of the tag loss */
+	double slot_weight;	/* of the tag loss */
 	double label_smoothing;
 	double distil_share; /* supernet: share of the largest network's answers in targets */
-	double qat_share;    /* last share of the steps trained with fake quantisation */
+	double qat_share; /* last share of the steps trained with fake quantisation */
 	uint32_t threads;
 	uint64_t seed;
-	struct progress *progress; /* NULL: silent */
+	struct progress *progress;  /* NULL: silent */
 	volatile const int *cancel; /* non-zero ends training with ERR_CANCELLED; NULL */
 };
 void train_options_default(struct train_options *o, enum task_kind kind);
 /* Applies one "key: value" of a job's YAML to the options; the message lists the keys. */
-enum err train_options_set(struct train_options *o, const char *key, double value,
-	struct err_ctx *ctx);
+enum err train_options_set(
+	struct train_options *o, const char *key, double value, struct err_ctx *ctx);
 void train_options_hash(const struct train_options *o, struct hash_state *h);
 
 /* Trains one network from scratch (start == NULL) or from given weights (fine-tuning).
@@ -111,8 +112,8 @@ enum err supernet_open(struct supernet **out, struct corpus *c, const struct sam
 void supernet_close(struct supernet *s);
 const struct hash *supernet_hash(const struct supernet *s);
 /* Copies the inherited weights of a sub-network (layout_init(g) floats). */
-enum err supernet_extract(const struct supernet *s, const struct genome *g, float *weights,
-	struct err_ctx *ctx);
+enum err supernet_extract(const struct supernet *s, const struct genome *g,
+	float *weights, struct err_ctx *ctx);
 
 /* ---- weights files: genome text, task, hash of the data, floats, checksum */
 enum err weights_save(const char *path, const struct genome *g,

@@ -90,6 +90,15 @@ static const struct model_case models[] = {
 		"dec;v=64;t=36;d=24;e=24;eb=8;act=silu;norm=ln;place=post;pool=mean;abs="
 		"0;"
 		"rel=3;conv=5;opt=O2;kern=ref;L=h2k2x12f40r0b8"},
+	{"decoder keeping fp16", &lm,
+		"dec;v=45;t=70;d=17;e=17;eb=32;act=gelu;norm=ln;place=pre;pool=mean;abs="
+		"1;rel=3;conv=0;opt=O2;kern=ref;kv=16;L=h3k1x5f32r0b32,h4k2x4f16r0b32"},
+	{"decoder keeping int8", &lm,
+		"dec;v=45;t=70;d=19;e=19;eb=8;act=silu;norm=rms;place=pre;pool=mean;abs="
+		"0;rel=0;conv=3;opt=O2;kern=ref;kv=8;L=h3k3x7f32r0b8,h4k2x21f16r0b4"},
+	{"causal classifier keeping int8", &slots,
+		"dec;v=30;t=14;d=16;e=16;eb=8;act=gelu;norm=ln;place=pre;pool=mean;abs=1;"
+		"rel=4;conv=3;opt=O2;kern=ref;kv=8;L=h2k1x8f32r0b8"},
 	{"encoder with a language head", &lm,
 		"enc;v=40;t=12;d=16;e=8;eb=8;act=gelu;norm=ln;place=pre;pool=mean;abs=1;"
 		"rel=0;"

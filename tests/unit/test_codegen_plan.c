@@ -220,6 +220,33 @@ static void program_of_a_decoder_runs_in_chunks(void **state)
 	program_free(p[1]);
 }
 
+/* Per token and layer 2 * 32 numbers: of 4, 2 or 1 bytes, and two scales per kv head. */
+static void program_keeps_as_many_bytes_as_kv_says(void **state)
+{
+	static const struct {
+		const char *kv;
+		unsigned bytes;
+	} cases[] = {{"", 256}, {"kv=16;", 128}, {"kv=8;", 64 + 2 * 2 * 4}};
+	struct task_shape task = {TASK_LM, 0, 0};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct program *p;
+		struct genome g;
+		char buf[512];
+
+		snprintf(buf, sizeof(buf),
+			"dec;v=100;t=50;d=64;e=64;eb=8;act=relu;norm=ln;place=pre;"
+			"pool=mean;abs=0;rel=8;conv=0;opt=O2;kern=ref;%s"
+			"L=h4k2x16f128r0b8,h4k2x16f128r0b8",
+			cases[i].kv);
+		assert_int_equal(genome_parse(&g, buf, NULL), ERR_OK);
+		assert_int_equal(program_new(&p, &g, &task, NULL), ERR_OK);
+		assert_int_equal(p->state_bytes, 50 * 2 * cases[i].bytes);
+		program_free(p);
+	}
+}
+
 static void program_refuses_an_impossible_task(void **state)
 {
 	struct task_shape none = {TASK_CLASSIFY, 0, 0}, tags = {TASK_INTENT_SLOTS, 3, 0};
@@ -244,6 +271,7 @@ int main(void)
 		cmocka_unit_test(program_buffers_are_apart_while_they_live),
 		cmocka_unit_test(program_memory_does_not_hold_a_matrix_of_scores),
 		cmocka_unit_test(program_of_a_decoder_runs_in_chunks),
+		cmocka_unit_test(program_keeps_as_many_bytes_as_kv_says),
 		cmocka_unit_test(program_refuses_an_impossible_task),
 	};
 

@@ -67,7 +67,7 @@ static void expect(uint8_t type, struct get *g)
 
 static uint32_t hello(uint32_t host_nonce)
 {
-	struct wire_hello m = {1, 1, host_nonce};
+	struct wire_hello m = {WIRE_VERSION, WIRE_VERSION, host_nonce};
 	struct wire_welcome w;
 	uint8_t body[16];
 	struct put p;
@@ -179,10 +179,12 @@ static void agent_wants_a_session(void **state)
 	ask(WIRE_PING, s, 1, "\0\0\0\0\0\0\0\0\0", 9);
 	expect_error(WIRE_E_SESSION);
 	bench.leased = 1;
-	ask(WIRE_HELLO, 0, 0, "\1\0\1\0\3\0\0\0", 8);
+	ask(WIRE_HELLO, 0, 0, "\2\0\2\0\3\0\0\0", 8);
 	expect_error(WIRE_E_LEASED);
 	bench.leased = 0;
-	ask(WIRE_HELLO, 0, 0, "\2\0\5\0\3\0\0\0", 8);
+	ask(WIRE_HELLO, 0, 0, "\3\0\5\0\3\0\0\0", 8);
+	expect_error(WIRE_E_VERSION);
+	ask(WIRE_HELLO, 0, 0, "\1\0\1\0\3\0\0\0", 8);
 	expect_error(WIRE_E_VERSION);
 	buf_release(&bench.out);
 }

@@ -17,6 +17,7 @@
 
 #include "devices/eval_record.h"
 #include "devices/transport/transport.h"
+#include "devices/proto/message.h"
 #include "tests/unit/device_images.h"
 
 static void expect_run(struct device *d, const struct image *im)
@@ -63,7 +64,7 @@ static void local_tells_what_it_is(void **state)
 	(void)state;
 	assert_false(device_info(a)->simulated);
 	assert_true(device_info(a)->can_evaluate);
-	assert_int_equal(device_info(a)->protocol, 1);
+	assert_int_equal(device_info(a)->protocol, WIRE_VERSION);
 	assert_true(device_info(a)->clock_resolution_ns > 0);
 	assert_non_null(strstr(device_info(a)->description, "arch: "));
 	assert_string_equal(device_info(a)->sensor, "");
@@ -115,7 +116,22 @@ static void local_steps_a_decoder(void **state)
 	assert_int_equal(device_run(d, &rq, &r, &ctx), ERR_OK);
 	assert_int_equal(r.verdict, VERDICT_OK);
 	assert_int_equal(r.run.inner, 16); /* steps after a prefill of 8 of 32 */
+	assert_int_equal(r.run.steps.n, 0);
 	run_result_release(&r);
+	rq.phase = 0; /* both phases */
+	assert_int_equal(device_run(d, &rq, &r, &ctx), ERR_OK);
+	assert_int_equal(r.verdict, VERDICT_OK);
+	assert_int_equal(r.run.n, 4);
+	assert_int_equal(r.run.steps.n, 4);
+	assert_int_equal(r.run.steps.n_cached, 8);
+	assert_true(r.run.steps.cpu_ns[0] > 0 && r.run.steps.wall_ns[3] > 0);
+	run_result_release(&r);
+	rq.n_tokens = 32; /* all: room is made for sixteen steps */
+	assert_int_equal(device_run(d, &rq, &r, &ctx), ERR_OK);
+	assert_int_equal(r.run.steps.n_cached, 16);
+	run_result_release(&r);
+	rq.phase = 1;
+	rq.n_tokens = 0;
 	compile(&im, "good", "", 1); /* an encoder has no steps */
 	upload(d, &im);
 	rq.image = im.hash;

@@ -30,6 +30,7 @@ struct device {
 	double stall_share; /* processes that run 5-15 % slower */
 	uint64_t seed;
 	int no_cpu_clock;
+	int step_image; /* a decoder; 0: none */
 	/* faults */
 	enum verdict golden_verdict[MAX_BUILDS];
 	enum verdict timed_verdict[MAX_BUILDS];
@@ -98,6 +99,16 @@ static void fill_samples(
 		run->wall_ns[i] = (float)(t * (1.1 + 0.01 * i));
 		run->cpu_ns[i] = d->no_cpu_clock ? 0 : (float)(t * (1 + 0.01 * i));
 	}
+	if (image == d->step_image) { /* every token as the whole, a hundredth */
+		run->steps =
+			(struct step_samples){.n = run->n, .inner = 8, .n_cached = 7};
+		run->steps.wall_ns = calloc(run->n, sizeof(float));
+		run->steps.cpu_ns = calloc(run->n, sizeof(float));
+		for (uint32_t i = 0; i < run->n; i++) {
+			run->steps.wall_ns[i] = run->wall_ns[i] / 100;
+			run->steps.cpu_ns[i] = run->cpu_ns[i] / 100;
+		}
+	}
 	run->peak_rss_bytes = 1000000 + image;
 	run->temp_mc = INT32_MIN;
 	run->energy_uj = image == 2 ? t / 1000 : NAN;
@@ -146,6 +157,8 @@ static void fake_release(struct run_result *r)
 {
 	free(r->run.wall_ns);
 	free(r->run.cpu_ns);
+	free(r->run.steps.wall_ns);
+	free(r->run.steps.cpu_ns);
 	free(r->output);
 	memset(r, 0, sizeof(*r));
 }
@@ -254,6 +267,27 @@ static void builds_are_checked_before_any_is_timed(void **state)
 	assert_int_equal(b->n_done, 3);
 	assert_int_equal(b->jobs[0].verdict, VERDICT_OK);
 	assert_true(b->jobs[2].golden_error == 3e-6);
+	free_bench(b);
+}
+
+static void measurement_of_a_decoder_has_both_phases(void **state)
+{
+	struct bench *b = new_bench(2);
+	const struct measurement *m = &b->jobs[1].m;
+
+	(void)state;
+	b->d.step_image = 2;
+	assert_int_equal(run_bench(b, 2), ERR_OK);
+	assert_true(m->resolved);
+	assert_true(fabs(m->step_ns - m->latency_ns / 100) < 1e-4 * m->step_ns);
+	assert_true(m->step_ci.lo <= m->step_ns && m->step_ns <= m->step_ci.hi);
+	assert_int_equal(m->n_cached, 7);
+	for (uint32_t i = 0; i < m->n_runs; i++) {
+		assert_int_equal(m->runs[i].steps.n, 4);
+		assert_true(m->runs[i].steps.cpu_ns[3] == m->runs[i].cpu_ns[3] / 100);
+	}
+	assert_true(isnan(b->jobs[0].m.step_ns));
+	assert_int_equal(b->jobs[0].m.runs[0].steps.n, 0);
 	free_bench(b);
 }
 
@@ -618,6 +652,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(builds_are_checked_before_any_is_timed),
+		cmocka_unit_test(measurement_of_a_decoder_has_both_phases),
 		cmocka_unit_test(measurement_says_what_was_seen_when_done),
 		cmocka_unit_test(wall_time_counts_when_the_device_has_no_cpu_clock),
 		cmocka_unit_test(rounds_hold_each_build_once_in_drawn_order),

@@ -18,6 +18,10 @@
 	"enc;v=20;t=8;d=8;e=8;eb=32;act=relu;norm=ln;place=pre;pool=mean;abs=0;"         \
 	"rel=2;conv=3;opt=O2;kern=ref;L="
 
+#define DECODER                                                                          \
+	"dec;v=20;t=8;d=8;e=8;eb=32;act=relu;norm=ln;place=pre;pool=mean;abs=0;rel=2;"   \
+	"conv=3;opt=O2;kern=ref;"
+
 static const struct task_shape joint = {TASK_INTENT_SLOTS, 3, 5};
 
 static struct genome parse(const char *text)
@@ -41,6 +45,8 @@ static void genome_text_round_trips_when_valid(void **state)
 		SMALL "h2k1x4f16r0b8,h2k1x4f16r0b8s,h1k1x2f9r3b4",
 		"dec;v=51200;t=2048;d=2048;e=512;eb=4;act=gelu;norm=rms;place=post;pool=mean;"
 		"abs=1;rel=0;conv=0;opt=Os;kern=opt;L=h32k8x64f8192r0b4",
+		"dec;v=512;t=20;d=24;e=24;eb=8;act=gelu;norm=rms;place=post;pool=mean;"
+		"abs=1;rel=0;conv=0;opt=O2;kern=opt;kv=8;L=h3k1x8f32r0b4",
 	};
 	char out[GENOME_TEXT_MAX];
 
@@ -72,6 +78,11 @@ static void genome_parse_refuses_when_malformed_or_out_of_range(void **state)
 		{SMALL "h2k2x4f16r0b8s", "gene 'shared' is 1"},
 		{SMALL "h2k2x4f16r0b8,h2k2x4f17r0b8s", "another shape"},
 		{SMALL "h99999999k2x4f16r0b8", "a smaller number"},
+		{DECODER "kv=4;L=h2k2x4f16r0b32", "gene 'kv' is 4"},
+		{DECODER "kv=;L=h2k2x4f16r0b32", "expected a number"},
+		{"enc;v=20;t=8;d=8;e=8;eb=32;act=relu;norm=ln;place=pre;pool=mean;abs=0;rel=2;"
+		 "conv=3;opt=O2;kern=ref;kv=8;L=h2k2x4f16r0b32",
+			"only decoders keep keys"},
 		{"enc;v=20;t=8;d=8;e=9;eb=32;act=relu;norm=ln;place=pre;pool=mean;abs=0;rel=2;"
 		 "conv=3;opt=O2;kern=ref;L=h2k2x4f16r0b32",
 			"gene 'd_embed' is 9"},
@@ -280,6 +291,67 @@ static void reference_decoder_ignores_the_future_when_causal(void **state)
 	assert_memory_not_equal(prefix, changed, sizeof(two));
 }
 
+/* Without the gene a text means fp32, and 32 is not written. */
+static void genome_keeps_fp32_unless_it_says_less(void **state)
+{
+	struct genome g = parse(DECODER "L=h2k2x4f16r0b32"), h;
+	char out[GENOME_TEXT_MAX];
+
+	(void)state;
+	assert_int_equal(g.kv, 32);
+	h = parse(DECODER "kv=32;L=h2k2x4f16r0b32");
+	assert_true(genome_equal(&g, &h));
+	genome_format(&h, out);
+	assert_string_equal(out, DECODER "L=h2k2x4f16r0b32");
+	h.kv = 16;
+	assert_false(genome_equal(&g, &h));
+}
+
+static void quant_kv_keeps_what_its_bits_hold(void **state)
+{
+	double half[5] = {1, 1 + 1.0 / 2048, 1e9, -1e-9, 0}, byte[3] = {-2, 1, 0.009};
+	double zero[2] = {0, 0}, full[1] = {1.0 / 3};
+
+	(void)state;
+	quant_kv(half, 5, 16);
+	assert_true(half[0] == 1 && half[1] == 1 && half[2] == 65504 && half[3] == 0);
+	quant_kv(byte, 3, 8);
+	assert_true(byte[0] == -2 && fabs(byte[1] - 64 * 2 / 127.0) < 1e-12);
+	assert_true(fabs(byte[2] - 2 / 127.0) < 1e-12);
+	quant_kv(zero, 2, 8);
+	assert_true(zero[0] == 0 && zero[1] == 0);
+	quant_kv(full, 1, 32);
+	assert_true(full[0] == 1.0 / 3);
+}
+
+/* Less precision: another answer, but near. */
+static void reference_keeps_less_when_kv_says_so(void **state)
+{
+	static const char *const kv[] = {"", "kv=16;", "kv=8;"};
+	const int32_t ids[6] = {3, 1, 4, 1, 5, 9};
+	struct random_weights random = {5};
+	struct tensor_source source = tensor_source_random(&random);
+	struct task_shape lm = {TASK_LM, 0, 0};
+	double out[3][20], apart[3] = {0};
+	struct err_ctx ctx;
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		char text[GENOME_TEXT_MAX];
+		struct genome g;
+
+		snprintf(text, sizeof(text), DECODER "%sL=h2k1x4f16r0b32", kv[i]);
+		g = parse(text);
+		assert_int_equal(reference_run(&g, &lm, &source, ids, 6,
+					 &(struct reference_output){.lm = out[i]}, &ctx),
+			ERR_OK);
+		for (int j = 0; j < 20; j++)
+			apart[i] = fmax(apart[i], fabs(out[i][j] - out[0][j]));
+	}
+	assert_true(apart[1] > 0 && apart[1] < 0.002);
+	assert_true(apart[2] > apart[1] && apart[2] < 0.05);
+}
+
 static void reference_refuses_when_input_is_out_of_range(void **state)
 {
 	struct genome g = parse(SMALL "h2k2x4f16r0b32");
@@ -373,6 +445,9 @@ int main(void)
 		cmocka_unit_test(graph_cost_counts_by_hand_when_tiny),
 		cmocka_unit_test(graph_cost_grows_when_genes_grow),
 		cmocka_unit_test(reference_decoder_ignores_the_future_when_causal),
+		cmocka_unit_test(genome_keeps_fp32_unless_it_says_less),
+		cmocka_unit_test(quant_kv_keeps_what_its_bits_hold),
+		cmocka_unit_test(reference_keeps_less_when_kv_says_so),
 		cmocka_unit_test(reference_refuses_when_input_is_out_of_range),
 		cmocka_unit_test(objective_parse_checks_metric_and_device),
 		cmocka_unit_test(limit_parse_and_hold_when_written_as_documented),

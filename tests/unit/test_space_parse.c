@@ -37,6 +37,7 @@ static const struct bad bad[] = {
 	{GOOD "  bits: [[8]]\n", "t.yaml:11:10: ", ""},
 	{GOOD "  bits: {a: 8}\n", "t.yaml:11:9: ", "a value or a list"},
 	{GOOD "  conv: [0, 4]\n", "t.yaml:11:13: ", "odd widths"},
+	{GOOD "  kv: 8\n", "t.yaml:11:7: ", "no meaning in an encoder"},
 	{GOOD "  conv: 9\n", "t.yaml:11:9: ", "0 to 7"},
 	{GOOD "  rel_pos: -1\n", "t.yaml:11:12: ", "'-1' (needs a whole number)"},
 	{GOOD "  d_embed: 1.5\n", "t.yaml:11:12: ", "a whole number or 'full'"},

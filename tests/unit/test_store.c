@@ -357,6 +357,46 @@ static void measurement_keeps_every_sample(void **state)
 	measurement_release(&m);
 }
 
+static void step_samples_come_back_beside_the_others(void **state)
+{
+	struct box *b = *state;
+	struct measurement m, got;
+	struct genome g;
+	struct hash h;
+
+	add_candidate(b, 3, &g, &h);
+	fixture_measurement(&m, &h, 3, 1, 5000, 2);
+	m.step_ns = 50;
+	m.step_ci = (struct interval){49, 51};
+	m.n_cached = 9;
+	for (uint32_t i = 0; i < 2; i++) {
+		assert_int_equal(measurement_add_steps(&m.runs[i], 3 + i), 0);
+		m.runs[i].steps.inner = 16;
+		for (uint32_t k = 0; k < 3 + i; k++) {
+			m.runs[i].steps.wall_ns[k] = (float)(60 + k);
+			m.runs[i].steps.cpu_ns[k] = (float)(50 + k);
+		}
+	}
+	assert_ok(store_put_measurement(b->s, b->job, "sim", &m, &b->ctx));
+	reopen(b);
+	assert_ok(store_get_measurement(
+		b->s, &h, &m.build, &m.device, 1, 1, &got, &b->ctx));
+	fixture_assert_equal(&m, &got);
+	assert_true(got.step_ns == 50 && got.step_ci.lo == 49 && got.step_ci.hi == 51);
+	assert_int_equal(got.n_cached, 9);
+	for (uint32_t i = 0; i < 2; i++) {
+		const struct step_samples *x = &m.runs[i].steps, *y = &got.runs[i].steps;
+
+		assert_int_equal(y->n, 3 + i);
+		assert_int_equal(y->inner, 16);
+		assert_int_equal(y->n_cached, 9);
+		assert_memory_equal(x->wall_ns, y->wall_ns, x->n * sizeof(float));
+		assert_memory_equal(x->cpu_ns, y->cpu_ns, x->n * sizeof(float));
+	}
+	measurement_release(&got);
+	measurement_release(&m);
+}
+
 static void measurement_is_refused_when_its_latency_is_absurd(void **state)
 {
 	static const double bad[] = {0, -1, NAN, INFINITY};
@@ -565,6 +605,7 @@ int main(void)
 		WITH(facts_are_refused_when_the_candidate_is_unknown),
 		WITH(build_and_device_round_trip),
 		WITH(measurement_keeps_every_sample),
+		WITH(step_samples_come_back_beside_the_others),
 		WITH(measurement_is_refused_when_its_latency_is_absurd),
 		WITH(measurements_are_shared_only_between_jobs_on_the_same_data),
 		WITH(failure_that_blames_the_candidate_is_stored_once),

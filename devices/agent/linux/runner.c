@@ -190,12 +190,15 @@ static void judge_records(
 	uint32_t want_time = r->rq.mode == MODE_TIME && s->golden.pass;
 
 	if (r->rq.mode == MODE_EVAL) {
-		if (s->n_output == 0 || s->n_golden || s->n_time || s->n_error)
+		if (s->n_output == 0 || s->n_golden || s->n_time || s->n_error ||
+			s->n_steps)
 			say(d, OUTCOME_NO_RESULT, 0, "no evaluation output");
 		return;
 	}
 	if (s->n_golden != 1 || s->n_error || s->n_time != want_time ||
-		(want_time && s->time.n != r->rq.n_samples))
+		(want_time && s->time.n != r->rq.n_samples) ||
+		s->n_steps > (want_time && !r->rq.phase) ||
+		(s->n_steps && s->steps.n != r->rq.n_samples))
 		say(d, OUTCOME_NO_RESULT, 0, "ended without its results");
 	else if (!s->golden.pass)
 		say(d, OUTCOME_WRONG_OUTPUT, 0, "golden output differs");

@@ -83,47 +83,75 @@ static int calibrate(struct timing *t)
 	}
 }
 
-static void write_time(const struct timing *t, uint64_t start, uint64_t end,
-	const struct rusage *before, const struct rusage *after)
+/* `kind`: RECORD_TIME, or RECORD_STEPS, which says what was cached. */
+static void write_time(const struct timing *t, uint32_t kind, const uint64_t around[2],
+	const struct rusage use[2])
 {
-	static uint8_t b[TIME_HEAD_BYTES + 8 * TIME_MAX_SAMPLES];
+	static uint8_t b[4 + TIME_HEAD_BYTES + 8 * TIME_MAX_SAMPLES];
 	uint32_t inner = t->rounds * t->steps;
 	struct put p;
 
 	put_init(&p, b, sizeof(b));
+	if (kind == RECORD_STEPS)
+		put_u32(&p, t->n_tokens);
 	put_u32(&p, t->n_samples);
 	put_u32(&p, inner);
-	put_u64(&p, start);
-	put_u64(&p, end);
+	put_u64(&p, around[0]);
+	put_u64(&p, around[1]);
 	put_u64(&p, (uint64_t)t->n_samples * inner);
-	put_u32(&p, (uint32_t)(after->ru_nvcsw - before->ru_nvcsw));
-	put_u32(&p, (uint32_t)(after->ru_nivcsw - before->ru_nivcsw));
+	put_u32(&p, (uint32_t)(use[1].ru_nvcsw - use[0].ru_nvcsw));
+	put_u32(&p, (uint32_t)(use[1].ru_nivcsw - use[0].ru_nivcsw));
 	for (uint32_t i = 0; i < t->n_samples; i++) {
 		put_f32(&p, (float)((double)wall_ns[i] / inner));
 		put_f32(&p, (float)((double)cpu_ns[i] / inner));
 	}
-	stream_record(RECORD_TIME, b, p.len);
+	stream_record(kind, b, p.len);
 }
 
-static int take_samples(struct timing *t)
+static int take_samples(struct timing *t, uint32_t kind)
 {
-	struct rusage before, after;
-	uint64_t start, end;
+	struct rusage use[2];
+	uint64_t around[2];
 
 	for (uint32_t i = 0; i < t->n_warmup; i++)
 		if (run_fresh(ids, t->n_tokens, &(struct model_output){0}) != 0)
 			return -1;
 	if (calibrate(t) != 0)
 		return -1;
-	getrusage(RUSAGE_THREAD, &before);
-	start = now(CLOCK_MONOTONIC);
+	getrusage(RUSAGE_THREAD, &use[0]);
+	around[0] = now(CLOCK_MONOTONIC);
 	for (uint32_t i = 0; i < t->n_samples; i++)
 		if (sample(t, &wall_ns[i], &cpu_ns[i]) != 0)
 			return -1;
-	end = now(CLOCK_MONOTONIC);
-	getrusage(RUSAGE_THREAD, &after);
-	write_time(t, start, end, &before, &after);
+	around[1] = now(CLOCK_MONOTONIC);
+	getrusage(RUSAGE_THREAD, &use[1]);
+	write_time(t, kind, around, use);
 	return 0;
+}
+
+/* Steps that fit behind n cached tokens. */
+static uint32_t steps_behind(uint32_t n)
+{
+	uint32_t room = model_info.seq_len - n;
+
+	return room < STEPS_PER_ROUND ? room : STEPS_PER_ROUND;
+}
+
+/* A decoder's whole inputs were timed: now its single tokens, in the same process. */
+static int take_steps(const struct timing *whole)
+{
+	struct timing t = *whole;
+	uint32_t room = model_info.seq_len / 2;
+
+	if (whole->phase || !model_info.is_decoder || !room)
+		return 0;
+	room = room < STEPS_PER_ROUND ? room : STEPS_PER_ROUND;
+	if (t.n_tokens > model_info.seq_len - room)
+		t.n_tokens = model_info.seq_len - room;
+	t.phase = 1;
+	t.n_warmup = 0;
+	t.steps = steps_behind(t.n_tokens);
+	return take_samples(&t, RECORD_STEPS);
 }
 
 /* The timed input: the first golden input, repeated or cut to the length asked for. */
@@ -144,12 +172,7 @@ static const char *prepare(struct timing *t)
 		return "the timed length does not fit the model";
 	if (model_n_golden == 0 || model_golden[0].n == 0)
 		return "the model has no golden input";
-	t->steps = 1;
-	if (t->phase) {
-		t->steps = model_info.seq_len - t->n_tokens;
-		if (t->steps > STEPS_PER_ROUND)
-			t->steps = STEPS_PER_ROUND;
-	}
+	t->steps = t->phase ? steps_behind(t->n_tokens) : 1;
 	for (uint32_t i = 0; i < EVAL_MAX_TOKENS; i++)
 		ids[i] = model_golden[0].ids[i % model_golden[0].n];
 	return NULL;
@@ -166,7 +189,7 @@ int run_time(struct timing *t)
 		return stream_fail(
 			HARNESS_EXIT_MODEL, "the model refused a golden input");
 	golden_write(&r);
-	if (r.pass && take_samples(t) != 0)
+	if (r.pass && (take_samples(t, RECORD_TIME) != 0 || take_steps(t) != 0))
 		return stream_fail(
 			HARNESS_EXIT_MODEL, "the model refused the timed input");
 	stream_end();

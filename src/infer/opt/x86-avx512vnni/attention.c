@@ -1,6 +1,7 @@
 /* A head at a time: its keys transposed once, then up to eight queries together, sixteen
  * or thirty-two keys (scores) or columns (mix) wide. Scratch: eight rows of scores, then
  * d_head rows of keys; rows are the tokens seen, rounded up to sixteen. */
+#include "src/infer/opt/x86-avx512vnni/one_query.h"
 #include "src/infer/opt/x86-avx512vnni/transpose.h"
 #include "src/infer/opt/x86-avx512vnni/vector.h"
 
@@ -212,6 +213,23 @@ static void all_queries(const struct head *hd)
 		one_query(hd, t);
 }
 
+static void one_token(
+	const struct attention *a, uint32_t n_past, const struct attention_data *data)
+{
+	const struct one_query o = {.a = a,
+		.q = data->q,
+		.row = data->row,
+		.out = data->out,
+		.k = data->k,
+		.v = data->v,
+		.stride = data->stride ? data->stride
+				       : (uintptr_t)a->n_kv_heads * a->d_head,
+		.i = n_past,
+		.m = n_past + 1};
+
+	one_query_heads(&o, 0, a->n_heads, KEPT_F32);
+}
+
 /* A head's slice of q is read before the same slice of out is written: out may be q. */
 void attention(const struct attention *a, uint32_t n, uint32_t n_past,
 	const struct attention_data *data)
@@ -230,6 +248,10 @@ void attention(const struct attention *a, uint32_t n, uint32_t n_past,
 		.kv_stride = data->stride ? data->stride : a->n_kv_heads * a->d_head,
 		.out_stride = a->n_heads * a->d_head};
 
+	if (n == 1) {
+		one_token(a, n_past, data);
+		return;
+	}
 	for (uint32_t g = 0; g < a->n_kv_heads; g++) {
 		hd.v = data->v + (uintptr_t)g * a->d_head;
 		transpose_keys(&hd, data->k + (uintptr_t)g * a->d_head);
