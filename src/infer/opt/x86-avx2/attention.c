@@ -143,55 +143,58 @@ ALWAYS_INLINE __m256 seen_scores(
 	return s;
 }
 
-/* Leaves unnormalised weights in the first m of a row and zeros up to `end`, rounded up
- * to eight; returns 1 / their sum. */
-ALWAYS_INLINE float weights(float *row, __m256 largest, uint32_t m, uint32_t end)
+ALWAYS_INLINE __m256 largest_score(
+	const struct head *hd, float *row, uint32_t i, uint32_t m, uint32_t end)
 {
-	__m256 sum = _mm256_setzero_ps();
+	__m256 largest = _mm256_set1_ps(-3e38f);
+
+	for (uint32_t j = 0; j < end; j += 8)
+		largest = _mm256_max_ps(largest, seen_scores(hd, row, i, m, j));
+	return largest;
+}
+
+/* Leaves unnormalised weights in the first m of a row and zeros up to `end`, rounded up
+ * to eight; returns their sum. */
+ALWAYS_INLINE __m256 weights(float *row, float largest, uint32_t m, uint32_t end)
+{
+	__m256 most = _mm256_set1_ps(largest), sum = _mm256_setzero_ps();
 	uint32_t j = 0;
 
 	for (; j + 8 <= m; j += 8) {
-		__m256 e =
-			vector_exp_low(_mm256_sub_ps(_mm256_loadu_ps(row + j), largest));
+		__m256 e = vector_exp_low(_mm256_sub_ps(_mm256_loadu_ps(row + j), most));
 
 		_mm256_storeu_ps(row + j, e);
 		sum = _mm256_add_ps(sum, e);
 	}
 	for (; j < end; j += 8) {
 		__m256 lanes = _mm256_castsi256_ps(lanes_left(m, j));
-		__m256 s = _mm256_and_ps(_mm256_loadu_ps(row + j), lanes);
-		__m256 e = vector_exp_low(_mm256_sub_ps(s, largest));
+		__m256 s = _mm256_blendv_ps(most, _mm256_loadu_ps(row + j), lanes);
+		__m256 e = _mm256_and_ps(vector_exp_low(_mm256_sub_ps(s, most)), lanes);
 
-		e = _mm256_and_ps(e, lanes);
 		_mm256_storeu_ps(row + j, e);
 		sum = _mm256_add_ps(sum, e);
 	}
-	return 1 / reduce_add_ps(sum);
+	return sum;
 }
 
-ALWAYS_INLINE void softmax(
-	const struct head *hd, uint32_t t, uint32_t end, float *inverse, const uint32_t R)
+/* All rows' largest, then all weights: a row's reductions wait behind the others' work. */
+static __attribute__((noinline)) void softmax(
+	const struct head *hd, uint32_t t, uint32_t end, float *inverse, uint32_t R)
 {
 	uint32_t i = hd->n_past + t, m = hd->a->causal ? i + 1 : end;
-	const uint32_t more = hd->a->causal ? 1 : 0; /* that the next query sees */
-	__m256 largest[ROWS];
+	uint32_t more = hd->a->causal ? 1 : 0; /* that the next query sees */
+	float largest[ROWS], *row = hd->scores;
+	__m256 sum[ROWS];
 
-#pragma GCC unroll 6
+	for (uint32_t r = 0; r < R; r++, row += hd->stride)
+		sum[r] = largest_score(hd, row, i + r, m + r * more, end);
 	for (uint32_t r = 0; r < R; r++)
-		largest[r] = _mm256_set1_ps(-3e38f);
-	for (uint32_t j = 0; j < end; j += 8)
-#pragma GCC unroll 6
-		for (uint32_t r = 0; r < R; r++)
-			largest[r] = _mm256_max_ps(largest[r],
-				seen_scores(hd, hd->scores + (uintptr_t)r * hd->stride,
-					i + r, m + r * more, j));
-#pragma GCC unroll 6
+		largest[r] = reduce_max_ps(sum[r]);
+	row = hd->scores;
+	for (uint32_t r = 0; r < R; r++, row += hd->stride)
+		sum[r] = weights(row, largest[r], m + r * more, end);
 	for (uint32_t r = 0; r < R; r++)
-		largest[r] = _mm256_set1_ps(reduce_max_ps(largest[r]));
-#pragma GCC unroll 6
-	for (uint32_t r = 0; r < R; r++)
-		inverse[r] = weights(hd->scores + (uintptr_t)r * hd->stride, largest[r],
-			m + r * more, end);
+		inverse[r] = 1 / reduce_add_ps(sum[r]);
 }
 
 /* Columns c.. of the mixture of m values. */

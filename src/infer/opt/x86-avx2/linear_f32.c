@@ -4,7 +4,7 @@
 
 struct block {
 	const struct linear *l;
-	const float *x, *add;
+	const float *x, *x_scale, *add; /* x_scale: 0 */
 	float *y;
 };
 
@@ -40,30 +40,27 @@ ALWAYS_INLINE void tile(const struct block *b, uint32_t t, const struct panel *p
 
 TILE_TABLE(__m256)
 
-ALWAYS_INLINE void finish_column(const struct block *b, uint32_t t, uint32_t o,
-	const __m256 *sum, uint32_t R, uint32_t V, uint32_t act, int full)
+#define SUM __m256
+#define NEAR 0
+
+ALWAYS_INLINE __m256 scale_at(const struct block *b, uint32_t o)
 {
-	const struct linear *l = b->l;
-	__m256i lanes = lanes_left(l->out, o);
-	__m256 bias =
-		l->bias ? load_lanes(l->bias + o, lanes, full) : _mm256_setzero_ps();
-	uintptr_t at = (uintptr_t)t * l->out + o;
-
-	for (uint32_t r = 0; r < R; r++, at += l->out, sum += V) {
-		__m256 s = _mm256_add_ps(*sum, bias);
-
-		if (b->add)
-			s = _mm256_add_ps(load_lanes(b->add + at, lanes, full), s);
-		store_lanes(b->y + at, lanes, full, vector_act(s, (int)act, 0));
-	}
+	(void)b, (void)o;
+	return _mm256_setzero_ps();
 }
 
-TILE_FINISH(__m256)
+ALWAYS_INLINE __m256 scaled(__m256 sum, const float *x_scale, __m256 scale)
+{
+	(void)x_scale, (void)scale;
+	return sum;
+}
+
+#include "src/infer/opt/x86-avx2/finish.h"
 
 void linear_f32(
 	const struct linear *l, uint32_t n, const float *x, const float *add, float *y)
 {
-	const struct block b = {l, x, add, y};
+	const struct block b = {l, x, 0, add, y};
 	uint32_t n_tiles = (n + TILE_ROWS - 1) / TILE_ROWS;
 	__m256 sum[TILE_ROWS * 2];
 

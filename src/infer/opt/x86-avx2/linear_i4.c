@@ -108,25 +108,22 @@ ALWAYS_INLINE void tile(const struct block *b, uint32_t t, const struct panel *p
 
 TILE_TABLE(__m256)
 
-ALWAYS_INLINE void finish_column(const struct block *b, uint32_t t, uint32_t o,
-	const __m256 *sum, uint32_t R, uint32_t V, uint32_t act, int full)
+#define SUM __m256
+#define NEAR 1
+
+ALWAYS_INLINE __m256 scale_at(const struct block *b, uint32_t o)
 {
-	const struct linear *l = b->l;
-	__m256i lanes = lanes_left(l->out, o);
-	__m256 bias =
-		l->bias ? load_lanes(l->bias + o, lanes, full) : _mm256_setzero_ps();
-	uintptr_t at = (uintptr_t)t * l->out + o;
-
-	for (uint32_t r = 0; r < R; r++, at += l->out, sum += V) {
-		__m256 s = _mm256_fmadd_ps(*sum, _mm256_set1_ps(b->x_scale[t + r]), bias);
-
-		if (b->add)
-			s = _mm256_add_ps(load_lanes(b->add + at, lanes, full), s);
-		store_lanes(b->y + at, lanes, full, vector_act(s, (int)act, 1));
-	}
+	(void)b, (void)o; /* is in the sums */
+	return _mm256_setzero_ps();
 }
 
-TILE_FINISH(__m256)
+ALWAYS_INLINE __m256 scaled(__m256 sum, const float *x_scale, __m256 scale)
+{
+	(void)scale;
+	return _mm256_mul_ps(sum, _mm256_set1_ps(*x_scale));
+}
+
+#include "src/infer/opt/x86-avx2/finish.h"
 
 static int32_t group_start(const int8_t *x)
 {

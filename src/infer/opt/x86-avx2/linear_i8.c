@@ -10,6 +10,7 @@
 #include "src/infer/opt/x86-avx2/tile.h"
 #include "src/infer/opt/x86-avx2/vmath.h"
 
+#define AHEAD 2048 /* bytes of weights: they stream from L2 or beyond */
 #define SPLIT_COLS 4096
 #define SPLIT_ROW (2 * SPLIT_COLS + 64) /* rows not a page apart */
 
@@ -25,14 +26,16 @@ struct block {
 };
 
 /* Returns the negative ones' sum, in lanes. */
-ALWAYS_INLINE __m128i split16(__m128i x, uint8_t *out)
+ALWAYS_INLINE __m256i split32(const int8_t *x, uint8_t *out)
 {
-	__m128i size = _mm_abs_epi8(x);
-	__m128i mask = _mm_cmpgt_epi8(_mm_setzero_si128(), x);
+	__m256i v = _mm256_permute4x64_epi64(
+		_mm256_loadu_si256((const void *)x), 0xd8); /* as unpacking wants it */
+	__m256i size = _mm256_abs_epi8(v);
+	__m256i mask = _mm256_cmpgt_epi8(_mm256_setzero_si256(), v);
 
-	_mm_store_si128((void *)out, _mm_unpacklo_epi32(size, mask));
-	_mm_store_si128((void *)(out + 16), _mm_unpackhi_epi32(size, mask));
-	return _mm_sad_epu8(_mm_and_si128(size, mask), _mm_setzero_si128());
+	_mm256_store_si256((void *)out, _mm256_unpacklo_epi32(size, mask));
+	_mm256_store_si256((void *)(out + 32), _mm256_unpackhi_epi32(size, mask));
+	return _mm256_sad_epu8(_mm256_and_si256(size, mask), _mm256_setzero_si256());
 }
 
 /* Columns from.. of R rows, at most SPLIT_COLS. */
@@ -44,22 +47,19 @@ static void split_rows(struct block *b, uint32_t t, uint32_t R, uint32_t from)
 	for (uint32_t r = 0; r < R; r++) {
 		const int8_t *x = b->x + (uintptr_t)(t + r) * in + from;
 		uint8_t *out = b->split[r];
-		__m128i sum = _mm_setzero_si128();
+		__m256i sum = _mm256_setzero_si256();
 		uint32_t i = 0;
 
-		for (; i + 16 <= n; i += 16, out += 32)
-			sum = _mm_add_epi32(sum,
-				split16(_mm_loadu_si128((const void *)(x + i)), out));
+		for (; i + 32 <= n; i += 32, out += 64)
+			sum = _mm256_add_epi32(sum, split32(x + i, out));
 		if (i < n) {
-			int8_t rest[16] = {0};
+			int8_t rest[32] = {0};
 
 			for (uint32_t j = 0; j < n - i; j++)
 				rest[j] = x[i + j];
-			sum = _mm_add_epi32(
-				sum, split16(_mm_loadu_si128((const void *)rest), out));
+			sum = _mm256_add_epi32(sum, split32(rest, out));
 		}
-		b->start[r] = _mm_cvtsi128_si32(
-			_mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0x4e)));
+		b->start[r] = reduce_add_epi32(sum);
 	}
 }
 
@@ -97,14 +97,19 @@ ALWAYS_INLINE void tile(const struct block *b, uint32_t t, const struct panel *p
 	__m256i s[TILE_ROWS * 2];
 
 	(void)t;
-#pragma GCC unroll 12
-	for (int i = 0; i < R * V; i++)
-		s[i] = _mm256_setzero_si256();
-	for (uint32_t k = b->steps; k; k--, x += 8, w += 32 * V)
+#pragma GCC unroll 6
+	for (int r = 0; r < R; r++)
+#pragma GCC unroll 2
+		for (int v = 0; v < V; v++)
+			s[r * V + v] = _mm256_set1_epi32(b->start[r]);
+#pragma GCC unroll 2
+	for (uint32_t k = b->steps; k; k--, x += 8, w += 32 * V) {
+		_mm_prefetch((const char *)w + AHEAD, _MM_HINT_T0);
 #pragma GCC unroll 6
 		for (int r = 0; r < R; r++)
 			dot4(s + r * V, (const __m256i *)(const void *)w,
 				x + r * SPLIT_ROW, V);
+	}
 #pragma GCC unroll 12
 	for (int i = 0; i < R * V; i++)
 		sum[i] = s[i];
@@ -112,35 +117,26 @@ ALWAYS_INLINE void tile(const struct block *b, uint32_t t, const struct panel *p
 
 TILE_TABLE(__m256i)
 
-ALWAYS_INLINE void finish_column(const struct block *b, uint32_t t, uint32_t o,
-	const __m256i *sum, uint32_t R, uint32_t V, uint32_t act, int full)
+#define SUM __m256i
+#define NEAR 1
+
+ALWAYS_INLINE __m256 scale_at(const struct block *b, uint32_t o)
 {
-	const struct linear *l = b->l;
-	__m256i lanes = lanes_left(l->out, o);
-	__m256 scale = load_bf16(l->scales + o);
-	__m256 bias =
-		l->bias ? load_lanes(l->bias + o, lanes, full) : _mm256_setzero_ps();
-	uintptr_t at = (uintptr_t)t * l->out + o;
-
-	for (uint32_t r = 0; r < R; r++, at += l->out, sum += V) {
-		__m256i whole = _mm256_add_epi32(*sum, _mm256_set1_epi32(b->start[r]));
-		__m256 s = _mm256_mul_ps(_mm256_cvtepi32_ps(whole),
-			_mm256_mul_ps(_mm256_set1_ps(b->x_scale[t + r]), scale));
-
-		s = _mm256_add_ps(s, bias);
-		if (b->add)
-			s = _mm256_add_ps(load_lanes(b->add + at, lanes, full), s);
-		store_lanes(b->y + at, lanes, full, vector_act(s, (int)act, 1));
-	}
+	return load_bf16(b->l->scales + o);
 }
 
-TILE_FINISH(__m256i)
+ALWAYS_INLINE __m256 scaled(__m256i sum, const float *x_scale, __m256 scale)
+{
+	return _mm256_mul_ps(
+		_mm256_cvtepi32_ps(sum), _mm256_mul_ps(_mm256_set1_ps(*x_scale), scale));
+}
+
+#include "src/infer/opt/x86-avx2/finish.h"
 
 /* A panel by rows that are longer than `split`. */
 static void long_rows(struct block *b, uint32_t t, uint32_t R, struct panel p)
 {
 	__m256i sum[TILE_ROWS * 2], part[TILE_ROWS * 2];
-	int32_t start[TILE_ROWS] = {0};
 	struct panel rest = p;
 
 	for (uint32_t i = 0; i < R * p.vectors; i++)
@@ -150,12 +146,8 @@ static void long_rows(struct block *b, uint32_t t, uint32_t R, struct panel p)
 		tiles[p.vectors - 1][R - 1](b, t, &rest, part);
 		for (uint32_t i = 0; i < R * p.vectors; i++)
 			sum[i] = _mm256_add_epi32(sum[i], part[i]);
-		for (uint32_t r = 0; r < R; r++)
-			start[r] += b->start[r];
 		rest.w += 32 * p.vectors * (uintptr_t)(SPLIT_COLS / 4);
 	}
-	for (uint32_t r = 0; r < R; r++)
-		b->start[r] = start[r];
 	finish(b, t, &p, sum, R);
 }
 

@@ -72,14 +72,22 @@ static void quantise_row(uint32_t d, const float *x, __m256 inverse, int8_t *q)
 	}
 }
 
+#define ROWS 8 /* whose scales are made before, as each waits for a division */
+
 void quant_rows(uint32_t n, uint32_t d, const float *x, int8_t *q, float *scale)
 {
+	float inverse[ROWS];
+
 	for (uint32_t t = 0; t < n; t++) {
 		const float *row = x + (uintptr_t)t * d;
-		float largest = row_largest(row, d);
-		float inverse = largest < 1e-30f ? 0 : 127 / largest;
 
-		quantise_row(d, row, _mm256_set1_ps(inverse), q + (uintptr_t)t * d);
-		scale[t] = largest / 127;
+		for (uint32_t r = 0; t % ROWS == 0 && r < ROWS && t + r < n; r++) {
+			float largest = row_largest(row + (uintptr_t)r * d, d);
+
+			inverse[r] = largest < 1e-30f ? 0 : 127 / largest;
+			scale[t + r] = largest / 127;
+		}
+		quantise_row(
+			d, row, _mm256_set1_ps(inverse[t % ROWS]), q + (uintptr_t)t * d);
 	}
 }

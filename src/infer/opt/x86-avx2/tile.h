@@ -4,8 +4,8 @@
  * for its own chain of sums.
  *
  * A kernel defines tile(b, p, sum, R, V) with R and V constant and makes instances for
- * each size, chosen by a table. Sums go through memory (L1) to finish_column(), which is
- * there once an activation and not once a size: a tenth of the code.
+ * each size, chosen by a table. Sums go through memory (L1) to finish.h, which is there once an
+ * activation and not once a size: a tenth of the code.
  */
 #ifndef HAWSER_INFER_OPT_X86_AVX2_TILE_H
 #define HAWSER_INFER_OPT_X86_AVX2_TILE_H
@@ -36,28 +36,6 @@ static inline uint32_t tile_rows(uint32_t n, uint32_t n_tiles, uint32_t i)
 {
 	return n / n_tiles + (i < n % n_tiles);
 }
-
-/* finish_column(b, t, o, sums, R, V, act, full) of each column of eight from p->o; `full`
- * unless it is a row's last, short one. */
-#define TILE_FINISH(type)                                                                \
-	static __attribute__((noinline)) void finish(const struct block *b, uint32_t t,  \
-		const struct panel *p, const type *sum, uint32_t R)                      \
-	{                                                                                \
-		uint32_t V = p->vectors;                                                 \
-		for (uint32_t v = 0; v < V; v++, sum++) {                                \
-			uint32_t o = p->o + 8 * v, act = b->l->act;                      \
-			if (b->l->out - o < 8)                                           \
-				finish_column(b, t, o, sum, R, V, act, 0);               \
-			else if (act == KERNEL_GELU)                                     \
-				finish_column(b, t, o, sum, R, V, KERNEL_GELU, 1);       \
-			else if (act == KERNEL_SILU)                                     \
-				finish_column(b, t, o, sum, R, V, KERNEL_SILU, 1);       \
-			else if (act == KERNEL_RELU)                                     \
-				finish_column(b, t, o, sum, R, V, KERNEL_RELU, 1);       \
-			else                                                             \
-				finish_column(b, t, o, sum, R, V, KERNEL_NO_ACT, 1);     \
-		}                                                                        \
-	}
 
 #define TILE_INSTANCE(R, V, type)                                                        \
 	static void tile_##R##_##V(                                                      \

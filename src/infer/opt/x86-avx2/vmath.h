@@ -1,8 +1,7 @@
 /* Functions of eight floats.
  *
  *   vector_exp        relative error <= 2.5e-7 for -87 <= x <= 88, clipped as fmath_exp
- *   vector_gelu       absolute error <= 2e-7 * (1 + |x|)
- *   vector_near_gelu  absolute error <= 1.2e-5
+ *   vector_gelu       absolute error <= 2e-7 * (1 + |x|), near: 1.2e-5
  *   vector_silu       absolute error <= 2e-7 * (1 + |x|)
  *
  * gelu(x) = max(x, 0) - T(|x|), T(a) = a (1 - Phi(a)): eight pieces up to 5.6, whose
@@ -20,20 +19,21 @@ ALWAYS_INLINE __m256 vector_exp_low(__m256 x)
 {
 	/* Adding 1.5 * 2^23 leaves the nearest whole number in the low bits. */
 	const __m256 magic = _mm256_set1_ps(12582912.0f);
-	__m256 shifted, n, r, p;
+	__m256 shifted, n, r, square, low, p;
 
 	x = _mm256_max_ps(x, _mm256_set1_ps(-87.0f));
 	shifted = _mm256_fmadd_ps(x, _mm256_set1_ps(1.44269504f), magic);
 	n = _mm256_sub_ps(shifted, magic);
 	r = _mm256_fnmadd_ps(n, _mm256_set1_ps(0.693359375f), x);
 	r = _mm256_fnmadd_ps(n, _mm256_set1_ps(-2.12194440e-4f), r);
-	p = _mm256_set1_ps(1.394215971e-03f);
-	p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(8.375967853e-03f));
-	p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(4.166634008e-02f));
-	p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1.666640490e-01f));
-	p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(5.000000000e-01f));
-	p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1.0f));
-	p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1.0f));
+	square = _mm256_mul_ps(r, r);
+	p = _mm256_fmadd_ps(
+		r, _mm256_set1_ps(8.375967853e-03f), _mm256_set1_ps(4.166634008e-02f));
+	p = _mm256_fmadd_ps(square, _mm256_set1_ps(1.394215971e-03f), p);
+	low = _mm256_fmadd_ps(
+		r, _mm256_set1_ps(1.666640490e-01f), _mm256_set1_ps(5.000000000e-01f));
+	p = _mm256_fmadd_ps(p, square, low);
+	p = _mm256_fmadd_ps(p, square, _mm256_add_ps(r, _mm256_set1_ps(1.0f)));
 	return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(p),
 		_mm256_slli_epi32(_mm256_castps_si256(shifted), 23)));
 }
@@ -73,34 +73,42 @@ static const _Alignas(32) float near_gelu_pieces[5][8] = {
 		9.00072457e-04f, 2.97435841e-04f, 3.95035258e-05f, 2.66861136e-06f},
 };
 
-ALWAYS_INLINE __m256 gelu_by(__m256 x, const float (*pieces)[8], int degree)
+/* The piece in the low bits, and how far from its middle. */
+struct gelu_at {
+	__m256i piece;
+	__m256 u;
+};
+
+ALWAYS_INLINE struct gelu_at gelu_place(__m256 x)
 {
 	const __m256 magic = _mm256_set1_ps(12582912.0f);
 	__m256 at = _mm256_fmadd_ps(
 		absolute(x), _mm256_set1_ps(GELU_STEPS), _mm256_set1_ps(-0.5f));
-	__m256 shifted, u, p;
-	__m256i piece;
+	__m256 shifted;
 
 	at = _mm256_min_ps(at, _mm256_set1_ps(7.4999f)); /* of the last piece */
 	shifted = _mm256_add_ps(at, magic);
-	piece = _mm256_castps_si256(shifted);
-	u = _mm256_sub_ps(at, _mm256_sub_ps(shifted, magic));
-	p = _mm256_permutevar8x32_ps(_mm256_load_ps(pieces[degree]), piece);
+	return (struct gelu_at){_mm256_castps_si256(shifted),
+		_mm256_sub_ps(at, _mm256_sub_ps(shifted, magic))};
+}
+
+ALWAYS_INLINE __m256 gelu_there(__m256 x, struct gelu_at at, int near)
+{
+	const float(*pieces)[8] = near ? near_gelu_pieces : gelu_pieces;
+	const int degree = near ? 4 : 6;
+	__m256 p = _mm256_permutevar8x32_ps(_mm256_load_ps(pieces[degree]), at.piece);
+
 #pragma GCC unroll 6
 	for (int k = degree - 1; k >= 0; k--)
-		p = _mm256_fmadd_ps(
-			p, u, _mm256_permutevar8x32_ps(_mm256_load_ps(pieces[k]), piece));
+		p = _mm256_fmadd_ps(p, at.u,
+			_mm256_permutevar8x32_ps(_mm256_load_ps(pieces[k]), at.piece));
 	return _mm256_sub_ps(_mm256_max_ps(x, _mm256_setzero_ps()), p);
 }
 
-ALWAYS_INLINE __m256 vector_gelu(__m256 x)
+/* `near` is for values that are quantised next. */
+ALWAYS_INLINE __m256 vector_gelu(__m256 x, int near)
 {
-	return gelu_by(x, gelu_pieces, 6);
-}
-
-ALWAYS_INLINE __m256 vector_near_gelu(__m256 x)
-{
-	return gelu_by(x, near_gelu_pieces, 4);
+	return gelu_there(x, gelu_place(x), near);
 }
 
 ALWAYS_INLINE __m256 vector_silu(__m256 x)
@@ -110,11 +118,10 @@ ALWAYS_INLINE __m256 vector_silu(__m256 x)
 	return _mm256_div_ps(x, _mm256_add_ps(e, _mm256_set1_ps(1.0f)));
 }
 
-/* `near` is for a product whose output is quantised next. */
 ALWAYS_INLINE __m256 vector_act(__m256 x, int act, int near)
 {
 	if (act == KERNEL_GELU)
-		return near ? vector_near_gelu(x) : vector_gelu(x);
+		return vector_gelu(x, near);
 	if (act == KERNEL_SILU)
 		return vector_silu(x);
 	if (act == KERNEL_RELU)
