@@ -1,21 +1,23 @@
-#include "src/infer/opt/x86-avx2/vector.h"
+/* Up to six rows by sixteen columns; a panel is used for all rows before the next. */
+#include "src/infer/opt/x86-avx2/tile.h"
+#include "src/infer/opt/x86-avx2/vmath.h"
 
 struct block {
 	const struct linear *l;
-	const float *x, *add;
+	const float *x, *x_scale, *add; /* x_scale: 0 */
 	float *y;
 };
 
-ALWAYS_INLINE void tile(const struct block *b, uint32_t t, uint32_t o,
-	const uint8_t *panel, const int R, const int V)
+ALWAYS_INLINE void tile(const struct block *b, uint32_t t, const struct panel *p,
+	__m256 *sum, const int R, const int V)
 {
 	uint32_t in = b->l->in;
-	const float *x = b->x + (uintptr_t)t * in, *w = (const void *)panel;
-	__m256 sum[12];
+	const float *x = b->x + (uintptr_t)t * in, *w = (const void *)p->w;
+	__m256 s[TILE_ROWS * 2];
 
 #pragma GCC unroll 12
 	for (int i = 0; i < R * V; i++)
-		sum[i] = _mm256_setzero_ps();
+		s[i] = _mm256_setzero_ps();
 	for (uint32_t k = 0; k < in; k++, w += 8 * V) {
 		__m256 wv[2];
 
@@ -28,22 +30,49 @@ ALWAYS_INLINE void tile(const struct block *b, uint32_t t, uint32_t o,
 
 #pragma GCC unroll 2
 			for (int v = 0; v < V; v++)
-				sum[r * V + v] =
-					_mm256_fmadd_ps(xv, wv[v], sum[r * V + v]);
+				s[r * V + v] = _mm256_fmadd_ps(xv, wv[v], s[r * V + v]);
 		}
 	}
-#pragma GCC unroll 6
-	for (int r = 0; r < R; r++)
-#pragma GCC unroll 2
-		for (int v = 0; v < V; v++)
-			store_columns(b->l, o + 8 * (uint32_t)v, t + (uint32_t)r,
-				sum[r * V + v], b->add, b->y);
+#pragma GCC unroll 12
+	for (int i = 0; i < R * V; i++)
+		sum[i] = s[i];
 }
+
+TILE_TABLE(__m256)
+
+#define SUM __m256
+#define NEAR 0
+
+ALWAYS_INLINE __m256 scale_at(const struct block *b, uint32_t o)
+{
+	(void)b, (void)o;
+	return _mm256_setzero_ps();
+}
+
+ALWAYS_INLINE __m256 scaled(__m256 sum, const float *x_scale, __m256 scale)
+{
+	(void)x_scale, (void)scale;
+	return sum;
+}
+
+#include "src/infer/opt/x86-avx2/finish.h"
 
 void linear_f32(
 	const struct linear *l, uint32_t n, const float *x, const float *add, float *y)
 {
-	const struct block b = {l, x, add, y};
+	const struct block b = {l, x, 0, add, y};
+	uint32_t n_tiles = (n + TILE_ROWS - 1) / TILE_ROWS;
+	__m256 sum[TILE_ROWS * 2];
 
-	EACH_TILE(6, &b, n, l->out, l->w, (uintptr_t)l->in * 4)
+	for (uint32_t o = 0; o < l->out; o += TILE_COLS) {
+		struct panel p = panel_at(l->out, o, l->w, (uintptr_t)l->in * 4);
+
+		for (uint32_t i = 0, t = 0; i < n_tiles; i++) {
+			uint32_t R = tile_rows(n, n_tiles, i);
+
+			tiles[p.vectors - 1][R - 1](&b, t, &p, sum);
+			finish(&b, t, &p, sum, R);
+			t += R;
+		}
+	}
 }

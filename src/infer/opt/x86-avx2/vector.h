@@ -1,6 +1,6 @@
-/* What the AVX2 kernels share: panels of sixteen columns, two vectors of eight; the last
- * panel may be eight wide. Six rows by two vectors are twelve accumulators of the sixteen
- * registers. */
+/* Eight floats at a time: what the AVX2 kernels share beside their tiles. Masked moves are
+ * for the last, short vector of a row only: a masked store takes some twenty times as long
+ * as a plain one on some processors. */
 #ifndef HAWSER_INFER_OPT_X86_AVX2_VECTOR_H
 #define HAWSER_INFER_OPT_X86_AVX2_VECTOR_H
 
@@ -10,15 +10,25 @@
 #include "src/infer/kernels.h"
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
-#define PANEL_COLS 16
 
-/* The first n of eight lanes. */
+/* The lanes of a vector that starts at `at` of `n`; none when `at` is beyond. */
 ALWAYS_INLINE __m256i lanes_left(uint32_t n, uint32_t at)
 {
-	int left = n - at < 8 ? (int)(n - at) : 8;
+	return _mm256_cmpgt_epi32(_mm256_set1_epi32((int32_t)(n - at)),
+		_mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
 
-	return _mm256_cmpgt_epi32(
-		_mm256_set1_epi32(left), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+ALWAYS_INLINE __m256 load_lanes(const float *p, __m256i lanes, int full)
+{
+	return full ? _mm256_loadu_ps(p) : _mm256_maskload_ps(p, lanes);
+}
+
+ALWAYS_INLINE void store_lanes(float *p, __m256i lanes, int full, __m256 v)
+{
+	if (full)
+		_mm256_storeu_ps(p, v);
+	else
+		_mm256_maskstore_ps(p, lanes, v);
 }
 
 ALWAYS_INLINE __m256 load_bf16(const uint16_t *p)
@@ -37,7 +47,12 @@ ALWAYS_INLINE __m256i four_bytes(const void *x)
 	return _mm256_set1_epi32(v);
 }
 
-ALWAYS_INLINE float reduce_max8(__m256 v)
+ALWAYS_INLINE __m256 absolute(__m256 x)
+{
+	return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), x);
+}
+
+ALWAYS_INLINE float reduce_max_ps(__m256 v)
 {
 	__m128 m = _mm_max_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
 
@@ -46,7 +61,16 @@ ALWAYS_INLINE float reduce_max8(__m256 v)
 	return _mm_cvtss_f32(m);
 }
 
-ALWAYS_INLINE int32_t reduce_add8(__m256i v)
+ALWAYS_INLINE float reduce_add_ps(__m256 v)
+{
+	__m128 s = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+
+	s = _mm_add_ps(s, _mm_movehl_ps(s, s));
+	s = _mm_add_ss(s, _mm_movehdup_ps(s));
+	return _mm_cvtss_f32(s);
+}
+
+ALWAYS_INLINE int32_t reduce_add_epi32(__m256i v)
 {
 	__m128i s =
 		_mm_add_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
@@ -55,37 +79,5 @@ ALWAYS_INLINE int32_t reduce_add8(__m256i v)
 	s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0xb1));
 	return _mm_cvtsi128_si32(s);
 }
-
-/* y = s + bias + add for eight columns at o. */
-ALWAYS_INLINE void store_columns(const struct linear *l, uint32_t o, uintptr_t row,
-	__m256 s, const float *add, float *y)
-{
-	__m256i m = lanes_left(l->out, o);
-	uintptr_t at = row * l->out + o;
-
-	if (l->bias)
-		s = _mm256_add_ps(s, _mm256_maskload_ps(l->bias + o, m));
-	if (add)
-		s = _mm256_add_ps(_mm256_maskload_ps(add + at, m), s);
-	_mm256_maskstore_ps(y + at, m, s);
-}
-
-/* Calls tile(b, t, o, w, R, V) for every tile of n rows; `bytes` of weights a column. */
-#define EACH_TILE(ROWS, b, n, out, w, bytes)                                             \
-	for (uint32_t o = 0; o < (out); o += PANEL_COLS) {                               \
-		const uint8_t *panel = (const uint8_t *)(w) + (uintptr_t)o * (bytes);    \
-		uint32_t t = 0;                                                          \
-		if ((out)-o > 8) {                                                       \
-			for (; t + (ROWS) <= (n); t += (ROWS))                           \
-				tile((b), t, o, panel, (ROWS), 2);                       \
-			for (; t < (n); t++)                                             \
-				tile((b), t, o, panel, 1, 2);                            \
-		} else {                                                                 \
-			for (; t + (ROWS) <= (n); t += (ROWS))                           \
-				tile((b), t, o, panel, (ROWS), 1);                       \
-			for (; t < (n); t++)                                             \
-				tile((b), t, o, panel, 1, 1);                            \
-		}                                                                        \
-	}
 
 #endif
