@@ -29,6 +29,11 @@ AGENT_LDFLAGS ?= $(if $(filter asan,$(CONFIG)),,-static)
 # Debian and Ubuntu names of what is built and tested with.
 PACKAGES := gcc libc6-dev make libopenblas-dev libsqlite3-dev libcurl4-openssl-dev libfyaml-dev \
 	libjansson-dev libsodium-dev libcmocka-dev gnuplot-nox ca-certificates procps
+# The Arm kernels are tested under an emulator.
+ifeq ($(shell uname -m),x86_64)
+PACKAGES += gcc-aarch64-linux-gnu gcc-arm-linux-gnueabihf libc6-dev-arm64-cross libc6-dev-armhf-cross \
+	qemu-user
+endif
 
 # The host library. A double build is for checking gradients and holds only what those need.
 HOST_SRC := $(wildcard src/base/*.c src/model/*.c src/train/*.c src/train/*/*.c) src/infer/tokenise.c
