@@ -4,14 +4,19 @@
 #define TILE_BITS 8
 #define TILE_TAIL 16
 #include "src/infer/opt/arm64-neon/tile.h"
+#include "src/infer/opt/arm64-neon/written.h"
 
 /* Four of the sixteen columns that x holds for each row. */
 #define STEP(lane)                                                                       \
-	_Pragma("GCC unroll 4") for (int v = 0; v < V; v++)                              \
+	_Pragma("GCC unroll 2") for (int v = 0; v < V; v += 2)                           \
 	{                                                                                \
-		int8x16_t wv = vld1q_s8(w + 16 * ((lane)*V + v));                        \
-		_Pragma("GCC unroll 6") for (int r = 0; r < R; r++) sum[r * V + v] =     \
-			vdotq_laneq_s32(sum[r * V + v], wv, xv[r], lane);                \
+		int8x16_t w0, w1;                                                        \
+		LOAD_PAIR(w0, w1, w, 32);                                                \
+		_Pragma("GCC unroll 6") for (int r = 0; r < R; r++)                      \
+		{                                                                        \
+			DOT_LANE(sum[r * V + v], w0, xv[r], lane);                       \
+			DOT_LANE(sum[r * V + v + 1], w1, xv[r], lane);                   \
+		}                                                                        \
 	}
 
 ALWAYS_INLINE void tile(const struct product *b, uint32_t t, const struct panel *p,
@@ -26,7 +31,7 @@ ALWAYS_INLINE void tile(const struct product *b, uint32_t t, const struct panel 
 #pragma GCC unroll 24
 	for (int i = 0; i < R * V; i++)
 		sum[i] = vdupq_n_s32(0);
-	for (uint32_t k = in / 16; k; k--, x += 16, w += 64 * V) {
+	for (uint32_t k = in / 16; k; k--, x += 16) {
 #pragma GCC unroll 6
 		for (int r = 0; r < R; r++)
 			xv[r] = vld1q_s8(x + (uintptr_t)(uint32_t)r * in);

@@ -2,6 +2,7 @@
  * rows of scores, then d_head rows of keys; rows are the tokens seen, rounded up to
  * sixteen. */
 #include "src/infer/opt/arm64-neon/vector.h"
+#include "src/infer/opt/arm64-neon/written.h"
 
 #define ROWS 4
 #ifdef __aarch64__
@@ -66,8 +67,7 @@ static void transpose_keys(const struct head *hd, const float *k)
 		b += b_stride;                                                           \
 		_Pragma("GCC unroll 4") for (int r = 0; r < R; r++)                      \
 			_Pragma("GCC unroll 4") for (int v = 0; v < V; v++)              \
-				sum[r * V + v] =                                         \
-					MLA_LANE(sum[r * V + v], bv[v], av[r], lane);    \
+				MLA_LANE(sum[r * V + v], bv[v], av[r], lane);            \
 	}
 
 /* sum [R, 4 V] = a [R, n] b [n, 4 V] */

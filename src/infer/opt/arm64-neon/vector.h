@@ -20,14 +20,6 @@
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
-/* acc + v * x[lane]; 32-bit Arm rounds twice. */
-#ifdef __aarch64__
-#define MLA_LANE(acc, v, x, lane) vfmaq_laneq_f32(acc, v, x, lane)
-#else
-#define MLA_LANE(acc, v, x, lane)                                                        \
-	vmlaq_lane_f32(acc, v, (lane) < 2 ? vget_low_f32(x) : vget_high_f32(x), (lane)&1)
-#endif
-
 ALWAYS_INLINE float reduce_add(float32x4_t v)
 {
 #ifdef __aarch64__
