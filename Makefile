@@ -29,6 +29,11 @@ AGENT_LDFLAGS ?= $(if $(filter asan,$(CONFIG)),,-static)
 # Debian and Ubuntu names of what is built and tested with.
 PACKAGES := gcc libc6-dev make libopenblas-dev libsqlite3-dev libcurl4-openssl-dev libfyaml-dev \
 	libjansson-dev libsodium-dev libcmocka-dev gnuplot-nox ca-certificates procps
+# The Arm kernels are tested under an emulator.
+ifeq ($(shell uname -m),x86_64)
+PACKAGES += gcc-aarch64-linux-gnu gcc-arm-linux-gnueabihf libc6-dev-arm64-cross libc6-dev-armhf-cross \
+	qemu-user
+endif
 
 # The host library. A double build is for checking gradients and holds only what those need.
 HOST_SRC := $(wildcard src/base/*.c src/model/*.c src/train/*.c src/train/*/*.c) src/infer/tokenise.c
@@ -63,7 +68,7 @@ TALLY := build/tally
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all help deps tests unit gradients e2e lint check test bench bench-core demo install clean \
+.PHONY: all help deps tests unit gradients e2e lint check test bench bench-core bench-arm demo install clean \
 	format FORCE
 
 all: $(BUILD)/hawser $(BUILD)/hawser-agent ## build hawser and the agent into build/release
@@ -150,12 +155,22 @@ check: lint ## lint, and compile everything with warnings as errors
 test: deps ## install what is missing, then run every test
 	@JOBS=$(JOBS) tests/all $(TALLY) $(MAKE)
 
-bench: bench-core ## every benchmark
+bench: bench-core bench-arm ## every benchmark
 
 # BENCH_QUICK=1: under a minute. BENCH_PEER=0: without ONNX Runtime (it needs the network once).
 BENCH_PEER ?= 1
 bench-core: $(BUILD)/bench-core ## the core beside ONNX Runtime and the machine's limits
 	@BENCH_PYTHON=$$([ "$(BENCH_PEER)" = 0 ] || tests/bench/peer build/bench/venv) $(BUILD)/bench-core
+
+# Counts, not times: BENCH_QUICK=1 for one shape.
+$(BUILD)/count: $(BUILD)/tests/count/main.o $(BUILD)/tests/bench/shapes.o $(LIB)
+	$(CC) $(CFLAGS) $^ $(LDLIBS) -o $@
+
+$(BUILD)/count.so: tests/count/plugin.c $(BUILD)/flags
+	$(CC) $(CPPFLAGS) -std=c11 $(WARN) -O2 -fPIC -shared $< -o $@
+
+bench-arm: $(BUILD)/count $(BUILD)/count.so ## instructions a multiply-add on Arm, under QEMU
+	@$(BUILD)/count $(BUILD)/count.so
 
 JOB_NAME = $(shell sed -n 's/^job: *//p' $(JOB))
 demo: deps ## search the built-in task on this machine: ten minutes to a measured front
@@ -180,4 +195,5 @@ format: ## run clang-format over every file of ours
 clean: ## remove build/
 	rm -rf build
 
--include $(patsubst %.o,%.d,$(HOST_OBJ) $(CLI_OBJ) $(AGENT_OBJ) $(CORE_OBJ) $(OPT_OBJ) $(TEST_OBJ) $(BENCH_OBJ))
+-include $(patsubst %.o,%.d,$(HOST_OBJ) $(CLI_OBJ) $(AGENT_OBJ) $(CORE_OBJ) $(OPT_OBJ) $(TEST_OBJ) $(BENCH_OBJ) \
+	$(BUILD)/tests/count/main.o)

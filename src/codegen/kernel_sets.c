@@ -23,6 +23,21 @@ static const struct kernel_panels panels_48 = {
 static const struct kernel_panels panels_16 = {
 	.f32 = {16, 8, 1, 0}, .i8 = {16, 8, 4, 0}, .i4 = {16, 8, 8, 8}};
 
+static const char *const arm64_neon[] = {"act_gelu", "attention", "embed_f32", "embed_i4",
+	"embed_i8", "linear_back_f32", "linear_back_i4", "linear_back_i8", "linear_f32",
+	"linear_i4", "linear_i8", "norm_ln", "norm_rms", "quant_rows", NULL};
+static const char *const arm64_products[] = {"linear_i4", "linear_i8", NULL};
+
+/* A column's 16 int8, or a group of int4, are one vector. */
+static const struct kernel_panels panels_neon = {
+	.f32 = {16, 8, 1, 0}, .i8 = {16, 8, 16, 0}, .i4 = {16, 8, 32, 0}};
+static const struct kernel_panels panels_neon_8 = {
+	.f32 = {8, 8, 1, 0}, .i8 = {8, 8, 16, 0}, .i4 = {8, 8, 32, 0}};
+static const struct kernel_panels panels_sdot = {
+	.f32 = {16, 8, 1, 0}, .i8 = {16, 8, 4, 0}, .i4 = {16, 8, 8, 0}};
+static const struct kernel_panels panels_smmla = {
+	.f32 = {16, 8, 1, 0}, .i8 = {16, 8, 8, 0}, .i4 = {16, 8, 16, 0}};
+
 /* -O3 comes after the candidate's own level: these files are written for it. */
 static const struct kernel_set sets[] = {
 	{.isa = "", .cflags = "", .kernels = none, .macros = ""},
@@ -42,6 +57,40 @@ static const struct kernel_set sets[] = {
 		.macros = "__AVX512F__ __AVX512BW__ __AVX512VL__ __AVX512DQ__ "
 			  "__AVX512VNNI__",
 		.attention_rows = 8},
+	{.isa = "arm64-neon",
+		.cflags = "-O3",
+		.kernels = arm64_neon,
+		.panels = &panels_neon,
+		.fuses = FUSES_ACT | FUSES_QKV,
+		.macros = "__aarch64__ __ARM_NEON",
+		.attention_rows = 4},
+	{.isa = "arm64-dotprod",
+		.base = "arm64-neon",
+		.cflags = "-march=armv8.2-a+dotprod -DPANEL_STEP_I8=4 -DPANEL_STEP_I4=8 "
+			  "-O3",
+		.kernels = arm64_products,
+		.panels = &panels_sdot,
+		.fuses = FUSES_ACT | FUSES_QKV,
+		.macros = "__aarch64__ __ARM_NEON __ARM_FEATURE_DOTPROD",
+		.attention_rows = 4},
+	{.isa = "arm64-i8mm",
+		.base = "arm64-neon",
+		.cflags = "-march=armv8.2-a+dotprod+i8mm -DPANEL_STEP_I8=8 "
+			  "-DPANEL_STEP_I4=16 -O3",
+		.kernels = arm64_products,
+		.panels = &panels_smmla,
+		.fuses = FUSES_ACT | FUSES_QKV,
+		.macros = "__aarch64__ __ARM_NEON __ARM_FEATURE_MATMUL_INT8",
+		.attention_rows = 4},
+	/* For small code; half the registers, so panels of half the width. */
+	{.isa = "armhf-neon",
+		.base = "arm64-neon",
+		.cflags = "-mfpu=neon-vfpv4 -DPANEL_WIDTH=8 -O2",
+		.kernels = none,
+		.panels = &panels_neon_8,
+		.fuses = FUSES_ACT | FUSES_QKV,
+		.macros = "__arm__ __ARM_NEON __ARM_FEATURE_FMA",
+		.attention_rows = 4},
 };
 
 const struct kernel_set *kernel_set_at(size_t i)
@@ -107,20 +156,35 @@ enum err kernel_set_choose(const char *isa, const char *cc, const char *cflags,
 	return e;
 }
 
+const struct kernel_set *kernel_set_base(const struct kernel_set *set)
+{
+	for (size_t i = 0; set->base && kernel_set_at(i); i++)
+		if (!strcmp(sets[i].isa, set->base))
+			return &sets[i];
+	return NULL;
+}
+
+/* The set, or its base, that has a file for the kernel. */
+static const struct kernel_set *owner(const struct kernel_set *set, const char *kernel)
+{
+	for (; set; set = kernel_set_base(set))
+		for (size_t i = 0; set->kernels[i]; i++)
+			if (!strcmp(set->kernels[i], kernel))
+				return set;
+	return NULL;
+}
+
 int kernel_set_has(const struct kernel_set *set, const char *kernel)
 {
-	for (size_t i = 0; set->kernels[i]; i++)
-		if (!strcmp(set->kernels[i], kernel))
-			return 1;
-	return 0;
+	return owner(set, kernel) != NULL;
 }
 
 enum err kernel_source(const struct kernel_set *set, const char *kernel, char *out,
 	size_t cap, struct err_ctx *ctx)
 {
-	int opt = kernel_set_has(set, kernel);
-	int n = snprintf(out, cap, "src/infer/%s%s/%s.c", opt ? "opt/" : "ref",
-		opt ? set->isa : "", kernel);
+	const struct kernel_set *from = owner(set, kernel);
+	int n = snprintf(out, cap, "src/infer/%s%s/%s.c", from ? "opt/" : "ref",
+		from ? from->isa : "", kernel);
 
 	if (n < 0 || (size_t)n >= cap)
 		return err_set(

@@ -1,7 +1,8 @@
 /* Which kernels an ISA has of its own, and how they want their weights. The one table: a
- * kernel that a set does not name is taken from src/infer/ref and compiled with the set's
- * flags. Adding a kernel is a file in src/infer/opt/<isa>/ and its name here; tests/unit/
- * test_codegen_build.c holds the table against the folders.
+ * kernel that a set does not name is its base's, and what that has not either is taken from
+ * src/infer/ref; all are compiled with the set's own flags. Adding a kernel is a file in
+ * src/infer/opt/<isa>/ and its name here; tests/unit/test_codegen_build.c holds the table
+ * against the folders.
  */
 #ifndef HAWSER_CODEGEN_KERNEL_SETS_H
 #define HAWSER_CODEGEN_KERNEL_SETS_H
@@ -17,8 +18,9 @@
 struct panel_format {
 	uint16_t width, round;
 	uint8_t k; /* input columns that lie together */
-	/* What is added to each integer, so that it is unsigned: 128 for int8; int4 always
-	 * adds 8. Of k = 8 int4 columns the first four are low nibbles, the others high. */
+	/* What is added to each integer, so that it is unsigned (int8 128, int4 8), or 0 for
+	 * two's complement. Of k int4 columns the first half are low nibbles, the others
+	 * high. */
 	uint8_t zero;
 };
 
@@ -37,6 +39,7 @@ enum kernel_fusion {
 
 struct kernel_set {
 	const char *isa;    /* folder below src/infer/opt; "" for the portable set */
+	const char *base;   /* isa of the set whose files it inherits, or NULL */
 	const char *cflags; /* that its files need, besides the target's own */
 	const char *const *kernels;	    /* NULL-terminated */
 	const struct kernel_panels *panels; /* NULL: row-major as in kernels.h */
@@ -54,7 +57,9 @@ const struct kernel_set *kernel_set_at(size_t i); /* NULL past the end */
 /* The set that `isa` names, or for "auto" the best one that the compiler's flags allow. */
 enum err kernel_set_choose(const char *isa, const char *cc, const char *cflags,
 	const struct kernel_set **out, struct err_ctx *ctx);
+/* By itself, or by a base. */
 int kernel_set_has(const struct kernel_set *set, const char *kernel);
+const struct kernel_set *kernel_set_base(const struct kernel_set *set); /* or NULL */
 /* "src/infer/opt/x86-avx2/linear_i8.c" or "src/infer/ref/norm_ln.c". */
 enum err kernel_source(const struct kernel_set *set, const char *kernel, char *out,
 	size_t cap, struct err_ctx *ctx);

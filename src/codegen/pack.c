@@ -192,6 +192,12 @@ static int quantised_at(const struct panels *p, uint32_t row, uint32_t col)
 	return p->q[(size_t)row * p->t->cols + col] + p->f->zero;
 }
 
+/* A nibble, in two's complement where the format adds nothing. */
+static int nibble_at(const struct panels *p, uint32_t row, uint32_t col)
+{
+	return quantised_at(p, row, col) & 15;
+}
+
 /* The `k` input columns from `col` of output column `row`; returns the end. */
 static uint8_t *put_cell(const struct panels *p, uint32_t row, uint32_t col, uint8_t *out)
 {
@@ -207,8 +213,8 @@ static uint8_t *put_cell(const struct panels *p, uint32_t row, uint32_t col, uin
 	for (uint32_t j = 0; j < k && p->t->bits == 8; j++)
 		*out++ = (uint8_t)quantised_at(p, row, col + j);
 	for (uint32_t j = 0; j < k / 2 && p->t->bits == 4; j++)
-		*out++ = (uint8_t)(quantised_at(p, row, col + j) |
-				   quantised_at(p, row, col + k / 2 + j) << 4);
+		*out++ = (uint8_t)(nibble_at(p, row, col + j) |
+				   nibble_at(p, row, col + k / 2 + j) << 4);
 	return out;
 }
 

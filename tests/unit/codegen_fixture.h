@@ -100,10 +100,14 @@ static inline int remove_dir(void **state)
 	return file_remove_tree(dir, NULL) ? -1 : 0;
 }
 
-/* Runs an image, which checks its own golden outputs. */
-static inline void run_image(const struct artefact *a, const char *what)
+/* Runs an image, which checks its own golden outputs; under an emulator where one is
+ * named. */
+static inline void run_image_under(
+	const char *emulator, const struct artefact *a, const char *what)
 {
-	const char *argv[] = {a->path, NULL};
+	const char *const own[] = {a->path, NULL};
+	const char *const emulated[] = {emulator, "-cpu", "max", a->path, NULL};
+	const char *const *argv = emulator ? emulated : own;
 	struct err_ctx ctx = {""};
 	struct buf out;
 	enum err e;
@@ -115,6 +119,11 @@ static inline void run_image(const struct artefact *a, const char *what)
 	if (getenv("HAWSER_TEST_VERBOSE"))
 		print_message("%-32s error tolerance: %s", what, buf_str(&out));
 	buf_release(&out);
+}
+
+static inline void run_image(const struct artefact *a, const char *what)
+{
+	run_image_under(NULL, a, what);
 }
 
 #endif

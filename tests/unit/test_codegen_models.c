@@ -8,6 +8,7 @@
 #include "src/base/buf.h"
 #include "src/codegen/kernel_sets.h"
 #include "tests/unit/codegen_fixture.h"
+#include "tests/unit/cross.h"
 
 static const struct target target = {"gcc", "", "", FIXTURE_HARNESS};
 static const struct task_shape slots = {TASK_INTENT_SLOTS, 5, 7};
@@ -184,33 +185,80 @@ static int has_isa(const char *isa)
 	return !*isa;
 }
 
+/* Every model with a set's kernels; what the emulator, if any, makes of it. */
+static void build_all(const struct target *opt, const char *emulator)
+{
+	for (size_t i = 0; i < sizeof(models) / sizeof(models[0]); i++) {
+		struct err_ctx ctx = {""};
+		struct artefact a;
+		struct fixture f;
+		int hit;
+
+		assert_int_equal(fixture_init(&f, models[i].text, *models[i].task), 0);
+		f.genome.kernels = KERNELS_OPT;
+		ASSERT_OK(codegen_build(&f.in, opt, cache, &a, &hit, &ctx), &ctx);
+		assert_false(hit);
+		run_image_under(emulator, &a, models[i].name);
+	}
+}
+
 static void build_for_each_isa_answers_like_the_reference(void **state)
 {
-	size_t n_models = sizeof(models) / sizeof(models[0]);
-
 	(void)state;
 	for (size_t k = 1; kernel_set_at(k); k++) {
 		const char *isa = kernel_set_at(k)->isa;
 		struct target opt = {"gcc", "", isa, FIXTURE_HARNESS};
 
-		if (!has_isa(isa)) {
+		if (cross_of(isa))
+			continue;
+		if (has_isa(isa))
+			build_all(&opt, NULL);
+		else
 			print_message("SKIP: this processor is no %s\n", isa);
+	}
+}
+
+static void build_for_arm_answers_like_the_reference_under_an_emulator(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < N_CROSSES; i++) {
+		const struct cross *c = &crosses[i];
+		const char *emulator = cross_ready(c);
+
+		for (size_t k = 1; emulator && kernel_set_at(k); k++) {
+			const char *isa = kernel_set_at(k)->isa;
+			struct target opt = {c->cc, "", isa, FIXTURE_HARNESS};
+
+			if (cross_of(isa) == c)
+				build_all(&opt, emulator);
+		}
+	}
+}
+
+static void auto_takes_the_best_set_for_arm(void **state)
+{
+	static const char *const cases[][3] = {
+		{"aarch64-linux-gnu-gcc", "", "arm64-neon"},
+		{"aarch64-linux-gnu-gcc", "-mcpu=cortex-a53", "arm64-neon"},
+		{"aarch64-linux-gnu-gcc", "-mcpu=cortex-a76", "arm64-dotprod"},
+		{"aarch64-linux-gnu-gcc", "-march=armv8.2-a+dotprod", "arm64-dotprod"},
+		{"aarch64-linux-gnu-gcc", "-march=armv8.6-a", "arm64-i8mm"},
+		{"arm-linux-gnueabihf-gcc", "", ""},
+		{"arm-linux-gnueabihf-gcc", "-mfpu=neon-vfpv4", "armhf-neon"},
+		{"arm-linux-gnueabihf-gcc", "-mcpu=cortex-a7", "armhf-neon"}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct kernel_set *set;
+		struct err_ctx ctx = {""};
+
+		if (!cross_has(cases[i][0])) {
+			print_message("SKIP: no compiler %s\n", cases[i][0]);
 			continue;
 		}
-		for (size_t i = 0; i < n_models; i++) {
-			struct err_ctx ctx = {""};
-			struct artefact a;
-			struct fixture f;
-			int hit;
-
-			assert_int_equal(
-				fixture_init(&f, models[i].text, *models[i].task), 0);
-			f.genome.kernels = KERNELS_OPT;
-			ASSERT_OK(
-				codegen_build(&f.in, &opt, cache, &a, &hit, &ctx), &ctx);
-			assert_false(hit);
-			run_image(&a, models[i].name);
-		}
+		ASSERT_OK(kernel_set_choose("auto", cases[i][0], cases[i][1], &set, &ctx),
+			&ctx);
+		assert_string_equal(set->isa, cases[i][2]);
 	}
 }
 
@@ -245,7 +293,10 @@ int main(void)
 		cmocka_unit_test(build_answers_like_the_reference_for_every_gene),
 		cmocka_unit_test(generated_c_has_no_warnings_under_strict_flags),
 		cmocka_unit_test(build_for_each_isa_answers_like_the_reference),
+		cmocka_unit_test(
+			build_for_arm_answers_like_the_reference_under_an_emulator),
 		cmocka_unit_test(auto_takes_the_best_set_that_the_flags_allow),
+		cmocka_unit_test(auto_takes_the_best_set_for_arm),
 	};
 
 	return cmocka_run_group_tests(tests, make_dir, remove_dir);

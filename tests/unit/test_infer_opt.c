@@ -1,6 +1,7 @@
 /* Every kernel of every ISA that this processor has, against the portable one: same
  * contract, odd sizes, saturation. The Makefile compiles an ISA's kernels for this test
- * under names of their own: x86_avx2_linear_i8. */
+ * under names of their own: x86_avx2_linear_i8. tests/unit/test_infer_arm.c compiles all
+ * this for Arm, with TEST_CROSS. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -56,7 +57,6 @@ struct kernels {
 	rms_quant_fn *rms_quant;
 };
 
-#if defined(__x86_64__)
 #define DECLARE(set)                                                                     \
 	linear_f32_fn set##_linear_f32;                                                  \
 	linear_fn set##_linear_i8, set##_linear_i4;                                      \
@@ -68,6 +68,8 @@ struct kernels {
 	.embed = {set##_embed_f32, set##_embed_i8, set##_embed_i4},                      \
 	.back = {set##_linear_back_f32, set##_linear_back_i8, set##_linear_back_i4},     \
 	.quant = set##_quant_rows
+
+#if defined(__x86_64__)
 DECLARE(x86_avx2);
 DECLARE(x86_avx512vnni);
 ln_fn x86_avx2_norm_ln, x86_avx512vnni_norm_ln;
@@ -102,6 +104,43 @@ static int runs_here(const char *isa)
 		return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 	return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
 	       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vnni");
+}
+#elif defined(TEST_CROSS)
+#define DECLARE_ARM(set)                                                                 \
+	DECLARE(set);                                                                    \
+	ln_fn set##_norm_ln;                                                             \
+	rms_fn set##_norm_rms;                                                           \
+	act_fn set##_act_gelu;                                                           \
+	attention_fn set##_attention
+#define ARM(name, set)                                                                   \
+	{                                                                                \
+		.isa = name, COMMON(set), .ln = set##_norm_ln, .rms = set##_norm_rms,    \
+		.gelu = set##_act_gelu, .attention = set##_attention                     \
+	}
+#ifdef __aarch64__
+DECLARE_ARM(arm64_neon);
+DECLARE_ARM(arm64_dotprod);
+DECLARE_ARM(arm64_i8mm);
+#else
+DECLARE_ARM(armhf_neon);
+#endif
+
+static const struct kernels all[] = {
+#ifdef __aarch64__
+	ARM("arm64-neon", arm64_neon),
+	ARM("arm64-dotprod", arm64_dotprod),
+	ARM("arm64-i8mm", arm64_i8mm),
+#else
+	ARM("armhf-neon", armhf_neon),
+#endif
+	{.isa = NULL},
+};
+
+/* The emulated processor has everything. */
+static int runs_here(const char *isa)
+{
+	(void)isa;
+	return 1;
 }
 #else
 static const struct kernels all[] = {{.isa = NULL}};
@@ -188,7 +227,7 @@ static void put_quantised(struct matrix *m, const struct panel_format *f, uint32
 		return;
 	}
 	rows[(size_t)o * ((in + 1) / 2) + i / 2] |= (uint8_t)((q + 8) << i % 2 * 4);
-	panels[at] |= (uint8_t)((q + 8) << (i % f->k >= f->k / 2u ? 4 : 0));
+	panels[at] |= (uint8_t)(((q + f->zero) & 15) << (i % f->k >= f->k / 2u ? 4 : 0));
 }
 
 static int pick(int limit, int extreme)

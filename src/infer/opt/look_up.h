@@ -10,6 +10,18 @@
 #include "src/infer/fmath.h"
 #include "src/infer/kernels.h"
 
+/* Input columns that lie together, and what is added to a nibble: 8, or 0 for two's
+ * complement. */
+#ifndef PANEL_STEP_I8
+#define PANEL_STEP_I8 4
+#endif
+#ifndef PANEL_STEP_I4
+#define PANEL_STEP_I4 8
+#endif
+#ifndef PANEL_NIBBLE_ZERO
+#define PANEL_NIBBLE_ZERO 8
+#endif
+
 /* Row o of a matrix: its first element, and how far the next step of columns is. */
 struct panel_row {
 	uintptr_t at, step;
@@ -22,8 +34,8 @@ static inline uint32_t panel_width(uint32_t out, uint32_t first)
 	return left < PANEL_WIDTH ? left : PANEL_WIDTH;
 }
 
-/* In floats (k = 1), or bytes of int8 (k = 4) or of int4 (k = 4, two columns each).
- * `steps`: in / columns a step, rounded up. */
+/* In floats (k = 1), or bytes of int8 or of int4 (k bytes lie together, of int4 with two
+ * columns each). `steps`: in / columns a step, rounded up. */
 static inline struct panel_row panel_row(
 	const struct linear *l, uint32_t o, uint32_t steps, uint32_t k)
 {
@@ -33,6 +45,12 @@ static inline struct panel_row panel_row(
 		((uintptr_t)first * steps + (o - first)) * k, (uintptr_t)width * k};
 
 	return r;
+}
+
+static inline struct panel_row panel_row_i8(const struct linear *l, uint32_t o)
+{
+	return panel_row(
+		l, o, (l->in + PANEL_STEP_I8 - 1) / PANEL_STEP_I8, PANEL_STEP_I8);
 }
 
 /* A row of int4 in either form. */
@@ -52,7 +70,8 @@ static inline struct nibble_row nibble_row(const struct linear *l, uint32_t o)
 	if (!l->panels)
 		return (struct nibble_row){w + (uintptr_t)o * ((l->in + 1) / 2),
 			l->scales + (uintptr_t)o * groups, 0, 1};
-	r = panel_row(l, o, (l->in + 7) / 8, 4);
+	r = panel_row(
+		l, o, (l->in + PANEL_STEP_I4 - 1) / PANEL_STEP_I4, PANEL_STEP_I4 / 2);
 	return (struct nibble_row){w + r.at,
 		l->scales + (uintptr_t)first * groups + (o - first), r.step,
 		panel_width(l->out, first)};
@@ -61,9 +80,13 @@ static inline struct nibble_row nibble_row(const struct linear *l, uint32_t o)
 static inline float nibble_at(const struct nibble_row *r, uint32_t i)
 {
 	float scale = fmath_bf16(r->scales[i / KERNEL_GROUP * r->group_step]);
-	int v = r->step ? r->w[i / 8 * r->step + i % 4] >> (i / 4 % 2 * 4)
+	const uint32_t half = PANEL_STEP_I4 / 2;
+	int v = r->step ? r->w[i / PANEL_STEP_I4 * r->step + i % half] >>
+				  (i / half % 2 * 4)
 			: r->w[i / 2] >> (i % 2 * 4);
 
+	if (r->step && !PANEL_NIBBLE_ZERO)
+		v ^= 8;
 	return (float)((v & 15) - 8) * scale;
 }
 
@@ -98,7 +121,9 @@ static inline void from_panels(
 	const uint8_t *w, struct panel_row r, uint32_t n, float scale, float *y)
 {
 	for (uint32_t i = 0; i < n; i++)
-		y[i] = (float)panel_byte(w[r.at + i / 4 * r.step + i % 4]) * scale;
+		y[i] = (float)panel_byte(
+			       w[r.at + i / PANEL_STEP_I8 * r.step + i % PANEL_STEP_I8]) *
+		       scale;
 }
 
 static inline void look_up_i8(
@@ -111,8 +136,7 @@ static inline void look_up_i8(
 		float scale = fmath_bf16(table->scales[id]);
 
 		if (table->panels)
-			from_panels(table->w, panel_row(table, id, (in + 3) / 4, 4), in,
-				scale, y);
+			from_panels(table->w, panel_row_i8(table, id), in, scale, y);
 		else
 			from_rows((const int8_t *)table->w + (uintptr_t)id * in, in,
 				scale, y);
@@ -152,7 +176,9 @@ static inline void add_panel_row(
 	const uint8_t *w, struct panel_row r, uint32_t n, float s, float *y)
 {
 	for (uint32_t i = 0; i < n; i++)
-		y[i] += s * (float)panel_byte(w[r.at + i / 4 * r.step + i % 4]);
+		y[i] += s *
+			(float)panel_byte(
+				w[r.at + i / PANEL_STEP_I8 * r.step + i % PANEL_STEP_I8]);
 }
 
 static inline void add_row(const int8_t *w, uint32_t n, float s, float *y)
@@ -169,8 +195,7 @@ static inline void way_back_i8(const struct linear *l, const float *x, float *y)
 		float s = x[o] * fmath_bf16(l->scales[o]);
 
 		if (l->panels)
-			add_panel_row(
-				l->w, panel_row(l, o, (l->in + 3) / 4, 4), l->in, s, y);
+			add_panel_row(l->w, panel_row_i8(l, o), l->in, s, y);
 		else
 			add_row((const int8_t *)l->w + (uintptr_t)o * l->in, l->in, s, y);
 	}

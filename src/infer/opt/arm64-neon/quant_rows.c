@@ -1,0 +1,82 @@
+/* AArch64 rounds half away from zero by itself. 32-bit Arm truncates after adding the
+ * largest float below a half with the value's sign: exact for |v| < 2^22. Forward only, as
+ * q may lie on x: four floats are read before the four bytes below them are written. */
+#include "src/infer/fmath.h"
+#include "src/infer/opt/arm64-neon/vector.h"
+
+static float row_largest(const float *x, uint32_t d)
+{
+	float32x4_t m0 = vdupq_n_f32(0), m1 = m0;
+	float largest;
+	uint32_t i = 0;
+
+	for (; i + 16 <= d; i += 16) {
+		m0 = vmaxq_f32(m0, vabsq_f32(vld1q_f32(x + i)));
+		m1 = vmaxq_f32(m1, vabsq_f32(vld1q_f32(x + i + 4)));
+		m0 = vmaxq_f32(m0, vabsq_f32(vld1q_f32(x + i + 8)));
+		m1 = vmaxq_f32(m1, vabsq_f32(vld1q_f32(x + i + 12)));
+	}
+	largest = reduce_max(vmaxq_f32(m0, m1));
+	for (; i < d; i++)
+		largest = fmath_abs(x[i]) > largest ? fmath_abs(x[i]) : largest;
+	return largest;
+}
+
+/* Whole numbers in 32 bits; they fit in eight. */
+ALWAYS_INLINE int32x4_t quantise4(const float *x, float32x4_t inverse)
+{
+	float32x4_t v = vmulq_f32(vld1q_f32(x), inverse);
+
+#ifdef __aarch64__
+	return vcvtaq_s32_f32(v);
+#else
+	uint32x4_t sign = vandq_u32(vreinterpretq_u32_f32(v), vdupq_n_u32(0x80000000u));
+	uint32x4_t half = vreinterpretq_u32_f32(vdupq_n_f32(0.49999997f));
+
+	return vcvtq_s32_f32(vaddq_f32(v, vreinterpretq_f32_u32(vorrq_u32(sign, half))));
+#endif
+}
+
+/* The low bytes of sixteen. */
+ALWAYS_INLINE int8x16_t narrow(int32x4_t a, int32x4_t b, int32x4_t c, int32x4_t d)
+{
+#ifdef __aarch64__
+	int16x8_t e = vuzp1q_s16(vreinterpretq_s16_s32(a), vreinterpretq_s16_s32(b));
+	int16x8_t f = vuzp1q_s16(vreinterpretq_s16_s32(c), vreinterpretq_s16_s32(d));
+
+	return vuzp1q_s8(vreinterpretq_s8_s16(e), vreinterpretq_s8_s16(f));
+#else
+	int16x8_t e = vcombine_s16(vmovn_s32(a), vmovn_s32(b));
+	int16x8_t f = vcombine_s16(vmovn_s32(c), vmovn_s32(d));
+
+	return vcombine_s8(vmovn_s16(e), vmovn_s16(f));
+#endif
+}
+
+static int8_t quantise1(float x, float inverse)
+{
+	float v = x * inverse;
+
+	return (int8_t)(int32_t)(v + (v < 0 ? -0.49999997f : 0.49999997f));
+}
+
+void quant_rows(uint32_t n, uint32_t d, const float *x, int8_t *q, float *scale)
+{
+	for (uint32_t t = 0; t < n; t++) {
+		const float *row = x + (uintptr_t)t * d;
+		int8_t *out = q + (uintptr_t)t * d;
+		float largest = row_largest(row, d);
+		float inverse = largest < 1e-30f ? 0 : 127 / largest;
+		float32x4_t times = vdupq_n_f32(inverse);
+		uint32_t i = 0;
+
+		for (; i + 16 <= d; i += 16)
+			vst1q_s8(out + i, narrow(quantise4(row + i, times),
+						  quantise4(row + i + 4, times),
+						  quantise4(row + i + 8, times),
+						  quantise4(row + i + 12, times)));
+		for (; i < d; i++)
+			out[i] = quantise1(row[i], inverse);
+		scale[t] = largest / 127;
+	}
+}
