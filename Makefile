@@ -45,6 +45,7 @@ CORE_SRC := $(wildcard src/infer/ref/*.c)
 # Kernels for ISAs of this machine's family; tests call them as x86_avx2_linear_i8.
 OPT_SRC := $(wildcard src/infer/opt/$(subst x86_64,x86,$(shell uname -m))-*/*.c)
 TEST_SRC := $(wildcard tests/unit/test_*.c tests/fuzz/test_*.c)
+FUZZ_SRC := $(wildcard tests/fuzz/genome_*.c)
 BENCH_SRC := $(wildcard tests/bench/*.c)
 
 HOST_OBJ := $(HOST_SRC:%.c=$(BUILD)/%.o)
@@ -54,6 +55,7 @@ CORE_OBJ := $(CORE_SRC:%.c=$(BUILD)/agent/%.o)
 OPT_OBJ := $(OPT_SRC:%.c=$(BUILD)/agent/%.o)
 TEST_OBJ := $(TEST_SRC:%.c=$(BUILD)/%.o)
 BENCH_OBJ := $(BENCH_SRC:%.c=$(BUILD)/%.o)
+FUZZ_OBJ := $(FUZZ_SRC:%.c=$(BUILD)/%.o)
 TESTS := $(foreach t,$(TEST_SRC),$(BUILD)/tests/$(basename $(notdir $(t))))
 E2E ?= $(sort $(wildcard tests/e2e/*.sh))
 GRADIENT_TESTS := $(filter $(BUILD)/tests/test_train_grad%,$(TESTS))
@@ -63,13 +65,13 @@ TALLY := build/tally
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all help deps tests unit gradients e2e lint check test bench bench-core demo install clean \
+.PHONY: all help deps tests unit fuzz-genomes gradients e2e lint check test bench bench-core demo install clean \
 	format FORCE
 
 all: $(BUILD)/hawser $(BUILD)/hawser-agent ## build hawser and the agent into build/release
 
 help: ## list the goals
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 	@echo "settings: CONFIG=release|asan|double  CC=$(CC)  JOBS=$(JOBS)  PREFIX=$(PREFIX)  JOB=$(JOB)"
 
 deps: ## install the packages that are missing (Debian, Ubuntu)
@@ -108,7 +110,7 @@ $(LIB): $(HOST_OBJ)
 	$(AR) rcs $@ $^
 
 # Parts of agent, core and bench that a test asks for; `main` is only taken when it is called.
-$(TEST_LIB): $(CORE_OBJ) $(OPT_OBJ) $(AGENT_OBJ) $(BENCH_OBJ)
+$(TEST_LIB): $(CORE_OBJ) $(OPT_OBJ) $(AGENT_OBJ) $(BENCH_OBJ) $(FUZZ_OBJ)
 	@rm -f $@
 	$(AR) rcs $@ $^
 
@@ -133,6 +135,11 @@ tests: $(TESTS) ## build the unit tests
 
 unit: all tests ## run the unit tests (CONFIG=asan: under the sanitisers)
 	@JOBS=$(JOBS) tests/run "unit, $(CONFIG)" $(TALLY) $(TESTS)
+
+fuzz-genomes: N ?= 2000
+fuzz-genomes: all $(BUILD)/tests/test_fuzz_genomes ## N=2000 random networks against the reference, sanitised
+	@FUZZ_GENOMES=$(N) FUZZ_SANITISE=1 JOBS=$(JOBS) TEST_TIMEOUT=7200 tests/run "fuzz, $(N) genomes" $(TALLY) \
+		$(BUILD)/tests/test_fuzz_genomes
 
 # The gradient checks alone, in double precision.
 gradients: ## check every gradient against finite differences in double precision
@@ -186,4 +193,4 @@ format: ## run clang-format over every file of ours
 clean: ## remove build/
 	rm -rf build
 
--include $(patsubst %.o,%.d,$(HOST_OBJ) $(CLI_OBJ) $(AGENT_OBJ) $(CORE_OBJ) $(OPT_OBJ) $(TEST_OBJ) $(BENCH_OBJ))
+-include $(patsubst %.o,%.d,$(HOST_OBJ) $(CLI_OBJ) $(AGENT_OBJ) $(CORE_OBJ) $(OPT_OBJ) $(TEST_OBJ) $(BENCH_OBJ) $(FUZZ_OBJ))
