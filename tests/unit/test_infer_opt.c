@@ -175,8 +175,11 @@ static void put_quantised(struct matrix *m, const struct panel_format *f, uint32
 	panels[at] |= (uint8_t)((q + 8) << (i % f->k >= f->k / 2u ? 4 : 0));
 }
 
+/* `extreme`: 0 any value, 1 either limit, 2 the upper one, 3 the lower one. */
 static int pick(int limit, int extreme)
 {
+	if (extreme > 1)
+		return extreme == 2 ? limit : -limit;
 	if (extreme)
 		return rng_below(&rng, 2) ? limit : -limit;
 	return (int)rng_below(&rng, 2u * (uint32_t)limit + 1) - limit;
@@ -298,6 +301,50 @@ static void integer_products_give_the_portable_sums(void **state)
 				compare_integers(k, shapes[i], 8, v);
 				compare_integers(k, shapes[i], 4, v);
 			}
+}
+
+/* The contract's longest rows with nothing but the largest products, of both signs: no
+ * sum, nor one of weights made unsigned, may leave its 32 bits. */
+static void integer_products_hold_the_longest_sums(void **state)
+{
+	const struct shape s = {2, 65535, 19};
+	int8_t *x;
+
+	(void)state;
+	for (const struct kernels *k = NULL; (k = next_set(k));)
+		for (int sign = 0; sign < 4; sign++) {
+			float xs[2] = {1e-6f, 2e-6f}, y[2 * 19], z[2 * 19];
+			struct matrix m;
+
+			x = tokens((size_t)s.n * s.in, 2 + sign / 2);
+			matrix_init(&m, k->isa, s, 8, 2 + sign % 2, 0);
+			linear_i8(&m.rows, s.n, x, xs, NULL, y);
+			k->i8(&m.panels, s.n, x, xs, NULL, z);
+			assert_memory_equal(y, z, sizeof(y));
+			matrix_release(&m);
+			free(x);
+		}
+}
+
+/* A set of this machine's family that is in the table and not here would be untested. */
+static void every_kernel_set_of_this_family_is_tested(void **state)
+{
+	const struct kernel_set *set;
+
+	(void)state;
+	for (size_t i = 1; (set = kernel_set_at(i)); i++) {
+		size_t k = 0;
+
+		while (all[k].isa && strcmp(all[k].isa, set->isa))
+			k++;
+#if defined(__x86_64__)
+		if (!strncmp(set->isa, "x86-", 4))
+			assert_non_null(all[k].isa);
+#elif defined(__aarch64__)
+		if (!strncmp(set->isa, "aarch64-", 8))
+			assert_non_null(all[k].isa);
+#endif
+	}
 }
 
 static void compare_floats(const struct kernels *k, struct shape s, int with_add)
@@ -550,6 +597,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(integer_products_give_the_portable_sums),
+		cmocka_unit_test(integer_products_hold_the_longest_sums),
+		cmocka_unit_test(every_kernel_set_of_this_family_is_tested),
 		cmocka_unit_test(float_products_keep_the_contracts_bound),
 		cmocka_unit_test(products_apply_the_activation_that_they_are_asked_for),
 		cmocka_unit_test(look_ups_read_both_forms),
