@@ -55,6 +55,7 @@ CORE_OBJ := $(CORE_SRC:%.c=$(BUILD)/agent/%.o)
 OPT_OBJ := $(OPT_SRC:%.c=$(BUILD)/agent/%.o)
 TEST_OBJ := $(TEST_SRC:%.c=$(BUILD)/%.o)
 BENCH_OBJ := $(BENCH_SRC:%.c=$(BUILD)/%.o)
+BENCH_MAIN := $(BUILD)/tests/bench/core.o $(BUILD)/tests/bench/build.o
 FUZZ_OBJ := $(FUZZ_SRC:%.c=$(BUILD)/%.o)
 TESTS := $(foreach t,$(TEST_SRC),$(BUILD)/tests/$(basename $(notdir $(t))))
 E2E ?= $(sort $(wildcard tests/e2e/*.sh))
@@ -65,7 +66,7 @@ TALLY := build/tally
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all help deps tests unit fuzz-genomes gradients e2e lint check test bench bench-core demo install clean \
+.PHONY: all help deps tests unit fuzz-genomes gradients e2e lint check test bench bench-core bench-build demo install clean \
 	format FORCE
 
 all: $(BUILD)/hawser $(BUILD)/hawser-agent ## build hawser and the agent into build/release
@@ -128,8 +129,10 @@ $(BUILD)/tests/%: $(BUILD)/tests/fuzz/%.o $(LIB) $(TEST_LIB)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $< -Wl,--start-group $(LIB) $(TEST_LIB) -Wl,--end-group $(LDLIBS) -lcmocka -o $@
 
-$(BUILD)/bench-core: $(BENCH_OBJ) $(LIB)
-	$(CC) $(CFLAGS) $^ $(LDLIBS) -o $@
+# Two programs, each with a `main` in the file of its name.
+$(BUILD)/bench-%: $(BENCH_OBJ) $(LIB)
+	$(CC) $(CFLAGS) $(filter-out $(filter-out $(BUILD)/tests/bench/$*.o,$(BENCH_MAIN)),$^) \
+		$(LDLIBS) -o $@
 
 tests: $(TESTS) ## build the unit tests
 
@@ -151,7 +154,7 @@ gradients:
 	@$(MAKE) --no-print-directory CONFIG=double BUILD=build/double gradients
 endif
 
-e2e: all $(BUILD)/bench-core ## run the end-to-end tests (E2E=FILE...: some of them)
+e2e: all $(BUILD)/bench-core $(BUILD)/bench-build ## run the end-to-end tests (E2E=FILE...: some of them)
 	@JOBS=$(JOBS) HAWSER=$(BUILD)/hawser tests/run "end to end, $(CONFIG)" $(TALLY) $(E2E)
 
 lint: ## check include table, headers, names, sizes
@@ -163,12 +166,15 @@ check: lint ## lint, and compile everything with warnings as errors
 test: deps ## install what is missing, then run every test
 	@JOBS=$(JOBS) tests/all $(TALLY) $(MAKE)
 
-bench: bench-core ## every benchmark
+bench: bench-core bench-build ## every benchmark
 
 # BENCH_QUICK=1: under a minute. BENCH_PEER=0: without ONNX Runtime (it needs the network once).
 BENCH_PEER ?= 1
 bench-core: $(BUILD)/bench-core ## the core beside ONNX Runtime and the machine's limits
 	@BENCH_PYTHON=$$([ "$(BENCH_PEER)" = 0 ] || tests/bench/peer build/bench/venv) $(BUILD)/bench-core
+
+bench-build: $(BUILD)/bench-build ## from genome to image and to the first answer
+	@$(BUILD)/bench-build
 
 JOB_NAME = $(shell sed -n 's/^job: *//p' $(JOB))
 demo: deps ## search the built-in task on this machine: ten minutes to a measured front
