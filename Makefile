@@ -50,6 +50,7 @@ CORE_SRC := $(wildcard src/infer/ref/*.c)
 # Kernels for ISAs of this machine's family; tests call them as x86_avx2_linear_i8.
 OPT_SRC := $(wildcard src/infer/opt/$(subst x86_64,x86,$(shell uname -m))-*/*.c)
 TEST_SRC := $(wildcard tests/unit/test_*.c tests/fuzz/test_*.c)
+FUZZ_SRC := $(wildcard tests/fuzz/genome_*.c)
 BENCH_SRC := $(wildcard tests/bench/*.c)
 
 HOST_OBJ := $(HOST_SRC:%.c=$(BUILD)/%.o)
@@ -59,6 +60,8 @@ CORE_OBJ := $(CORE_SRC:%.c=$(BUILD)/agent/%.o)
 OPT_OBJ := $(OPT_SRC:%.c=$(BUILD)/agent/%.o)
 TEST_OBJ := $(TEST_SRC:%.c=$(BUILD)/%.o)
 BENCH_OBJ := $(BENCH_SRC:%.c=$(BUILD)/%.o)
+BENCH_MAIN := $(BUILD)/tests/bench/core.o $(BUILD)/tests/bench/build.o
+FUZZ_OBJ := $(FUZZ_SRC:%.c=$(BUILD)/%.o)
 TESTS := $(foreach t,$(TEST_SRC),$(BUILD)/tests/$(basename $(notdir $(t))))
 E2E ?= $(sort $(wildcard tests/e2e/*.sh))
 GRADIENT_TESTS := $(filter $(BUILD)/tests/test_train_grad%,$(TESTS))
@@ -68,13 +71,14 @@ TALLY := build/tally
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all help deps tests unit gradients e2e lint check test bench bench-core bench-arm demo install clean \
+.PHONY: all help deps tests unit fuzz-genomes gradients e2e lint check test bench bench-core \
+	bench-arm bench-build demo install clean \
 	format FORCE
 
 all: $(BUILD)/hawser $(BUILD)/hawser-agent ## build hawser and the agent into build/release
 
 help: ## list the goals
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 	@echo "settings: CONFIG=release|asan|double  CC=$(CC)  JOBS=$(JOBS)  PREFIX=$(PREFIX)  JOB=$(JOB)"
 
 deps: ## install the packages that are missing (Debian, Ubuntu)
@@ -88,6 +92,12 @@ $(BUILD)/flags: FORCE
 $(BUILD)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+
+# What a build does for every weight, and the reference's products: half of a build's time.
+ifeq ($(CONFIG),release)
+HOT := src/model/quant src/model/reference src/model/weights src/codegen/pack
+$(HOT:%=$(BUILD)/%.o): private CFLAGS += -O3
+endif
 
 $(BUILD)/agent/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
@@ -107,7 +117,7 @@ $(LIB): $(HOST_OBJ)
 	$(AR) rcs $@ $^
 
 # Parts of agent, core and bench that a test asks for; `main` is only taken when it is called.
-$(TEST_LIB): $(CORE_OBJ) $(OPT_OBJ) $(AGENT_OBJ) $(BENCH_OBJ)
+$(TEST_LIB): $(CORE_OBJ) $(OPT_OBJ) $(AGENT_OBJ) $(BENCH_OBJ) $(FUZZ_OBJ)
 	@rm -f $@
 	$(AR) rcs $@ $^
 
@@ -125,13 +135,20 @@ $(BUILD)/tests/%: $(BUILD)/tests/fuzz/%.o $(LIB) $(TEST_LIB)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $< -Wl,--start-group $(LIB) $(TEST_LIB) -Wl,--end-group $(LDLIBS) -lcmocka -o $@
 
-$(BUILD)/bench-core: $(BENCH_OBJ) $(LIB)
-	$(CC) $(CFLAGS) $^ $(LDLIBS) -o $@
+# Two programs, each with a `main` in the file of its name.
+$(BUILD)/bench-%: $(BENCH_OBJ) $(LIB)
+	$(CC) $(CFLAGS) $(filter-out $(filter-out $(BUILD)/tests/bench/$*.o,$(BENCH_MAIN)),$^) \
+		$(LDLIBS) -o $@
 
 tests: $(TESTS) ## build the unit tests
 
 unit: all tests ## run the unit tests (CONFIG=asan: under the sanitisers)
 	@JOBS=$(JOBS) tests/run "unit, $(CONFIG)" $(TALLY) $(TESTS)
+
+fuzz-genomes: N ?= 2000
+fuzz-genomes: all $(BUILD)/tests/test_fuzz_genomes ## N=2000 random networks against the reference, sanitised
+	@FUZZ_GENOMES=$(N) FUZZ_SANITISE=1 JOBS=$(JOBS) TEST_TIMEOUT=7200 tests/run "fuzz, $(N) genomes" $(TALLY) \
+		$(BUILD)/tests/test_fuzz_genomes
 
 # The gradient checks alone, in double precision.
 gradients: ## check every gradient against finite differences in double precision
@@ -143,7 +160,7 @@ gradients:
 	@$(MAKE) --no-print-directory CONFIG=double BUILD=build/double gradients
 endif
 
-e2e: all $(BUILD)/bench-core ## run the end-to-end tests (E2E=FILE...: some of them)
+e2e: all $(BUILD)/bench-core $(BUILD)/bench-build ## run the end-to-end tests (E2E=FILE...: some of them)
 	@JOBS=$(JOBS) HAWSER=$(BUILD)/hawser tests/run "end to end, $(CONFIG)" $(TALLY) $(E2E)
 
 lint: ## check include table, headers, names, sizes
@@ -155,7 +172,7 @@ check: lint ## lint, and compile everything with warnings as errors
 test: deps ## install what is missing, then run every test
 	@JOBS=$(JOBS) tests/all $(TALLY) $(MAKE)
 
-bench: bench-core bench-arm ## every benchmark
+bench: bench-core bench-build bench-arm ## every benchmark
 
 # BENCH_QUICK=1: under a minute. BENCH_PEER=0: without ONNX Runtime (it needs the network once).
 BENCH_PEER ?= 1
@@ -171,6 +188,9 @@ $(BUILD)/count.so: tests/count/plugin.c $(BUILD)/flags
 
 bench-arm: $(BUILD)/count $(BUILD)/count.so ## instructions a multiply-add on Arm, under QEMU
 	@$(BUILD)/count $(BUILD)/count.so
+
+bench-build: $(BUILD)/bench-build ## from genome to image and to the first answer
+	@$(BUILD)/bench-build
 
 JOB_NAME = $(shell sed -n 's/^job: *//p' $(JOB))
 demo: deps ## search the built-in task on this machine: ten minutes to a measured front
@@ -196,4 +216,4 @@ clean: ## remove build/
 	rm -rf build
 
 -include $(patsubst %.o,%.d,$(HOST_OBJ) $(CLI_OBJ) $(AGENT_OBJ) $(CORE_OBJ) $(OPT_OBJ) $(TEST_OBJ) $(BENCH_OBJ) \
-	$(BUILD)/tests/count/main.o)
+	$(FUZZ_OBJ) $(BUILD)/tests/count/main.o)

@@ -18,6 +18,7 @@ static const char *const sources[] = {
 	"src/infer/tokenise.h",
 	"src/infer/tokenise.c",
 	"src/infer/ref/reduce.h",
+	"src/infer/ref/scores.h",
 	"devices/boards/text/text.h",
 	"devices/boards/text/main.c",
 	"devices/boards/text/classify.c",

@@ -30,11 +30,11 @@ struct kernel_panels {
 
 /* What a set's kernels do beyond the portable ones. */
 enum kernel_fusion {
-	FUSES_ACT = 1, /* products in fp32 apply linear.act */
-	FUSES_QKV =
-		2, /* attention reads q, k, v from one buffer, attention_data.stride */
-	FUSES_QUANT = 4,   /* act_quant_rows, norm_ln_quant, norm_rms_quant */
-	FUSES_ACT_INT = 8, /* products in int8 and int4 apply linear.act */
+	FUSES_ACT =
+		1, /* products apply linear.act; with FUSES_QUANT those in fp32 only */
+	/* attention reads q, k, v from one buffer, attention_data.stride */
+	FUSES_QKV = 2,
+	FUSES_QUANT = 4, /* act_quant_rows, norm_ln_quant, norm_rms_quant */
 };
 
 struct kernel_set {

@@ -84,7 +84,7 @@ uint64_t pack_layout(const struct program *p, struct packed_tensor *at)
 struct writer {
 	FILE *file;
 	const char *path;
-	struct hash_state hash;
+	struct hash_state *hash; /* NULL: none is wanted */
 	uint64_t at;
 	struct err_ctx *ctx;
 };
@@ -94,7 +94,8 @@ static enum err put(struct writer *w, const void *data, size_t len)
 	if (len && fwrite(data, 1, len, w->file) != len)
 		return err_set(w->ctx, is_full(errno) ? ERR_FULL : ERR_IO,
 			"cannot write '%s': %s", w->path, strerror(errno));
-	hash_update(&w->hash, data, len);
+	if (w->hash)
+		hash_update(w->hash, data, len);
 	w->at += len;
 	return ERR_OK;
 }
@@ -336,7 +337,8 @@ enum err pack_write(const struct program *p, const struct tensor_source *source,
 {
 	const struct layout *l = &p->layout;
 	struct packed_tensor *at = calloc(l->n_tensors, sizeof(*at));
-	struct writer w = {.path = path, .ctx = ctx};
+	struct hash_state state;
+	struct writer w = {.path = path, .hash = hash ? &state : NULL, .ctx = ctx};
 	enum err e = ERR_OK;
 	uint64_t total;
 
@@ -349,7 +351,7 @@ enum err pack_write(const struct program *p, const struct tensor_source *source,
 		return err_set(ctx, is_full(errno) ? ERR_FULL : ERR_IO,
 			"cannot create '%s': %s", path, strerror(errno));
 	}
-	hash_init(&w.hash);
+	hash_init(&state);
 	for (size_t i = 0; i < l->n_tensors && !e; i++) {
 		if (p->is_part[i])
 			continue;
@@ -362,7 +364,8 @@ enum err pack_write(const struct program *p, const struct tensor_source *source,
 	if (fclose(w.file) && !e)
 		e = err_set(ctx, is_full(errno) ? ERR_FULL : ERR_IO,
 			"cannot write '%s': %s", path, strerror(errno));
-	hash_final(&w.hash, hash);
+	if (hash)
+		hash_final(&state, hash);
 	free(at);
 	return e;
 }

@@ -23,7 +23,7 @@ struct packed_tensor {
 
 /* Where everything lies; `at` has an entry a tensor. Returns the size of weights.bin. */
 uint64_t pack_layout(const struct program *p, struct packed_tensor *at);
-/* Writes the file and hashes it as it goes. ERR_INVALID names a tensor with a NaN or an
+/* Writes the file, and hashes it as it goes when `hash` is wanted. ERR_INVALID names a tensor with a NaN or an
  * infinity; ERR_FULL when the disk is full. A failed call may leave a partial file. */
 enum err pack_write(const struct program *p, const struct tensor_source *source,
 	const char *path, struct hash *hash, struct err_ctx *ctx);

@@ -354,7 +354,8 @@ static void lower_ffn(struct lowering *lo)
 	} else {
 		s = linear(lo, T_W1, T_B1, in, h);
 	}
-	if (lo->p->set->fuses & (l->bits == 32 ? FUSES_ACT : FUSES_ACT_INT))
+	if (lo->p->set->fuses & FUSES_ACT &&
+		(l->bits == 32 || !(lo->p->set->fuses & FUSES_QUANT)))
 		s->act = (uint8_t)(1 + g->act);
 	else
 		add_step(lo, STEP_ACT, h, h);

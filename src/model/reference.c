@@ -53,8 +53,8 @@ struct pass {
 	enum err err; /* sticky */
 };
 
-/* The tensor as the device holds it (dequantised); NULL when absent or after an error. */
-static float *fetch(
+/* The tensor before quantisation; NULL when absent or after an error. */
+static float *fetch_floats(
 	struct pass *p, enum tensor_kind kind, int layer, const struct tensor **t)
 {
 	float *w;
@@ -73,7 +73,17 @@ static float *fetch(
 		free(w);
 		return NULL;
 	}
-	quant_fake(w, (*t)->rows, (*t)->cols, (*t)->bits);
+	return w;
+}
+
+/* The tensor as the device holds it: dequantised. */
+static float *fetch(
+	struct pass *p, enum tensor_kind kind, int layer, const struct tensor **t)
+{
+	float *w = fetch_floats(p, kind, layer, t);
+
+	if (w)
+		quant_fake(w, (*t)->rows, (*t)->cols, (*t)->bits);
 	return w;
 }
 
@@ -90,6 +100,38 @@ static void quantise_row(const double *x, size_t n, double *out)
 		out[i] = round(x[i] * inverse) * scale;
 }
 
+#define BLOCK 8 /* rows side by side, so that a weight is read once for all of them */
+
+/* The next rows of x, at most BLOCK, quantised when the device does: [cols, BLOCK]. */
+static size_t take_rows(
+	const struct tensor *t, const double *x, size_t rows, double *row, double *block)
+{
+	size_t n = rows < BLOCK ? rows : BLOCK;
+
+	memset(block, 0, t->cols * BLOCK * sizeof(*block));
+	for (size_t j = 0; j < n; j++) {
+		if (t->bits == 32)
+			memcpy(row, x + j * t->cols, t->cols * sizeof(*row));
+		else
+			quantise_row(x + j * t->cols, t->cols, row);
+		for (size_t c = 0; c < t->cols; c++)
+			block[c * BLOCK + j] = row[c];
+	}
+	return n;
+}
+
+/* Each sum in the order of the columns: the answer does not depend on BLOCK. */
+static void add_products(const double *block, const float *w, size_t cols, double *sum)
+{
+	double s[BLOCK];
+
+	memcpy(s, sum, sizeof(s));
+	for (size_t c = 0; c < cols; c++)
+		for (size_t j = 0; j < BLOCK; j++)
+			s[j] += block[c * BLOCK + j] * w[c];
+	memcpy(sum, s, sizeof(s));
+}
+
 /* y[rows, out] = x[rows, in] w^T + b; y must not overlap x. */
 static void linear(struct pass *p, enum tensor_kind weight, enum tensor_kind bias,
 	int layer, const double *x, size_t rows, double *y)
@@ -97,20 +139,21 @@ static void linear(struct pass *p, enum tensor_kind weight, enum tensor_kind bia
 	const struct tensor *t, *tb = NULL;
 	float *w = fetch(p, weight, layer, &t);
 	float *b = w && bias != N_TENSOR_KINDS ? fetch(p, bias, layer, &tb) : NULL;
-	double *row = w ? malloc(t->cols * sizeof(*row)) : NULL;
+	double *row = w ? malloc(t->cols * (1 + BLOCK) * sizeof(*row)) : NULL;
+	size_t n;
 
-	for (size_t i = 0; row && i < rows; i++) {
-		if (t->bits == 32)
-			memcpy(row, x + i * t->cols, t->cols * sizeof(*row));
-		else
-			quantise_row(x + i * t->cols, t->cols, row);
+	for (size_t i = 0; row && i < rows; i += n) {
+		double *block = row + t->cols;
+
+		n = take_rows(t, x + i * t->cols, rows - i, row, block);
 		for (size_t o = 0; o < t->rows; o++) {
-			const float *wo = w + o * t->cols;
-			double sum = b ? b[o] : 0;
+			double sum[BLOCK];
 
-			for (size_t c = 0; c < t->cols; c++)
-				sum += row[c] * wo[c];
-			y[i * t->rows + o] = sum;
+			for (size_t j = 0; j < BLOCK; j++)
+				sum[j] = b ? b[o] : 0;
+			add_products(block, w + o * t->cols, t->cols, sum);
+			for (size_t j = 0; j < n; j++)
+				y[(i + j) * t->rows + o] = sum[j];
 		}
 	}
 	if (w && !row && !p->err)
@@ -326,20 +369,27 @@ static void run_layer(struct pass *p, int layer)
 		norm(p, T_NORM2_G, T_NORM2_B, layer, p->x, p->x);
 }
 
+/* Of a table of tens of thousands of rows only those that are looked up are quantised. */
 static void embed(struct pass *p, const int32_t *ids)
 {
 	const struct tensor *t, *tp;
-	float *table = fetch(p, T_EMBED, -1, &t), *pos = fetch(p, T_POS, -1, &tp);
+	float *table = fetch_floats(p, T_EMBED, -1, &t), *pos = fetch(p, T_POS, -1, &tp);
 	int thin = p->g->d_embed < p->g->d_model;
 	double *to = thin ? p->u : p->x;
+	float *row = table ? malloc(t->cols * sizeof(*row)) : NULL;
 
-	for (size_t i = 0; table && i < p->n; i++)
+	for (size_t i = 0; row && i < p->n; i++) {
+		memcpy(row, table + (size_t)ids[i] * t->cols, t->cols * sizeof(*row));
+		quant_fake(row, 1, t->cols, t->bits);
 		for (size_t c = 0; c < t->cols; c++)
 			to[i * t->cols + c] =
-				(double)table[(size_t)ids[i] * t->cols + c] +
-				(pos ? pos[i * t->cols + c] : 0);
+				(double)row[c] + (pos ? pos[i * t->cols + c] : 0);
+	}
+	if (table && !row && !p->err)
+		p->err = err_set(p->ctx, ERR_NOMEM, "out of memory");
 	free(table);
 	free(pos);
+	free(row);
 	if (thin)
 		linear(p, T_PROJ, N_TENSOR_KINDS, -1, p->u, p->n, p->x);
 	if (p->g->norm_place == NORM_POST)

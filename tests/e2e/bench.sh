@@ -25,4 +25,12 @@ prints 'and says which there are' "bad BENCH_SHAPES '7'" err
 check 'it does without a broken peer' env BENCH_QUICK=1 BENCH_SHAPES=1 BENCH_ROUNDS=1 \
 	BENCH_PYTHON=/bin/false BENCH_DIR="$DIR/bench" "$build/bench-core"
 prints 'and says so' '^  SKIP peer: ' out
+
+check 'it measures builds' env BENCH_QUICK=1 BENCH_DIR="$DIR/bench" "$build/bench-build"
+prints 'and times them' 'seconds from genome to image +[0-9.]+ <= +0.40' out
+prints 'two builds are the same bytes' 'differences between two builds +0.000 .* met$' out
+prints 'code is small' 'int8 ref: bytes of code +[0-9]+ <= +100000  met$' out
+prints 'the first inference has a time' "first inference +[0-9]+ <=" out
+prints 'so have the slowest' 'over median +[0-9.]+ <= +1.15' out
+check 'and writes everything' test -s "$DIR/bench/build.json"
 finish

@@ -230,8 +230,11 @@ static void put_quantised(struct matrix *m, const struct panel_format *f, uint32
 	panels[at] |= (uint8_t)(((q + f->zero) & 15) << (i % f->k >= f->k / 2u ? 4 : 0));
 }
 
+/* `extreme`: 0 any value, 1 either limit, 2 the upper one, 3 the lower one. */
 static int pick(int limit, int extreme)
 {
+	if (extreme > 1)
+		return extreme == 2 ? limit : -limit;
 	if (extreme)
 		return rng_below(&rng, 2) ? limit : -limit;
 	return (int)rng_below(&rng, 2u * (uint32_t)limit + 1) - limit;
@@ -356,6 +359,50 @@ static void integer_products_give_the_portable_sums(void **state)
 			}
 }
 
+/* The contract's longest rows with nothing but the largest products, of both signs: no
+ * sum, nor one of weights made unsigned, may leave its 32 bits. */
+static void integer_products_hold_the_longest_sums(void **state)
+{
+	const struct shape s = {2, 65535, 19};
+	int8_t *x;
+
+	(void)state;
+	for (const struct kernels *k = NULL; (k = next_set(k));)
+		for (int sign = 0; sign < 4; sign++) {
+			float xs[2] = {1e-6f, 2e-6f}, y[2 * 19], z[2 * 19];
+			struct matrix m;
+
+			x = tokens((size_t)s.n * s.in, 2 + sign / 2);
+			matrix_init(&m, k->isa, s, 8, 2 + sign % 2, 0);
+			linear_i8(&m.rows, s.n, x, xs, NULL, y);
+			k->i8(&m.panels, s.n, x, xs, NULL, z);
+			assert_memory_equal(y, z, sizeof(y));
+			matrix_release(&m);
+			free(x);
+		}
+}
+
+/* A set of this machine's family that is in the table and not here would be untested. */
+static void every_kernel_set_of_this_family_is_tested(void **state)
+{
+	const struct kernel_set *set;
+
+	(void)state;
+	for (size_t i = 1; (set = kernel_set_at(i)); i++) {
+		size_t k = 0;
+
+		while (all[k].isa && strcmp(all[k].isa, set->isa))
+			k++;
+#if defined(__x86_64__)
+		if (!strncmp(set->isa, "x86-", 4))
+			assert_non_null(all[k].isa);
+#elif defined(__aarch64__)
+		if (!strncmp(set->isa, "aarch64-", 8))
+			assert_non_null(all[k].isa);
+#endif
+	}
+}
+
 static void compare_floats(const struct kernels *k, struct shape s, int with_add)
 {
 	size_t n_y = (size_t)s.n * s.out;
@@ -409,7 +456,7 @@ static void products_apply_the_activation_that_they_are_asked_for(void **state)
 		for (int i = 0; i < 9; i++) {
 			static const int all_bits[] = {32, 8, 4};
 			int bits = all_bits[i / 3];
-			int fuses = bits == 32 ? FUSES_ACT : FUSES_ACT_INT;
+			int ints = !(set->fuses & FUSES_QUANT);
 			uint8_t act = (uint8_t)(i % 3 + 1);
 			size_t n_y = (size_t)s.n * s.out;
 			int8_t *q = tokens((size_t)s.n * s.in, 0);
@@ -417,7 +464,7 @@ static void products_apply_the_activation_that_they_are_asked_for(void **state)
 			float *y = floats(n_y, 0), *z = floats(n_y, 0);
 			struct matrix m;
 
-			if (!(set->fuses & fuses)) {
+			if (!(set->fuses & FUSES_ACT) || (bits != 32 && !ints)) {
 				free(q), free(x), free(xs), free(y), free(z);
 				continue;
 			}
@@ -665,6 +712,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(integer_products_give_the_portable_sums),
+		cmocka_unit_test(integer_products_hold_the_longest_sums),
+		cmocka_unit_test(every_kernel_set_of_this_family_is_tested),
 		cmocka_unit_test(float_products_keep_the_contracts_bound),
 		cmocka_unit_test(products_apply_the_activation_that_they_are_asked_for),
 		cmocka_unit_test(look_ups_read_both_forms),

@@ -228,6 +228,30 @@ static void quant_row_is_zero_when_zero(void **state)
 	assert_int_equal(quant_bytes(3, 33, 32), 3 * 33 * 4);
 }
 
+static void quant_row_rounds_like_roundf_when_between_two_integers(void **state)
+{
+	float w[129];
+	int8_t q[129];
+	uint16_t scale;
+
+	(void)state;
+	for (int side = -1; side <= 1; side++) {
+		for (int i = 0; i < 128; i++) {
+			float half = (float)i - 63.5f;
+
+			w[i] = side ? nextafterf(half, (float)side * INFINITY) : half;
+		}
+		w[128] = 127; /* so that the scale is 1 */
+		quant_row(w, 129, 8, q, &scale);
+		assert_true(bf16_to_float(scale) == 1);
+		for (int i = 0; i < 129; i++)
+			assert_int_equal(q[i], (int)roundf(w[i]));
+	}
+	w[0] = NAN; /* training may meet one: the largest step, and no trap */
+	quant_row(w, 129, 8, q, &scale);
+	assert_int_equal(abs(q[0]), 127);
+}
+
 /* ---- graph */
 
 static void graph_cost_counts_by_hand_when_tiny(void **state)
@@ -442,6 +466,7 @@ int main(void)
 		cmocka_unit_test(weights_map_takes_prefixes_when_narrower),
 		cmocka_unit_test(quant_row_is_near_and_fits_when_random),
 		cmocka_unit_test(quant_row_is_zero_when_zero),
+		cmocka_unit_test(quant_row_rounds_like_roundf_when_between_two_integers),
 		cmocka_unit_test(graph_cost_counts_by_hand_when_tiny),
 		cmocka_unit_test(graph_cost_grows_when_genes_grow),
 		cmocka_unit_test(reference_decoder_ignores_the_future_when_causal),
