@@ -111,7 +111,7 @@ static enum err copy_headers(
 	return e;
 }
 
-/* What the kernels of a set share. */
+/* What the kernels of a set share, and those of its base. */
 static enum err copy_shared(const char *home, const struct kernel_set *set,
 	const char *dir, struct err_ctx *ctx)
 {
@@ -120,9 +120,12 @@ static enum err copy_shared(const char *home, const struct kernel_set *set,
 
 	if (!*set->isa)
 		return ERR_OK;
-	snprintf(folder, sizeof(folder), "src/infer/opt/%s", set->isa);
 	e = copy_headers(home, "src/infer/opt", dir, ctx);
-	return e ? e : copy_headers(home, folder, dir, ctx);
+	for (; !e && set; set = kernel_set_base(set)) {
+		snprintf(folder, sizeof(folder), "src/infer/opt/%s", set->isa);
+		e = copy_headers(home, folder, dir, ctx);
+	}
+	return e;
 }
 
 static enum err copy_core(const struct program *p, const struct kernel_set *set,

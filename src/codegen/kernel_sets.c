@@ -10,6 +10,7 @@ static const char *const none[] = {NULL};
 static const char *const x86_avx2[] = {"act_gelu", "attention", "embed_f32", "embed_i4",
 	"embed_i8", "linear_back_f32", "linear_back_i4", "linear_back_i8", "linear_f32",
 	"linear_i4", "linear_i8", "norm_ln", "quant_rows", NULL};
+static const char *const x86_avxvnni[] = {"linear_i4", "linear_i8", NULL};
 static const char *const x86_avx512vnni[] = {"act_gelu", "attention", "embed_f32",
 	"embed_i4", "embed_i8", "linear_back_f32", "linear_back_i4", "linear_back_i8",
 	"linear_f32", "linear_i4", "linear_i8", "norm_ln", "norm_rms", "quant_rows",
@@ -31,6 +32,14 @@ static const struct kernel_set sets[] = {
 		.panels = &panels_16,
 		.fuses = FUSES_ACT | FUSES_QKV,
 		.macros = "__AVX2__ __FMA__",
+		.attention_rows = 6},
+	{.isa = "x86-avxvnni",
+		.base = "x86-avx2",
+		.cflags = "-mavx2 -mfma -mavxvnni -O3",
+		.kernels = x86_avxvnni,
+		.panels = &panels_16,
+		.fuses = FUSES_ACT | FUSES_QKV,
+		.macros = "__AVX2__ __FMA__ __AVXVNNI__",
 		.attention_rows = 6},
 	{.isa = "x86-avx512vnni",
 		.cflags = "-mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mfma "
@@ -106,20 +115,35 @@ enum err kernel_set_choose(const char *isa, const char *cc, const char *cflags,
 	return e;
 }
 
+const struct kernel_set *kernel_set_base(const struct kernel_set *set)
+{
+	for (size_t i = 0; set->base && kernel_set_at(i); i++)
+		if (!strcmp(sets[i].isa, set->base))
+			return &sets[i];
+	return NULL;
+}
+
+/* The set whose folder has the kernel; NULL: the portable one is taken. */
+static const struct kernel_set *owner(const struct kernel_set *set, const char *kernel)
+{
+	for (; set; set = kernel_set_base(set))
+		for (size_t i = 0; set->kernels[i]; i++)
+			if (!strcmp(set->kernels[i], kernel))
+				return set;
+	return NULL;
+}
+
 int kernel_set_has(const struct kernel_set *set, const char *kernel)
 {
-	for (size_t i = 0; set->kernels[i]; i++)
-		if (!strcmp(set->kernels[i], kernel))
-			return 1;
-	return 0;
+	return owner(set, kernel) != NULL;
 }
 
 enum err kernel_source(const struct kernel_set *set, const char *kernel, char *out,
 	size_t cap, struct err_ctx *ctx)
 {
-	int opt = kernel_set_has(set, kernel);
-	int n = snprintf(out, cap, "src/infer/%s%s/%s.c", opt ? "opt/" : "ref",
-		opt ? set->isa : "", kernel);
+	const struct kernel_set *from = owner(set, kernel);
+	int n = snprintf(out, cap, "src/infer/%s%s/%s.c", from ? "opt/" : "ref",
+		from ? from->isa : "", kernel);
 
 	if (n < 0 || (size_t)n >= cap)
 		return err_set(

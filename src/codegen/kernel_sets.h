@@ -1,6 +1,6 @@
 /* Which kernels an ISA has of its own, and how they want their weights. The one table: a
- * kernel that a set does not name is taken from src/infer/ref and compiled with the set's
- * flags. Adding a kernel is a file in src/infer/opt/<isa>/ and its name here; tests/unit/
+ * kernel that a set does not name is its base's or, when it has none, taken from src/infer/
+ * ref, and compiled with the set's flags. Adding a kernel is a file in src/infer/opt/<isa>/ and its name here; tests/unit/
  * test_codegen_build.c holds the table against the folders.
  */
 #ifndef HAWSER_CODEGEN_KERNEL_SETS_H
@@ -35,6 +35,7 @@ enum kernel_fusion {
 
 struct kernel_set {
 	const char *isa;    /* folder below src/infer/opt; "" for the portable set */
+	const char *base;   /* set whose kernels it has besides its own, or NULL */
 	const char *cflags; /* that its files need, besides the target's own */
 	const char *const *kernels;	    /* NULL-terminated */
 	const struct kernel_panels *panels; /* NULL: row-major as in kernels.h */
@@ -52,6 +53,9 @@ const struct kernel_set *kernel_set_at(size_t i); /* NULL past the end */
 /* The set that `isa` names, or for "auto" the best one that the compiler's flags allow. */
 enum err kernel_set_choose(const char *isa, const char *cc, const char *cflags,
 	const struct kernel_set **out, struct err_ctx *ctx);
+/* The set that its row names as base; NULL: none. */
+const struct kernel_set *kernel_set_base(const struct kernel_set *set);
+/* Of its own or its base's. */
 int kernel_set_has(const struct kernel_set *set, const char *kernel);
 /* "src/infer/opt/x86-avx2/linear_i8.c" or "src/infer/ref/norm_ln.c". */
 enum err kernel_source(const struct kernel_set *set, const char *kernel, char *out,

@@ -118,8 +118,9 @@ static enum err hash_headers(
 	hash_init(&c->st);
 	for (size_t i = 0; header_folders[i] && !e; i++)
 		e = each_file(c->all, header_folders[i], ".h", hash_header, c, ctx);
-	if (!e && *c->all->set->isa) {
-		snprintf(folder, sizeof(folder), "src/infer/opt/%s", c->all->set->isa);
+	for (const struct kernel_set *set = c->all->set; !e && set && *set->isa;
+		set = kernel_set_base(set)) {
+		snprintf(folder, sizeof(folder), "src/infer/opt/%s", set->isa);
 		e = each_file(c->all, folder, ".h", hash_header, c, ctx);
 	}
 	if (!e)

@@ -32,9 +32,10 @@ typedef void act_fn(uint32_t n, float *x);
 typedef void attention_fn(const struct attention *a, uint32_t n, uint32_t n_past,
 	const struct attention_data *data);
 
-/* NULL: the set takes the portable one. */
+/* NULL: the set takes the portable one, or its base's. */
 struct kernels {
 	const char *isa;
+	const char *needs; /* of the processor, where that is not what the set needs */
 	linear_f32_fn *f32;
 	linear_fn *i8, *i4;
 	embed_fn *embed[3];
@@ -64,6 +65,8 @@ ln_fn x86_avx2_norm_ln, x86_avx512vnni_norm_ln;
 rms_fn x86_avx512vnni_norm_rms;
 act_fn x86_avx2_act_gelu, x86_avx512vnni_act_gelu;
 attention_fn x86_avx2_attention, x86_avx512vnni_attention;
+linear_fn x86_avxvnni_linear_i8, x86_avxvnni_linear_i4;
+linear_fn x86_avxvnni_evex_linear_i8, x86_avxvnni_evex_linear_i4;
 
 static const struct kernels all[] = {
 	{.isa = "x86-avx2",
@@ -71,6 +74,12 @@ static const struct kernels all[] = {
 		.ln = x86_avx2_norm_ln,
 		.gelu = x86_avx2_act_gelu,
 		.attention = x86_avx2_attention},
+	{.isa = "x86-avxvnni", .i8 = x86_avxvnni_linear_i8, .i4 = x86_avxvnni_linear_i4},
+	/* the same source where only the other encoding is to be had */
+	{.isa = "x86-avxvnni",
+		.needs = "avx512vnni",
+		.i8 = x86_avxvnni_evex_linear_i8,
+		.i4 = x86_avxvnni_evex_linear_i4},
 	{.isa = "x86-avx512vnni",
 		COMMON(x86_avx512vnni),
 		.ln = x86_avx512vnni_norm_ln,
@@ -80,19 +89,21 @@ static const struct kernels all[] = {
 	{.isa = NULL},
 };
 
-static int runs_here(const char *isa)
+static int runs_here(const struct kernels *k)
 {
-	if (!strcmp(isa, "x86-avx2"))
+	if (!strcmp(k->isa, "x86-avx2"))
 		return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+	if (!strcmp(k->isa, "x86-avxvnni") && !k->needs)
+		return __builtin_cpu_supports("avxvnni");
 	return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
 	       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vnni");
 }
 #else
 static const struct kernels all[] = {{.isa = NULL}};
 
-static int runs_here(const char *isa)
+static int runs_here(const struct kernels *k)
 {
-	(void)isa;
+	(void)k;
 	return 0;
 }
 #endif
@@ -101,9 +112,10 @@ static int runs_here(const char *isa)
 static const struct kernels *next_set(const struct kernels *k)
 {
 	for (k = k ? k + 1 : all; k->isa; k++) {
-		if (runs_here(k->isa))
+		if (runs_here(k))
 			return k;
-		print_message("SKIP: this processor is no %s\n", k->isa);
+		print_message(
+			"SKIP: this processor is no %s\n", k->needs ? k->needs : k->isa);
 	}
 	return NULL;
 }
@@ -175,10 +187,15 @@ static void put_quantised(struct matrix *m, const struct panel_format *f, uint32
 	panels[at] |= (uint8_t)((q + 8) << (i % f->k >= f->k / 2u ? 4 : 0));
 }
 
-static int pick(int limit, int extreme)
+/* What the integers are. */
+enum values { ANY, EXTREME, ALL_LARGEST, ALL_SMALLEST };
+
+static int pick(int limit, int values)
 {
-	if (extreme)
-		return rng_below(&rng, 2) ? limit : -limit;
+	if (values != ANY)
+		return values == ALL_LARGEST || (values == EXTREME && rng_below(&rng, 2))
+			       ? limit
+			       : -limit;
 	return (int)rng_below(&rng, 2u * (uint32_t)limit + 1) - limit;
 }
 
@@ -255,19 +272,23 @@ static int8_t *tokens(size_t n, int extreme)
 	return x;
 }
 
-/* int8: the portable kernel's bits. int4: the same where every sum is a whole number, so
+/* Variants below 16 are sums of: 1 extreme values, 2 whole numbers (int4), 4 with `add`, 8
+ * without bias; 16 to 19: x and w all at one end each, 1 and 2: at the lower one.
+ * int8: the portable kernel's bits. int4: the same where every sum is a whole number, so
  * that the order of additions cannot matter; elsewhere the contract's bound, twice. */
 static void compare_integers(
 	const struct kernels *k, struct shape s, int bits, int variant)
 {
 	size_t n_y = (size_t)s.n * s.out;
-	int extreme = variant & 1, whole = bits == 4 && variant & 2;
-	int8_t *x = tokens((size_t)s.n * s.in, extreme);
+	int ends = variant >= 16, whole = bits == 4 && (ends || variant & 2);
+	int of_x = ends ? ALL_LARGEST + (variant & 1) : variant & 1;
+	int of_w = ends ? ALL_LARGEST + (variant >> 1 & 1) : variant & 1;
+	int8_t *x = tokens((size_t)s.n * s.in, of_x);
 	float *xs = floats(s.n, 1), *y = floats(n_y, 1), *z = floats(n_y, 1);
 	const float *add = variant & 4 ? y : NULL;
 	struct matrix m;
 
-	matrix_init(&m, k->isa, s, bits, extreme, whole ? 1 : 0);
+	matrix_init(&m, k->isa, s, bits, of_w, whole ? 1 : 0);
 	for (size_t i = 0; i < s.n; i++)
 		xs[i] = whole ? 1 : fabsf(xs[i]);
 	if (whole || variant & 8)
@@ -294,9 +315,23 @@ static void integer_products_give_the_portable_sums(void **state)
 	(void)state;
 	for (const struct kernels *k = NULL; (k = next_set(k));)
 		for (size_t i = 0; i < N_SHAPES; i++)
-			for (int v = 0; v < 16; v++) {
+			for (int v = 0; v < 20; v++) {
 				compare_integers(k, shapes[i], 8, v);
 				compare_integers(k, shapes[i], 4, v);
+			}
+}
+
+/* Longer than what kernels prepare at once. */
+static void integer_products_take_long_rows(void **state)
+{
+	static const struct shape longs[] = {{7, 4101, 18}, {1, 8192, 9}, {6, 9000, 33}};
+
+	(void)state;
+	for (const struct kernels *k = NULL; (k = next_set(k));)
+		for (size_t i = 0; i < sizeof(longs) / sizeof(longs[0]); i++)
+			for (int v = 0; v < 20; v += 3) {
+				compare_integers(k, longs[i], 8, v);
+				compare_integers(k, longs[i], 4, v | 2);
 			}
 }
 
@@ -334,7 +369,7 @@ static void float_products_keep_the_contracts_bound(void **state)
 {
 	(void)state;
 	for (const struct kernels *k = NULL; (k = next_set(k));)
-		for (size_t i = 0; i < N_SHAPES; i++) {
+		for (size_t i = 0; k->f32 && i < N_SHAPES; i++) {
 			compare_floats(k, shapes[i], 0);
 			compare_floats(k, shapes[i], 1);
 		}
@@ -350,7 +385,7 @@ static void products_apply_the_activation_that_they_are_asked_for(void **state)
 		const struct kernel_set *set;
 
 		assert_int_equal(kernel_set_find(k->isa, &set, NULL), 0);
-		for (int i = 0; i < 9 && set->fuses & FUSES_ACT; i++) {
+		for (int i = k->f32 ? 0 : 3; i < 9 && set->fuses & FUSES_ACT; i++) {
 			static const int all_bits[] = {32, 8, 4};
 			int bits = all_bits[i / 3];
 			uint8_t act = (uint8_t)(i % 3 + 1);
@@ -395,7 +430,7 @@ static void look_ups_read_both_forms(void **state)
 
 	(void)state;
 	for (const struct kernels *k = NULL; (k = next_set(k));)
-		for (size_t i = 0; i < 3 * N_SHAPES; i++) {
+		for (size_t i = 0; k->embed[0] && i < 3 * N_SHAPES; i++) {
 			struct shape s = shapes[i / 3];
 			int bits = all_bits[i % 3];
 			int32_t ids[] = {
@@ -430,7 +465,8 @@ static void quant_rows_gives_the_portable_bits_also_in_place(void **state)
 
 	(void)state;
 	for (const struct kernels *k = NULL; (k = next_set(k));)
-		for (size_t i = 0; i < 200 * sizeof(widths) / sizeof(widths[0]); i++) {
+		for (size_t i = 0;
+			k->quant && i < 200 * sizeof(widths) / sizeof(widths[0]); i++) {
 			uint32_t d = widths[i / 200], n = 3;
 			float *x = floats((size_t)n * d, i % 200 == 7 ? 1e-36 : 2);
 			float scale[3], expected_scale[3];
@@ -550,6 +586,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(integer_products_give_the_portable_sums),
+		cmocka_unit_test(integer_products_take_long_rows),
 		cmocka_unit_test(float_products_keep_the_contracts_bound),
 		cmocka_unit_test(products_apply_the_activation_that_they_are_asked_for),
 		cmocka_unit_test(look_ups_read_both_forms),
