@@ -57,7 +57,8 @@ HOST_OBJ := $(HOST_SRC:%.c=$(BUILD)/%.o)
 CLI_OBJ := $(CLI_SRC:%.c=$(BUILD)/%.o)
 AGENT_OBJ := $(AGENT_SRC:%.c=$(BUILD)/agent/%.o)
 CORE_OBJ := $(CORE_SRC:%.c=$(BUILD)/agent/%.o)
-OPT_OBJ := $(OPT_SRC:%.c=$(BUILD)/agent/%.o)
+OPT_OBJ := $(OPT_SRC:%.c=$(BUILD)/agent/%.o) \
+	$(patsubst src/infer/opt/x86-avxvnni/%.c,$(BUILD)/agent/evex/%.o,$(filter src/infer/opt/x86-avxvnni/%,$(OPT_SRC)))
 TEST_OBJ := $(TEST_SRC:%.c=$(BUILD)/%.o)
 BENCH_OBJ := $(BENCH_SRC:%.c=$(BUILD)/%.o)
 BENCH_MAIN := $(BUILD)/tests/bench/core.o $(BUILD)/tests/bench/build.o
@@ -105,12 +106,19 @@ $(BUILD)/agent/%.o: %.c $(BUILD)/flags
 
 # As in src/codegen/kernel_sets.c, where the flags for real builds are.
 ISA_x86-avx2 := -mavx2 -mfma
+ISA_x86-avxvnni := -mavx2 -mfma -mavxvnni
 ISA_x86-avx512vnni := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mfma
 $(BUILD)/agent/src/infer/opt/%.o: src/infer/opt/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(ISA_$(notdir $(patsubst %/,%,$(dir $<)))) -O3 \
 		-D$(notdir $*)=$(subst -,_,$(notdir $(patsubst %/,%,$(dir $<))))_$(notdir $*) \
 		-MMD -MP -c $< -o $@
+
+# The AVX-VNNI kernels once more with the same instruction in AVX-512's encoding.
+$(BUILD)/agent/evex/%.o: src/infer/opt/x86-avxvnni/%.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -mavx2 -mfma -mavx512vl -mavx512vnni -O3 \
+		-D$*=x86_avxvnni_evex_$* -MMD -MP -c $< -o $@
 
 $(LIB): $(HOST_OBJ)
 	@rm -f $@

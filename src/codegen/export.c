@@ -112,7 +112,7 @@ static enum err copy_headers(
 	return e;
 }
 
-/* What the kernels of a set share. */
+/* What the kernels of a set share, and those of its base. */
 static enum err copy_shared(const char *home, const struct kernel_set *set,
 	const char *dir, struct err_ctx *ctx)
 {

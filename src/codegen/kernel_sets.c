@@ -10,6 +10,7 @@ static const char *const none[] = {NULL};
 static const char *const x86_avx2[] = {"act_gelu", "attention", "embed_f32", "embed_i4",
 	"embed_i8", "linear_back_f32", "linear_back_i4", "linear_back_i8", "linear_f32",
 	"linear_i4", "linear_i8", "norm_ln", "quant_rows", NULL};
+static const char *const x86_avxvnni[] = {"linear_i4", "linear_i8", NULL};
 static const char *const x86_avx512vnni[] = {"act_gelu", "act_quant_rows", "attention",
 	"attention_dot8", "attention_f16", "attention_i8", "embed_f32", "embed_i4",
 	"embed_i8", "kv_store_f16", "linear_back_f32", "linear_back_i4", "linear_back_i8",
@@ -47,6 +48,14 @@ static const struct kernel_set sets[] = {
 		.panels = &panels_16,
 		.fuses = FUSES_ACT | FUSES_QKV,
 		.macros = "__AVX2__ __FMA__",
+		.attention_rows = 6},
+	{.isa = "x86-avxvnni",
+		.base = "x86-avx2",
+		.cflags = "-mavx2 -mfma -mavxvnni -O3",
+		.kernels = x86_avxvnni,
+		.panels = &panels_16,
+		.fuses = FUSES_ACT | FUSES_QKV,
+		.macros = "__AVX2__ __FMA__ __AVXVNNI__",
 		.attention_rows = 6},
 	{.isa = "x86-avx512vnni",
 		.cflags = "-mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mfma "

@@ -57,9 +57,10 @@ const struct kernel_set *kernel_set_at(size_t i); /* NULL past the end */
 /* The set that `isa` names, or for "auto" the best one that the compiler's flags allow. */
 enum err kernel_set_choose(const char *isa, const char *cc, const char *cflags,
 	const struct kernel_set **out, struct err_ctx *ctx);
-/* By itself, or by a base. */
+/* The set that its row names as base; NULL: none. */
+const struct kernel_set *kernel_set_base(const struct kernel_set *set);
+/* Of its own or its base's. */
 int kernel_set_has(const struct kernel_set *set, const char *kernel);
-const struct kernel_set *kernel_set_base(const struct kernel_set *set); /* or NULL */
 /* "src/infer/opt/x86-avx2/linear_i8.c" or "src/infer/ref/norm_ln.c". */
 enum err kernel_source(const struct kernel_set *set, const char *kernel, char *out,
 	size_t cap, struct err_ctx *ctx);

@@ -39,7 +39,7 @@ static void find_sets(struct machine *m)
 	for (size_t i = 0; (s = kernel_set_at(i)) && m->n_sets < MAX_SETS; i++) {
 		struct set_choice *c = &m->set[m->n_sets];
 
-		if (!strncmp(s->isa, "arm", 3) || !cpu_can_run(s->cflags))
+		if (!cpu_runs_set(s))
 			continue;
 		snprintf(c->name, sizeof(c->name), "%s", *s->isa ? s->isa : "ref");
 		c->isa = s->isa;

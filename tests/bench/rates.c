@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/utsname.h>
 
 #include "src/base/clock.h"
 
@@ -74,6 +75,23 @@ int cpu_can_run(const char *cflags)
 	return 1;
 }
 
+int cpu_runs_set(const struct kernel_set *set)
+{
+	struct utsname machine;
+
+	if (!*set->isa)
+		return 1;
+	if (uname(&machine))
+		return 0;
+	if (!strncmp(set->isa, "x86-", 4) && strcmp(machine.machine, "x86_64"))
+		return 0;
+	if (!strncmp(set->isa, "arm64-", 6) && strcmp(machine.machine, "aarch64"))
+		return 0;
+	if (!strncmp(set->isa, "armhf-", 6) && strncmp(machine.machine, "armv7", 5))
+		return 0;
+	return cpu_can_run(set->cflags);
+}
+
 /* ---- loops */
 
 #ifdef __x86_64__
@@ -86,8 +104,8 @@ int cpu_can_run(const char *cflags)
 	OP(R, 2)                                                                         \
 	OP(R, 3)                                                                         \
 	OP(R, 4)                                                                         \
-	OP(R, 5) OP(R, 6) OP(R, 7) OP(R, 8) OP(R, 9) OP(R, 10) OP(R, 11) OP(R, 12)       \
-		OP(R, 13)
+	OP(R, 5)                                                                         \
+	OP(R, 6) OP(R, 7) OP(R, 8) OP(R, 9) OP(R, 10) OP(R, 11) OP(R, 12) OP(R, 13)
 #define FMA(R, N) "vfmadd231ps %%" R "14, %%" R "15, %%" R #N "\n\t"
 #define DOT(R, N) "vpdpbusd %%" R "14, %%" R "15, %%" R #N "\n\t"
 #define DOT_VEX(R, N) "%{vex%} vpdpbusd %%" R "14, %%" R "15, %%" R #N "\n\t"

@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "src/codegen/kernel_sets.h"
+
 struct rate {
 	const char *name;    /* "fma512" */
 	const char *what;    /* for people */
@@ -35,5 +37,7 @@ double read_bandwidth(size_t bytes, unsigned repeats);
 int cpu_has(const char *feature);
 /* The same for every "-m..." of compiler flags; other flags are ignored. */
 int cpu_can_run(const char *cflags);
+/* Is the set for this machine's family, and can this processor run it? */
+int cpu_runs_set(const struct kernel_set *set);
 
 #endif

@@ -128,7 +128,7 @@ enum err batch_sets_init(struct batch_sets *all, const char *dir, int sanitise_a
 	for (size_t i = 0; (set = kernel_set_at(i)) && all->n < BATCH_MAX_SETS; i++) {
 		struct batch_set *s = &all->set[all->n];
 
-		if (!cpu_can_run(set->cflags) || (in && i && in->set != set))
+		if (!cpu_runs_set(set) || (in && i && in->set != set))
 			continue;
 		s->set = set;
 		s->sanitised = sanitise_all || i == 0;

@@ -175,6 +175,8 @@ static int has_isa(const char *isa)
 #if defined(__x86_64__)
 	if (!strcmp(isa, "x86-avx2"))
 		return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+	if (!strcmp(isa, "x86-avxvnni"))
+		return __builtin_cpu_supports("avxvnni");
 	if (!strcmp(isa, "x86-avx512vnni"))
 		return __builtin_cpu_supports("avx512f") &&
 		       __builtin_cpu_supports("avx512bw") &&
@@ -268,6 +270,7 @@ static void auto_takes_the_best_set_that_the_flags_allow(void **state)
 		const char *isa, *cflags, *set;
 	} cases[] = {{"auto", "", ""}, {"", "-mavx2 -mfma", ""},
 		{"auto", "-mavx2 -mfma", "x86-avx2"}, {"auto", "-mavx2", ""},
+		{"auto", "-march=alderlake", "x86-avxvnni"},
 		{"auto", "-march=icelake-server", "x86-avx512vnni"},
 		{"x86-avx2", "-march=icelake-server", "x86-avx2"}};
 

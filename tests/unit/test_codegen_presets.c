@@ -154,7 +154,7 @@ static void check(size_t which, int bits)
 		const struct kernel_set *set = kernel_set_at(k);
 		double relative, difference = 0;
 
-		if (!cpu_can_run(set->cflags))
+		if (!cpu_runs_set(set))
 			continue;
 		relative = run_with(&s, set, k ? &mine : &portable);
 		if (k) {

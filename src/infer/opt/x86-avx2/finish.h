@@ -10,6 +10,9 @@
  * GELU goes through memory in three loops: its chain of instructions is long, and a
  * processor's window holds only a few such chains at once.
  */
+#ifndef HAWSER_INFER_OPT_X86_AVX2_FINISH_H
+#define HAWSER_INFER_OPT_X86_AVX2_FINISH_H
+
 #include "src/infer/opt/x86-avx2/tile.h"
 #include "src/infer/opt/x86-avx2/vmath.h"
 
@@ -60,25 +63,26 @@ ALWAYS_INLINE void finish_columns(const struct block *b, uint32_t t, uint32_t o,
 				gelu_there(x[r * V + v], place[r * V + v], NEAR));
 }
 
+/* Columns of a panel that is not wide or not whole, one vector at a time: rare. */
+static __attribute__((noinline)) void finish_edge(const struct block *b, uint32_t t,
+	const struct panel *p, const SUM *sum, uint32_t R)
+{
+	for (uint32_t v = 0; v < p->vectors; v++)
+		finish_columns(
+			b, t, p->o + 8 * v, sum + v, R, 1, p->vectors, b->l->act, 0);
+}
+
 static __attribute__((noinline)) void finish(const struct block *b, uint32_t t,
 	const struct panel *p, const SUM *sum, uint32_t R)
 {
-	uint32_t o = p->o, out = b->l->out;
-	int act = b->l->act;
-
-	if (out - o < TILE_COLS) {
-		for (uint32_t v = 0; v < p->vectors; v++, sum++, o += 8)
-			if (out - o < 8)
-				finish_columns(b, t, o, sum, R, 1, p->vectors, act, 0);
-			else
-				finish_columns(b, t, o, sum, R, 1, p->vectors, act, 1);
-	} else if (act == KERNEL_GELU) {
-		finish_columns(b, t, o, sum, R, 2, 2, KERNEL_GELU, 1);
-	} else if (act == KERNEL_SILU) {
-		finish_columns(b, t, o, sum, R, 2, 2, KERNEL_SILU, 1);
-	} else if (act == KERNEL_RELU) {
-		finish_columns(b, t, o, sum, R, 2, 2, KERNEL_RELU, 1);
-	} else {
-		finish_columns(b, t, o, sum, R, 2, 2, KERNEL_NO_ACT, 1);
-	}
+	if (b->l->out - p->o < TILE_COLS)
+		finish_edge(b, t, p, sum, R);
+	else if (b->l->act == KERNEL_NO_ACT)
+		finish_columns(b, t, p->o, sum, R, 2, 2, KERNEL_NO_ACT, 1);
+	else if (b->l->act == KERNEL_GELU)
+		finish_columns(b, t, p->o, sum, R, 2, 2, KERNEL_GELU, 1);
+	else
+		finish_columns(b, t, p->o, sum, R, 2, 2, b->l->act, 1);
 }
+
+#endif
