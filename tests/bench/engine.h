@@ -17,7 +17,7 @@ enum engine_kind {
 	ENGINE_PEER,
 	ENGINE_LOOP,	/* calls a function of this process */
 	ENGINE_RATE,	/* ns for a million multiply-adds at peak */
-	ENGINE_READING, /* ns to read `read_bytes` */
+	ENGINE_READING, /* an image of ours that only reads its weights */
 };
 
 struct engine {
@@ -40,7 +40,7 @@ struct engine {
 	/* ENGINE_LOOP */
 	void (*loop)(void *self);
 	void *self;
-	/* ENGINE_RATE, ENGINE_READING */
+	/* ENGINE_RATE; ENGINE_READING */
 	const struct rate *rate;
 	size_t read_bytes;
 
