@@ -205,6 +205,30 @@ static void add_short(struct contest *c, const struct machine *m)
 	}
 }
 
+/* The best int8 once more, on two threads; absent where the generator sees no gain, as
+ * the image is then the same. */
+static enum err add_two_threads(struct contest *c, const struct options *o,
+	const struct machine *m, struct err_ctx *ctx)
+{
+	const struct set_choice *best = &m->set[m->n_sets - 1];
+	const struct engine *one = engine_ours(c->engine, c->n, best, INT8);
+	struct genome g;
+	struct engine *e;
+	enum err rc = shape_genome(
+		c->shape, INT8, best->optimised ? KERNELS_OPT : KERNELS_REF, &g, ctx);
+
+	if (rc || !one)
+		return rc;
+	e = engine_add(c->engine, &c->n, ENGINE_OURS, INT8, TWO_THREADS, best->name);
+	e->set = best;
+	e->tokens = c->shape->seq_len;
+	e->threads = 2;
+	build(e, &g, c, o);
+	if (!e->absent && hash_equal(&e->artefact.build, &one->artefact.build))
+		engine_absent(e, "one thread: the same image");
+	return ERR_OK;
+}
+
 /* ---- the peer's */
 
 static void add_peer(struct contest *c, const char *word)
@@ -332,6 +356,9 @@ enum err contest_run(struct contest *c, const struct options *o, const struct ma
 	f->c = c;
 	f->o = o;
 	rc = add_ours(c, o, m, ctx);
+	if (!rc) {
+		rc = add_two_threads(c, o, m, ctx);
+	}
 	if (!rc) {
 		add_short(c, m);
 		add_rates(c);

@@ -29,6 +29,7 @@ struct engine {
 	/* ENGINE_OURS */
 	const struct set_choice *set;
 	struct artefact artefact;
+	uint32_t threads; /* 0: one */
 	double golden_error, golden_tolerance;
 	/* largest |difference| of its logits from our own portable fp32's; NAN when
 	 * not compared */
