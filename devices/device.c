@@ -73,6 +73,12 @@ static enum err read_info(struct device *d, struct device_info *info, struct err
 	buf_release(&text);
 	if (e)
 		return e;
+	if (d->profile.threads > 1) { /* the same machine, but another one to compare */
+		size_t len = strlen(info->description);
+
+		snprintf(info->description + len, sizeof(info->description) - len,
+			"threads: %u\n", (unsigned)d->profile.threads);
+	}
 	hash_bytes(&info->fingerprint, info->description, strlen(info->description));
 	info->protocol = w->version;
 	memcpy(info->agent, w->agent, sizeof(info->agent));

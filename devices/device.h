@@ -17,6 +17,8 @@
 #include "src/model/measurement.h"
 
 /* A device as its YAML profile describes it (devices/profiles, or the user's folder). */
+#define DEVICE_MAX_THREADS 16
+
 struct device_profile {
 	char name[64];
 	char driver[16]; /* "local", "sim"; later "ssh", "serial" */
@@ -24,6 +26,7 @@ struct device_profile {
 	char cflags[512];    /* target flags: "-march=native" */
 	char isa[32];	     /* kernel folder in src/infer/opt for KERNELS_OPT; "" none */
 	char cpu[16];	     /* "auto", "any", or a core's number to pin to */
+	uint32_t threads;    /* of a model, 1 as a rule: another device's figures */
 	uint32_t timeout_ms; /* of one process run */
 	uint64_t memory_bytes; /* address-space limit of a process; 0: none */
 	uint64_t flash_bytes;  /* largest model the device takes; 0: no limit */

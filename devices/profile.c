@@ -12,9 +12,9 @@
 #define FOLDER "devices/profiles"
 #define SUFFIX ".yaml"
 
-static const char *const keys[] = {"driver", "cc", "cflags", "isa", "cpu", "timeout_ms",
-	"memory_bytes", "flash_bytes", "ram_bytes", "sensor", "sysfs_root", "law",
-	"about", NULL};
+static const char *const keys[] = {"driver", "cc", "cflags", "isa", "cpu", "threads",
+	"timeout_ms", "memory_bytes", "flash_bytes", "ram_bytes", "sensor", "sysfs_root",
+	"law", "about", NULL};
 
 struct loader {
 	struct yaml_doc *doc;
@@ -54,15 +54,16 @@ static enum err bytes(struct loader *l, const char *key, uint64_t *out)
 	return e;
 }
 
-static enum err timeout(struct loader *l, uint32_t *out)
+static enum err small(
+	struct loader *l, const char *key, int64_t lo, int64_t hi, uint32_t *out)
 {
-	const struct yaml_node *n = yaml_get(l->root, "timeout_ms");
+	const struct yaml_node *n = yaml_get(l->root, key);
 	int64_t v;
 	enum err e;
 
 	if (!n)
 		return ERR_OK;
-	e = yaml_int(l->doc, n, 10, 24 * 3600 * 1000, &v, l->ctx);
+	e = yaml_int(l->doc, n, lo, hi, &v, l->ctx);
 	if (!e)
 		*out = (uint32_t)v;
 	return e;
@@ -146,7 +147,8 @@ static enum err load(struct loader *l, struct device_profile *p)
 	e = e ? e : text(l, "isa", p->isa, sizeof(p->isa));
 	e = e ? e : text(l, "cpu", p->cpu, sizeof(p->cpu));
 	e = e ? e : check_cpu(l, p);
-	e = e ? e : timeout(l, &p->timeout_ms);
+	e = e ? e : small(l, "threads", 1, DEVICE_MAX_THREADS, &p->threads);
+	e = e ? e : small(l, "timeout_ms", 10, 24 * 3600 * 1000, &p->timeout_ms);
 	e = e ? e : bytes(l, "memory_bytes", &p->memory_bytes);
 	e = e ? e : bytes(l, "flash_bytes", &p->flash_bytes);
 	e = e ? e : bytes(l, "ram_bytes", &p->ram_bytes);
@@ -206,7 +208,8 @@ static void set_name(struct device_profile *p, const char *path)
 enum err device_profile_load(
 	struct device_profile *p, const char *name_or_path, struct err_ctx *ctx)
 {
-	struct device_profile q = {.cpu = "auto", .sensor = "auto", .timeout_ms = 60000};
+	struct device_profile q = {
+		.cpu = "auto", .threads = 1, .sensor = "auto", .timeout_ms = 60000};
 	struct loader l = {.ctx = ctx};
 	char path[4400];
 	enum err e = locate(path, sizeof(path), name_or_path, ctx);

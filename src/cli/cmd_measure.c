@@ -6,6 +6,7 @@
 #include <jansson.h>
 
 #include "search/space/space.h"
+#include "devices/device.h"
 #include "src/cli/cli.h"
 #include "src/eval/single.h"
 #include "src/model/graph.h"
@@ -77,7 +78,7 @@ static void print_text(const struct genome *g, const struct single_options *o,
 	genome_format(g, text);
 	hash_to_hex(&r->job.candidate, hex);
 	printf("candidate   %.12s  %s\n", hex, text);
-	printf("device      %s%s\n", o->device, r->simulated ? " (simulated)" : "");
+	printf("device      %s%s\n", r->name, r->simulated ? " (simulated)" : "");
 	printf("work        %.4g multiply-adds for %u tokens, %.4g parameters\n", c.macs,
 		(unsigned)r->tokens, c.n_params);
 	printf("sizes       flash %llu (weights %llu, code %llu), arena %llu, "
@@ -120,8 +121,8 @@ static void print_text(const struct genome *g, const struct single_options *o,
 		printf("energy      not measured: the device has no sensor\n");
 }
 
-static enum err print_json(const struct genome *g, const struct single_options *o,
-	const struct single_result *r, double power_w, struct err_ctx *ctx)
+static enum err print_json(const struct genome *g, const struct single_result *r,
+	double power_w, struct err_ctx *ctx)
 {
 	const struct measurement *m = &r->job.m;
 	char text[GENOME_TEXT_MAX], hex[HASH_HEX + 1], build[HASH_HEX + 1];
@@ -134,7 +135,7 @@ static enum err print_json(const struct genome *g, const struct single_options *
 	json_object_set_new(j, "candidate", json_string(hex));
 	json_object_set_new(j, "genome", json_string(text));
 	json_object_set_new(j, "build", json_string(build));
-	json_object_set_new(j, "device", json_string(o->device));
+	json_object_set_new(j, "device", json_string(r->name));
 	json_object_set_new(j, "tokens", json_integer(r->tokens));
 	json_object_set_new(j, "verdict", json_string(verdict_names[r->job.verdict]));
 	json_object_set_new(
@@ -214,7 +215,7 @@ static enum err run(int argc, char **argv, struct err_ctx *ctx)
 	const char *preset = NULL, *text = NULL, *device = "local", *task = NULL,
 		   *tokens = NULL;
 	const char *phase = NULL, *precision = NULL, *processes = NULL, *power = NULL;
-	const char *json = NULL;
+	const char *json = NULL, *threads = NULL;
 	const struct cli_option options[] = {
 		{"preset", "NAME", "a known network (hawser space presets)", 0, &preset},
 		{"genome", "TEXT", "a network by its text", 0, &text},
@@ -225,6 +226,8 @@ static enum err run(int argc, char **argv, struct err_ctx *ctx)
 		{"phase", "PHASE",
 			"decoder: prefill (default; the next token too) or decode", 0,
 			&phase},
+		{"threads", "N", "of the model, where it gains (the profile's, or 1)", 0,
+			&threads},
 		{"precision", "SHARE", "interval half-width to reach (0.02)", 0,
 			&precision},
 		{"processes", "N", "at most this many processes", 0, &processes},
@@ -252,6 +255,14 @@ static enum err run(int argc, char **argv, struct err_ctx *ctx)
 		return e;
 	if (power && (e = cli_double(power, "--power-w", 1e-6, 1e6, &power_w, ctx)))
 		return e;
+	if (threads) {
+		long wanted;
+
+		if ((e = cli_int(
+			     threads, "--threads", 1, DEVICE_MAX_THREADS, &wanted, ctx)))
+			return e;
+		o.threads = (uint32_t)wanted;
+	}
 	o.device = device;
 	o.progress = cli_progress();
 	o.cancel = &cli_cancel;
@@ -260,7 +271,7 @@ static enum err run(int argc, char **argv, struct err_ctx *ctx)
 	if (e)
 		return e;
 	if (json)
-		e = print_json(&g, &o, &r, power_w, ctx);
+		e = print_json(&g, &r, power_w, ctx);
 	else
 		print_text(&g, &o, &r, power_w);
 	if (!e && r.job.verdict != VERDICT_OK)

@@ -116,6 +116,8 @@ static enum err link_image(struct job *j)
 	if (j->in->vocab)
 		args_add_words(&a, "-Wl,-u,model_text vocab.o");
 	add_objects(&a, j, -1);
+	if (j->program->threads > 1)
+		args_add(&a, "-lpthread");
 	args_add(&a, "-lm");
 	e = toolchain_run(&a, j->work, j->ctx);
 	args_release(&a);

@@ -42,6 +42,10 @@ struct codegen_input {
 	const uint32_t *golden_len;
 	size_t n_golden;
 	uint32_t timed_tokens; /* length of the input that RUN_TIME uses by default */
+	/* Threads that the target gives a model (src/infer/team.h); 0: one. A model that is
+	 * too small to gain has one, and the same image as without. */
+	uint32_t n_threads;
+	uint32_t split_rows; /* test hook: threads from so many rows on; 0: as pays */
 	/* Test hook: compile this kernel file instead of the core's own (a path), to
 	 * prove that a wrong answer is caught. NULL as a rule. */
 	const char *broken_kernel;

@@ -103,6 +103,13 @@ enum err emit_texts(const struct codegen_input *in, const struct program *p,
 	return e;
 }
 
+static struct program_threads threads_of(const struct codegen_input *in)
+{
+	struct program_threads t = {in->n_threads ? in->n_threads : 1, in->split_rows};
+
+	return t;
+}
+
 enum err codegen_program(struct program **out, const struct codegen_input *in,
 	const struct target *target, struct err_ctx *ctx)
 {
@@ -110,7 +117,9 @@ enum err codegen_program(struct program **out, const struct codegen_input *in,
 	const struct kernel_set *set;
 	enum err e = kernel_set_choose(isa, target->cc, target->cflags, &set, ctx);
 
-	return e ? e : program_new_for(out, in->genome, &in->task, set, ctx);
+	return e ? e
+		 : program_new_threads(
+			   out, in->genome, &in->task, set, threads_of(in), ctx);
 }
 
 void generated_release(struct generated *g)
@@ -159,7 +168,8 @@ enum err codegen_emit(
 {
 	struct program *p;
 	struct generated gen;
-	enum err e = program_new(&p, in->genome, &in->task, ctx);
+	enum err e = program_new_threads(
+		&p, in->genome, &in->task, kernel_set_at(0), threads_of(in), ctx);
 
 	if (e)
 		return e;

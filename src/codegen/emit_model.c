@@ -9,6 +9,7 @@ struct printer {
 	const struct program *p;
 	const struct packed_tensor *at;
 	struct buf *out;
+	int split; /* steps are printed for `rows` rows from `first`, one thread's */
 };
 
 static const char *const act_words[N_ACTS] = {
@@ -138,19 +139,48 @@ static void put_tables(const struct printer *pr)
 
 /* ---- steps */
 
-static const char *rows_text(const struct step *s)
+/* How many rows a step works on. */
+static const char *all_rows(const struct printer *pr)
 {
-	return s->rows == ROWS_ALL ? "n" : "1";
+	return pr->split ? "rows" : "n";
+}
+
+static const char *rows_text(const struct printer *pr, const struct step *s)
+{
+	return s->rows == ROWS_ALL ? all_rows(pr) : "1";
+}
+
+/* Behind a pointer to elements: the row where a thread, or what is new, begins. */
+static void put_first_row(const struct printer *pr, const struct buffer *b)
+{
+	int past = b->place == PLACE_STATE;
+
+	if (past && pr->split)
+		buf_printf(pr->out, " + (n_past + first) * %u", (unsigned)b->width);
+	else if (past || pr->split)
+		buf_printf(pr->out, " + %s * %u", past ? "n_past" : "first",
+			(unsigned)b->width);
+}
+
+/* Integers that took the place of floats: a thread's begin where its floats began. */
+static int is_in_place(const struct printer *pr, const struct buffer *b)
+{
+	return pr->split && b->bytes >= 4ull * pr->p->chunk * b->width;
 }
 
 /* A source's pointer: the last row where the step asks for it. */
 static void put_source(const struct printer *pr, const struct step *s, const char *type)
 {
 	const struct buffer *b = &pr->p->buffer[s->src];
+	int in_place = *type && is_in_place(pr, b);
 
-	buf_printf(pr->out, "%s%s", type, b->name);
+	buf_printf(pr->out, "%s%s%s", type, in_place ? "(" : "", b->name);
 	if (s->rows == ROWS_LAST)
 		buf_printf(pr->out, " + (n - 1) * %u", (unsigned)b->width);
+	else if (pr->split)
+		put_first_row(pr, b);
+	if (in_place)
+		buf_putc(pr->out, ')');
 }
 
 static void put_destination(const struct printer *pr, int buffer)
@@ -158,8 +188,7 @@ static void put_destination(const struct printer *pr, int buffer)
 	const struct buffer *b = &pr->p->buffer[buffer];
 
 	buf_puts(pr->out, b->name);
-	if (b->place == PLACE_STATE)
-		buf_printf(pr->out, " + n_past * %u", (unsigned)b->width);
+	put_first_row(pr, b);
 }
 
 static void put_linear(const struct printer *pr, const struct step *s)
@@ -167,14 +196,17 @@ static void put_linear(const struct printer *pr, const struct step *s)
 	buf_printf(pr->out, "\t%s(&", step_kernel(pr->p, s));
 	put_tensor_name(pr, s->weight);
 	if (s->kind == STEP_LINEAR)
-		buf_printf(pr->out, ", %s", rows_text(s));
+		buf_printf(pr->out, ", %s", rows_text(pr, s));
 	buf_puts(pr->out, ", ");
 	put_source(pr, s, s->scale == NO_BUFFER ? "" : "(const int8_t *)");
-	if (s->scale != NO_BUFFER)
-		buf_printf(pr->out, ", %s", name_of(pr, s->scale));
+	if (s->scale != NO_BUFFER) {
+		buf_puts(pr->out, ", ");
+		put_destination(pr, s->scale);
+	}
 	if (s->kind == STEP_LINEAR)
-		buf_printf(
-			pr->out, ", %s", s->add == NO_BUFFER ? "0" : name_of(pr, s->add));
+		buf_puts(pr->out, s->add == NO_BUFFER ? ", 0" : ", ");
+	if (s->kind == STEP_LINEAR && s->add != NO_BUFFER)
+		put_destination(pr, s->add);
 	buf_puts(pr->out, ", ");
 	put_destination(pr, s->dst);
 	buf_puts(pr->out, ");\n");
@@ -183,20 +215,28 @@ static void put_linear(const struct printer *pr, const struct step *s)
 /* Where a quantising step leaves its rows. */
 static void put_integers(const struct printer *pr, const struct step *s)
 {
-	buf_printf(
-		pr->out, ", (int8_t *)%s, %s", name_of(pr, s->q), name_of(pr, s->scale));
+	int in_place = is_in_place(pr, &pr->p->buffer[s->q]);
+
+	buf_printf(pr->out, ", (int8_t *)%s", in_place ? "(" : "");
+	put_destination(pr, s->q);
+	buf_puts(pr->out, in_place ? "), " : ", ");
+	put_destination(pr, s->scale);
 }
 
 static void put_norm(const struct printer *pr, const struct step *s)
 {
-	buf_printf(pr->out, "\t%s(%s, %u, ", step_kernel(pr->p, s), rows_text(s),
+	buf_printf(pr->out, "\t%s(%s, %u, ", step_kernel(pr->p, s), rows_text(pr, s),
 		(unsigned)s->weight->rows);
 	put_source(pr, s, "");
 	buf_puts(pr->out, ", ");
 	put_floats(pr, s->weight);
 	if (s->bias)
 		buf_printf(pr->out, ", F32(%llu)", data_at(pr, s->bias));
-	buf_printf(pr->out, ", %s", s->dst == NO_BUFFER ? "0" : name_of(pr, s->dst));
+	buf_puts(pr->out, ", ");
+	if (s->dst == NO_BUFFER)
+		buf_puts(pr->out, "0");
+	else
+		put_destination(pr, s->dst);
 	if (s->q != NO_BUFFER)
 		put_integers(pr, s);
 	buf_puts(pr->out, ");\n");
@@ -210,48 +250,69 @@ static void put_conv(const struct printer *pr, const struct step *s)
 		s->k == NO_BUFFER ? "0" : name_of(pr, s->k), name_of(pr, s->dst));
 }
 
-/* " + n_past * 48" behind a pointer to what is kept. */
-static void put_past(const struct printer *pr, int buffer)
-{
-	const struct buffer *b = &pr->p->buffer[buffer];
-
-	if (b->place == PLACE_STATE)
-		buf_printf(pr->out, " + n_past * %u", (unsigned)b->width);
-}
-
 static void put_keep(const struct printer *pr, const struct step *s)
 {
 	const struct layer_genes *l = &pr->p->genome->layer[s->layer];
 
 	if (s->scale == NO_BUFFER) {
-		buf_printf(pr->out, "\t%s(n * %u, %s, (uint16_t *)%s",
-			step_kernel(pr->p, s), (unsigned)pr->p->buffer[s->src].width,
-			name_of(pr, s->src), name_of(pr, s->dst));
-		put_past(pr, s->dst);
+		buf_printf(pr->out, "\t%s(%s * %u, ", step_kernel(pr->p, s), all_rows(pr),
+			(unsigned)pr->p->buffer[s->src].width);
+		put_source(pr, s, "");
+		buf_puts(pr->out, ", (uint16_t *)");
+		put_destination(pr, s->dst);
 		buf_puts(pr->out, ");\n");
 		return;
 	}
-	buf_printf(pr->out, "\t%s(n * %u, %u, %s, (int8_t *)%s", step_kernel(pr->p, s),
-		l->n_kv_heads, l->d_head, name_of(pr, s->src), name_of(pr, s->dst));
-	put_past(pr, s->dst);
-	buf_printf(pr->out, ", %s", name_of(pr, s->scale));
-	put_past(pr, s->scale);
+	buf_printf(pr->out, "\t%s(%s * %u, %u, ", step_kernel(pr->p, s), all_rows(pr),
+		l->n_kv_heads, l->d_head);
+	put_source(pr, s, "");
+	buf_puts(pr->out, ", (int8_t *)");
+	put_destination(pr, s->dst);
+	buf_puts(pr->out, ", ");
+	put_destination(pr, s->scale);
 	buf_puts(pr->out, ");\n");
+}
+
+/* "\tattention(&layer0_attention, n, n_past," and the queries. A thread's queries see, as
+ * keys of the past, what comes before them; without causality, as many as they are not. */
+static void put_attention_head(const struct printer *pr, const struct step *s)
+{
+	const char *past = pr->p->stateful ? "n_past" : "0";
+
+	if (pr->split)
+		past = !pr->p->causal	 ? "n - rows"
+		       : pr->p->stateful ? "n_past + first"
+					 : "first";
+	buf_printf(pr->out, "\t%s(&layer%d_attention, %s, ", step_kernel(pr->p, s),
+		s->layer, all_rows(pr));
+	if (!pr->p->genome->attn_int8)
+		buf_printf(pr->out, "%s,", past);
+	buf_puts(pr->out, "\n\t\t&(const struct attention_data){.q = ");
+	put_source(pr, s, "");
+}
+
+static void put_attention_tail(const struct printer *pr, const struct step *s)
+{
+	buf_printf(pr->out, ",\n\t\t\t.row = %s", name_of(pr, s->row));
+	if (pr->split)
+		buf_printf(pr->out, " + worker * %llu",
+			(unsigned long long)pr->p->buffer[s->row].bytes / 4 /
+				pr->p->threads);
+	buf_puts(pr->out, ", .out = ");
+	put_destination(pr, s->dst);
+	buf_puts(pr->out, "});\n");
 }
 
 /* On keys and values that are kept in less than fp32. */
 static void put_kept_attention(const struct printer *pr, const struct step *s)
 {
-	buf_printf(pr->out,
-		"\t%s(&layer%d_attention, n, %s,\n\t\t&(const struct "
-		"attention_data){.q = %s, .kept_k = %s, .kept_v = %s",
-		step_kernel(pr->p, s), s->layer, pr->p->stateful ? "n_past" : "0",
-		name_of(pr, s->src), name_of(pr, s->k), name_of(pr, s->v));
+	put_attention_head(pr, s);
+	buf_printf(pr->out, ", .kept_k = %s, .kept_v = %s", name_of(pr, s->k),
+		name_of(pr, s->v));
 	if (s->k_scale != NO_BUFFER)
 		buf_printf(pr->out, ",\n\t\t\t.k_scale = %s, .v_scale = %s",
 			name_of(pr, s->k_scale), name_of(pr, s->v_scale));
-	buf_printf(pr->out, ",\n\t\t\t.row = %s, .out = %s});\n", name_of(pr, s->row),
-		name_of(pr, s->dst));
+	put_attention_tail(pr, s);
 }
 
 static void put_attention(const struct printer *pr, const struct step *s)
@@ -267,27 +328,20 @@ static void put_attention(const struct printer *pr, const struct step *s)
 		k = (unsigned)l->n_heads * l->d_head;
 		v = k + (unsigned)l->n_kv_heads * l->d_head;
 	}
-	buf_printf(pr->out,
-		"\t%s(&layer%d_attention, n, %s\n\t\t&(const struct "
-		"attention_data){.q = %s, .k = %s",
-		step_kernel(pr->p, s), s->layer,
-		pr->p->genome->attn_int8 ? ""
-		: pr->p->stateful	 ? "n_past,"
-					 : "0,",
-		name_of(pr, s->src), name_of(pr, s->k));
+	put_attention_head(pr, s);
+	buf_printf(pr->out, ", .k = %s", name_of(pr, s->k));
 	if (k)
 		buf_printf(pr->out, " + %u", k);
 	buf_printf(pr->out, ", .v = %s", name_of(pr, s->v));
 	if (v)
 		buf_printf(pr->out, " + %u, .stride = %u", v,
 			(unsigned)pr->p->buffer[s->src].width);
-	buf_printf(pr->out, ",\n\t\t\t.row = %s, .out = %s});\n", name_of(pr, s->row),
-		name_of(pr, s->dst));
+	put_attention_tail(pr, s);
 }
 
 static void put_quant(const struct printer *pr, const struct step *s)
 {
-	buf_printf(pr->out, "\t%s(%s, %u, ", step_kernel(pr->p, s), rows_text(s),
+	buf_printf(pr->out, "\t%s(%s, %u, ", step_kernel(pr->p, s), rows_text(pr, s),
 		(unsigned)pr->p->buffer[s->src].width);
 	if (s->act)
 		buf_printf(pr->out, "%s, ", act_words[s->act - 1]);
@@ -296,18 +350,37 @@ static void put_quant(const struct printer *pr, const struct step *s)
 	buf_puts(pr->out, ");\n");
 }
 
+static void put_embed(const struct printer *pr, const struct step *s)
+{
+	buf_printf(pr->out, "\t%s(&embed, %s, ids%s, ", step_kernel(pr->p, s),
+		all_rows(pr), pr->split ? " + first" : "");
+	put_destination(pr, s->dst);
+	buf_puts(pr->out, ");\n");
+}
+
+static void put_positions(const struct printer *pr, const struct step *s)
+{
+	buf_printf(pr->out, "\tadd(%s * %u, F32(%llu)", all_rows(pr),
+		(unsigned)s->weight->cols, data_at(pr, s->weight));
+	if (pr->split)
+		buf_printf(pr->out, " + %s * %u",
+			pr->p->stateful ? "(n_past + first)" : "first",
+			(unsigned)s->weight->cols);
+	else if (pr->p->stateful)
+		buf_puts(pr->out, " + n_past * D_EMBED");
+	buf_puts(pr->out, ", ");
+	put_destination(pr, s->dst);
+	buf_puts(pr->out, ");\n");
+}
+
 static void put_step(const struct printer *pr, const struct step *s)
 {
 	switch ((enum step_kind)s->kind) {
 	case STEP_EMBED:
-		buf_printf(pr->out, "\t%s(&embed, n, ids, %s);\n", step_kernel(pr->p, s),
-			name_of(pr, s->dst));
+		put_embed(pr, s);
 		break;
 	case STEP_POS:
-		buf_printf(pr->out, "\tadd(n * %u, F32(%llu)%s, %s);\n",
-			(unsigned)s->weight->cols, data_at(pr, s->weight),
-			pr->p->stateful ? " + n_past * D_EMBED" : "",
-			name_of(pr, s->dst));
+		put_positions(pr, s);
 		break;
 	case STEP_QUANT:
 		put_quant(pr, s);
@@ -329,8 +402,10 @@ static void put_step(const struct printer *pr, const struct step *s)
 		put_attention(pr, s);
 		break;
 	case STEP_ACT:
-		buf_printf(pr->out, "\t%s(n * %u, %s);\n", step_kernel(pr->p, s),
-			(unsigned)pr->p->buffer[s->dst].width, name_of(pr, s->dst));
+		buf_printf(pr->out, "\t%s(%s * %u, ", step_kernel(pr->p, s), all_rows(pr),
+			(unsigned)pr->p->buffer[s->dst].width);
+		put_destination(pr, s->dst);
+		buf_puts(pr->out, ");\n");
 		break;
 	case STEP_POOL:
 		buf_printf(pr->out, "\t%s(n, %u, %s, %s);\n", step_kernel(pr->p, s),
@@ -371,7 +446,23 @@ static const char *part_name(const struct program *p, size_t i)
 	}
 }
 
-static void put_steps(const struct printer *pr, size_t from, size_t to)
+/* A step that the threads wait before, or leave to the first of them. */
+static void put_shared_step(struct printer *pr, size_t i)
+{
+	const struct program *p = pr->p;
+	const struct step *s = &p->step[i];
+	int alone = pr->split && step_is_alone(p, s);
+
+	if (pr->split && program_meets(p, i))
+		buf_puts(pr->out, "\tif (workers > 1)\n\t\tteam_wait();\n");
+	if (alone)
+		buf_puts(pr->out, "\tif (worker == 0)\n\t");
+	pr->split = pr->split && !alone;
+	put_step(pr, s);
+	pr->split = pr->split || alone;
+}
+
+static void put_steps(struct printer *pr, size_t from, size_t to)
 {
 	const struct program *p = pr->p;
 
@@ -386,7 +477,7 @@ static void put_steps(const struct printer *pr, size_t from, size_t to)
 					: "");
 		if (part)
 			buf_printf(pr->out, "\t/* %s */\n", part);
-		put_step(pr, s);
+		put_shared_step(pr, i);
 	}
 }
 
@@ -425,7 +516,11 @@ static void put_top(const struct printer *pr, const struct codegen_input *in)
 			buf_puts(pr->out, "\n *     ");
 	}
 	buf_puts(pr->out,
-		"\n */\n#include \"model.h\"\n\n#include \"src/infer/kernels.h\"\n\n"
+		"\n */\n#include \"model.h\"\n\n#include \"src/infer/kernels.h\"\n");
+	if (pr->p->split_rows)
+		buf_puts(pr->out, "#include \"src/infer/team.h\"\n");
+	buf_puts(pr->out,
+		"\n"
 		"#define F32(at) ((const float *)(const void *)(model_weights + (at)))\n"
 		"#define BF16(at) ((const uint16_t *)(const void *)(model_weights + "
 		"(at)))\n"
@@ -447,6 +542,41 @@ static void put_check(const struct printer *pr)
 		"\tfor (uint32_t i = 0; i < n; i++)\n"
 		"\t\tif (ids[i] < 0 || ids[i] >= MODEL_VOCAB_SIZE)\n\t\t\treturn -1;\n",
 		pr->p->stateful ? " - n_past" : "");
+}
+
+/* forward for all threads, or one: what follows calls forward(ids, n) either way. */
+static void put_forward(struct printer *pr)
+{
+	const struct program *p = pr->p;
+
+	if (!p->split_rows) {
+		buf_puts(pr->out,
+			"\nstatic void forward(const int32_t *ids, uint32_t n)\n{\n");
+		put_steps(pr, 0, p->n_forward);
+		buf_puts(pr->out, "}\n");
+		return;
+	}
+	buf_puts(pr->out,
+		"\n/* The rows of one of the workers. */\n"
+		"static void forward_rows(const int32_t *ids, uint32_t n, uint32_t "
+		"worker,\n\tuint32_t workers)\n{\n"
+		"\tconst uint32_t first = team_first(n, worker, workers);\n"
+		"\tconst uint32_t rows = team_first(n, worker + 1, workers) - "
+		"first;\n\n");
+	pr->split = 1;
+	put_steps(pr, 0, p->n_forward);
+	pr->split = 0;
+	buf_printf(pr->out,
+		"}\n\nconst uint32_t team_threads = %u;\n\n"
+		"struct pass {\n\tconst int32_t *ids;\n\tuint32_t n;\n};\n\n"
+		"static void part(const void *self, uint32_t worker)\n{\n"
+		"\tconst struct pass *p = self;\n\n"
+		"\tforward_rows(p->ids, p->n, worker, team_threads);\n}\n\n"
+		"static void forward(const int32_t *ids, uint32_t n)\n{\n"
+		"\tif (n >= %u) /* worth it */\n"
+		"\t\tteam_run(part, &(const struct pass){ids, n});\n"
+		"\telse\n\t\tforward_rows(ids, n, 0, 1);\n}\n",
+		(unsigned)p->threads, (unsigned)p->split_rows);
 }
 
 static void put_run(const struct printer *pr)
@@ -540,7 +670,7 @@ static void put_text(const struct printer *pr, const struct codegen_input *in)
 void emit_model(const struct codegen_input *in, const struct program *p, struct buf *out)
 {
 	struct packed_tensor *at = calloc(p->layout.n_tensors, sizeof(*at));
-	struct printer pr = {p, at, out};
+	struct printer pr = {p, at, out, 0};
 
 	if (!at) {
 		out->failed = 1;
@@ -553,9 +683,8 @@ void emit_model(const struct codegen_input *in, const struct program *p, struct 
 		buf_printf(out, "#define D_EMBED %u\n", in->genome->d_embed);
 	buf_puts(out, "\n/* Weights: columns, rows, where they lie, scales, bias. */\n");
 	put_tables(&pr);
-	buf_puts(out, "\nstatic void forward(const int32_t *ids, uint32_t n)\n{\n");
-	put_steps(&pr, 0, p->n_forward);
-	buf_puts(out, "}\n\nstatic void heads(uint32_t n)\n{\n");
+	put_forward(&pr);
+	buf_puts(out, "\nstatic void heads(uint32_t n)\n{\n");
 	if (!heads_use_n(p))
 		buf_puts(out, "\t(void)n;\n");
 	put_steps(&pr, p->n_forward, p->n_steps);

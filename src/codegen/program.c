@@ -5,6 +5,13 @@
 #include <string.h>
 
 #include "src/infer/kernels.h"
+#include "src/infer/team.h"
+#include "src/model/graph.h"
+
+/* Multiply-adds of int8 that are worth several threads: about 70 microseconds of one, by
+ * which even a thread that has to be woken is outweighed. */
+#define SPLIT_WORK 20e6
+#define SPLIT_MIN_ROWS 8 /* of a thread: a tile */
 
 /* The residual stream is one buffer; steps name others by what they hold. */
 struct lowering {
@@ -327,7 +334,7 @@ static void lower_attention(struct lowering *lo)
 	else
 		s = single_qkv(lo, in, q_width, kv_width);
 	s->weight = g->rel_radius ? find(lo, T_REL) : NULL;
-	s->row = new_buffer(lo, "scores", score_floats(lo->p, l), 1, 4);
+	s->row = new_buffer(lo, "scores", score_floats(lo->p, l) * lo->p->threads, 1, 4);
 	in = quantise(lo, s->dst, l->bits, 0, ROWS_ALL);
 	linear(lo, T_WO, T_BO, in, lo->x)->add = lo->x;
 }
@@ -472,15 +479,70 @@ static void choose_panels(struct program *p)
 			p->in_panels[p->step[i].weight - p->layout.t] = 1;
 }
 
+int step_is_alone(const struct program *p, const struct step *s)
+{
+	/* A distance between tokens is told by where the queries begin only if causal. */
+	return s->kind == STEP_CONV ||
+	       (s->kind == STEP_ATTENTION &&
+		       (p->genome->attn_int8 || (s->weight && !p->causal)));
+}
+
+int program_meets(const struct program *p, size_t i)
+{
+	const struct step *s = &p->step[i];
+
+	if (!p->split_rows || i == 0 || i >= p->n_forward)
+		return 0;
+	return s->kind == STEP_ATTENTION || step_is_alone(p, s) ||
+	       step_is_alone(p, s - 1);
+}
+
+/* Between two meetings a thread may be at any step: [*first, *last] around step i. */
+static void span(const struct program *p, uint32_t i, uint32_t *first, uint32_t *last)
+{
+	*first = *last = i;
+	if (!p->split_rows || i >= p->n_forward)
+		return;
+	while (*first > 0 && !program_meets(p, *first))
+		--*first;
+	while (*last + 1 < p->n_forward && !program_meets(p, *last + 1))
+		++*last;
+}
+
 static void touch(struct program *p, int buffer, uint32_t step)
 {
 	struct buffer *b;
+	uint32_t first, last;
 
 	if (buffer == NO_BUFFER)
 		return;
+	span(p, step, &first, &last);
 	b = &p->buffer[buffer];
-	b->first = step < b->first ? step : b->first;
-	b->last = b->is_output ? (uint32_t)p->n_steps : step;
+	b->first = first < b->first ? first : b->first;
+	b->last = b->is_output ? (uint32_t)p->n_steps : last;
+}
+
+/* In multiply-adds of int8: what fp32 and attention cost beside it. */
+static double pass_work(const struct genome *g, const struct task_shape *task, uint32_t n)
+{
+	struct graph_cost c;
+	double head = task->kind == TASK_LM ? (double)g->vocab_size * g->d_embed : 0;
+
+	graph_cost(g, task, n, &c);
+	return 3 * c.macs_bits[0] + c.macs_bits[1] + c.macs_bits[2] +
+	       3 * c.macs_attention + c.macs_attention_i8 -
+	       (g->embed_bits == 32 ? 3 : 1) * head;
+}
+
+static uint32_t least_split_rows(const struct program *p)
+{
+	uint32_t n = SPLIT_MIN_ROWS * p->threads;
+
+	if (p->threads < 2)
+		return 0;
+	while (n <= p->chunk && pass_work(p->genome, &p->task, n) < SPLIT_WORK)
+		n++;
+	return n <= p->chunk ? n : 0;
 }
 
 static enum err place(struct program *p, struct err_ctx *ctx)
@@ -527,6 +589,14 @@ enum err program_new(struct program **out, const struct genome *g,
 enum err program_new_for(struct program **out, const struct genome *g,
 	const struct task_shape *task, const struct kernel_set *set, struct err_ctx *ctx)
 {
+	return program_new_threads(
+		out, g, task, set, (struct program_threads){1, 0}, ctx);
+}
+
+enum err program_new_threads(struct program **out, const struct genome *g,
+	const struct task_shape *task, const struct kernel_set *set,
+	struct program_threads threads, struct err_ctx *ctx)
+{
 	struct program *p;
 	enum err e = genome_check(g, ctx);
 
@@ -538,10 +608,14 @@ enum err program_new_for(struct program **out, const struct genome *g,
 		return err_set(ctx, ERR_INVALID,
 			"task '%s' with %d intents and %d tags, 1 to 65535 are allowed",
 			task_kind_names[task->kind], task->n_intents, task->n_tags);
+	if (threads.n < 1 || threads.n > TEAM_MAX)
+		return err_set(ctx, ERR_INVALID, "%u threads, 1 to %d are allowed",
+			(unsigned)threads.n, TEAM_MAX);
 	p = calloc(1, sizeof(*p));
 	if (!p)
 		return err_set(ctx, ERR_NOMEM, "out of memory");
 	p->genome = g;
+	p->threads = threads.n;
 	p->task = *task;
 	p->set = set;
 	p->causal = g->arch == ARCH_DECODER;
@@ -549,6 +623,11 @@ enum err program_new_for(struct program **out, const struct genome *g,
 	p->chunk = p->stateful && g->seq_len > PROGRAM_CHUNK ? PROGRAM_CHUNK : g->seq_len;
 	p->intent = p->tags = p->lm = NO_BUFFER;
 	layout_init(&p->layout, g, task);
+	p->split_rows = least_split_rows(p);
+	if (threads.from_rows && threads.n > 1)
+		p->split_rows = threads.from_rows;
+	if (!p->split_rows)
+		p->threads = 1;
 	lower(p);
 	choose_panels(p);
 	e = place(p, ctx);

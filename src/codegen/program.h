@@ -81,6 +81,9 @@ struct program {
 	int intent, tags, lm; /* output buffers, or NO_BUFFER */
 	uint64_t arena_bytes, state_bytes;
 	const struct kernel_set *set;
+	/* Several threads, each on its own rows of a pass; they meet before steps that read
+	 * the rows of others. What is too small for that, below split_rows, one runs. */
+	uint32_t threads, split_rows; /* split_rows 0: never */
 	struct layout layout;
 	uint8_t in_panels[LAYOUT_MAX_TENSORS]; /* of the layout's: packed in panels */
 	/* Tensors stored as one, row after row: 1 + the index of the next part, or 0; and
@@ -97,7 +100,19 @@ enum err program_new(struct program **out, const struct genome *g,
  * panels; program_new is for the portable one. */
 enum err program_new_for(struct program **out, const struct genome *g,
 	const struct task_shape *task, const struct kernel_set *set, struct err_ctx *ctx);
+/* The same for several threads. */
+struct program_threads {
+	uint32_t n;	    /* 1 .. TEAM_MAX */
+	uint32_t from_rows; /* a test's split_rows; 0: by what is worth it */
+};
+enum err program_new_threads(struct program **out, const struct genome *g,
+	const struct task_shape *task, const struct kernel_set *set,
+	struct program_threads threads, struct err_ctx *ctx);
 void program_free(struct program *p); /* NULL is allowed */
+/* Is the step left to one thread, as it writes what depends on others' rows? And do the
+ * threads meet before step i? */
+int step_is_alone(const struct program *p, const struct step *s);
+int program_meets(const struct program *p, size_t i);
 /* Rows of a tensor as stored: with those of its later parts, 0 for a part itself. */
 uint32_t program_rows(const struct program *p, const struct tensor *t);
 /* The kernel that a step calls: "linear_i8". */

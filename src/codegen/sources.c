@@ -274,6 +274,9 @@ enum err sources_collect(struct sources *all, const struct codegen_input *in,
 		return e;
 	if (in->vocab && (e = add_source(&c, "src/infer/tokenise.c", PART_CORE, "", ctx)))
 		return e;
+	if (p->threads > 1 &&
+		(e = add_source(&c, "src/infer/team/linux.c", PART_CORE, "", ctx)))
+		return e;
 	before = all->n;
 	if ((e = each_file(all, harness, ".c", add_harness, &c, ctx)) ||
 		(e = each_file(all, harness, ".h", note_proto, &c, ctx)))

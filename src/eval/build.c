@@ -163,11 +163,13 @@ static enum err build(void *self, const struct codegen_input *in, struct err_ctx
 {
 	struct build_request *r = self;
 	struct target target = {r->p->cc, r->p->cflags, r->p->isa, "linux"};
+	struct codegen_input threaded = *in;
 	char cache[1200];
 	int hit;
 	enum err e = file_join(cache, sizeof(cache), r->s->results, "builds", ctx);
 
-	return e ? e : codegen_build(in, &target, cache, r->out, &hit, ctx);
+	threaded.n_threads = r->p->threads;
+	return e ? e : codegen_build(&threaded, &target, cache, r->out, &hit, ctx);
 }
 
 enum err session_build(struct session *s, size_t device, const struct genome *g,

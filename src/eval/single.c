@@ -73,6 +73,7 @@ static enum err build(const struct genome *g, const struct single_options *o,
 	in.golden_len = &n;
 	in.n_golden = 1;
 	in.timed_tokens = out->tokens;
+	in.n_threads = p->threads;
 	if ((e = file_join(cache, sizeof(cache), o->results, "builds", ctx)))
 		return e;
 	progress_begin(o->progress, "building", 0);
@@ -84,8 +85,8 @@ static enum err build(const struct genome *g, const struct single_options *o,
 /* The time of one input as a whole; a decoder's time per token is printed, not kept, as
  * it would have the same key. */
 static enum err store_result(struct store *s, const struct genome *g,
-	const struct single_options *o, const struct device_info *info,
-	const struct single_result *r, struct err_ctx *ctx)
+	const struct device_info *info, const struct single_result *r,
+	struct err_ctx *ctx)
 {
 	struct hash zero = {{0}}, weights;
 	int64_t job;
@@ -94,11 +95,11 @@ static enum err store_result(struct store *s, const struct genome *g,
 	hash_bytes(&weights, "random 1", 8);
 	if (!(e = store_job_open(s, "measure", &zero, "", &job, ctx)) &&
 		!(e = store_put_candidate(s, job, g, "user", 0, ctx)) &&
-		!(e = store_put_device(s, &info->fingerprint, o->device,
-			  info->description, info->simulated, ctx)) &&
+		!(e = store_put_device(s, &info->fingerprint, r->name, info->description,
+			  info->simulated, ctx)) &&
 		!(e = store_put_build(
-			  s, &r->job.candidate, &weights, o->device, &r->artefact, ctx)))
-		e = store_put_measurement(s, job, o->device, &r->job.m, ctx);
+			  s, &r->job.candidate, &weights, r->name, &r->artefact, ctx)))
+		e = store_put_measurement(s, job, r->name, &r->job.m, ctx);
 	return e == ERR_EXISTS ? ERR_OK : e; /* the first measurement stays */
 }
 
@@ -115,6 +116,12 @@ enum err single_measure(const struct genome *g, const struct single_options *o,
 	out->tokens = timed_tokens(g, o);
 	if ((e = device_profile_load(&p, o->device, ctx)))
 		return e;
+	snprintf(out->name, sizeof(out->name), "%.60s", o->device);
+	if (o->threads && o->threads != p.threads) {
+		snprintf(out->name, sizeof(out->name), "%.60s, %u thread%s", o->device,
+			(unsigned)o->threads, o->threads > 1 ? "s" : "");
+		p.threads = o->threads;
+	}
 	scale_effort(g, o, &m, &p, out->tokens);
 	m.n_tokens = out->tokens;
 	/* Before the work: a search that runs would be disturbed by it. */
@@ -134,7 +141,7 @@ enum err single_measure(const struct genome *g, const struct single_options *o,
 		e = measure_run(dev, NULL, &out->job, 1, &m, NULL, NULL, o->progress,
 			o->cancel, ctx);
 		if (!e && out->job.verdict == VERDICT_OK && !m.phase)
-			e = store_result(store, g, o, info, out, ctx);
+			e = store_result(store, g, info, out, ctx);
 	}
 	device_close(dev);
 	store_close(store);

@@ -16,6 +16,7 @@ struct single_options {
 	const char *database; /* the measurement is stored here */
 	struct task_shape task;
 	struct measure_options measure;
+	uint32_t threads; /* instead of the profile's, whose results are kept apart; 0 */
 	struct progress *progress;
 	volatile const int *cancel;
 };
@@ -23,6 +24,7 @@ struct single_result {
 	struct artefact artefact;
 	struct measure_job job; /* release with single_result_release */
 	char device[2048];	/* description */
+	char name[128];		/* profile, and threads that it does not say */
 	int simulated;
 	uint32_t tokens;
 };

@@ -149,7 +149,7 @@ enum err engine_calibrate(
 	struct slice s = {0};
 	enum err rc;
 
-	if (e->kind == ENGINE_RATE || e->kind == ENGINE_READING)
+	if (e->kind == ENGINE_RATE)
 		return ERR_OK;
 	rc = ask(e, w, inner, 1, 0, &s, ctx);
 	if (!rc && s.cpu_ns * inner < o->slice_ns)
@@ -175,10 +175,8 @@ enum err engine_run(struct engine *e, struct worker *w, const struct options *o,
 	unsigned inner, n, warm;
 	enum err rc;
 
-	if (e->kind == ENGINE_RATE || e->kind == ENGINE_READING) {
-		double rate = e->rate ? rate_measure(e->rate, 4) * 1e-15
-				      : read_bandwidth(e->read_bytes, 4) * 1e-9 /
-						(double)e->read_bytes;
+	if (e->kind == ENGINE_RATE) {
+		double rate = rate_measure(e->rate, 4) * 1e-15;
 
 		if (rate > 0)
 			s.wall_ns = s.cpu_ns = 1 / rate;

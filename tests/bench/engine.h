@@ -17,7 +17,7 @@ enum engine_kind {
 	ENGINE_PEER,
 	ENGINE_LOOP,	/* calls a function of this process */
 	ENGINE_RATE,	/* ns for a million multiply-adds at peak */
-	ENGINE_READING, /* ns to read `read_bytes` */
+	ENGINE_READING, /* an image of ours that only reads its weights */
 };
 
 struct engine {
@@ -29,6 +29,7 @@ struct engine {
 	/* ENGINE_OURS */
 	const struct set_choice *set;
 	struct artefact artefact;
+	uint32_t threads; /* 0: one */
 	double golden_error, golden_tolerance;
 	/* largest |difference| of its logits from our own portable fp32's; NAN when
 	 * not compared */
@@ -40,7 +41,7 @@ struct engine {
 	/* ENGINE_LOOP */
 	void (*loop)(void *self);
 	void *self;
-	/* ENGINE_RATE, ENGINE_READING */
+	/* ENGINE_RATE; ENGINE_READING */
 	const struct rate *rate;
 	size_t read_bytes;
 

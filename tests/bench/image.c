@@ -44,6 +44,7 @@ enum err image_build(struct engine *e, const struct genome *g,
 	in.golden_len = &n;
 	in.n_golden = 1;
 	in.timed_tokens = n;
+	in.n_threads = e->threads;
 	rc = file_join(cache, sizeof(cache), o->dir, "builds", ctx);
 	if (!rc)
 		rc = codegen_build(&in, &target, cache, &e->artefact, NULL, ctx);

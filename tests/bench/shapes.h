@@ -7,6 +7,10 @@
 #include "src/model/graph.h"
 
 #define N_SHAPES 6
+/* Goals of two threads over one: from the fourth shape up, and below it. */
+#define TWO_THREADS_FROM 3
+#define TWO_THREADS_TIMES 1.7
+#define TWO_THREADS_LEAST 1.0
 #define BENCH_VOCAB 8000
 #define BENCH_CLASSES 4
 

@@ -98,6 +98,34 @@ static void judge_peer(struct list *l, const struct contest *c, enum precision p
 	j->range = r.range;
 }
 
+static void judge_threads(struct list *l, const struct contest *c)
+{
+	const struct engine *one = best(l, c, INT8), *two = NULL;
+	struct judgement *j = add(l,
+		c->shape - shapes >= TWO_THREADS_FROM ? TWO_THREADS_TIMES
+						      : TWO_THREADS_LEAST,
+		"%s int8: two threads, times faster than one", c->shape->name);
+	char name[64];
+	struct ratio r;
+
+	snprintf(name, sizeof(name), TWO_THREADS, best_set(l)->name);
+	for (unsigned i = 0; i < c->n; i++)
+		if (!strcmp(c->engine[i].name, name))
+			two = &c->engine[i];
+	if (one && two && two->absent &&
+		hash_equal(&two->artefact.build, &one->artefact.build)) {
+		j->value = j->range.lo = j->range.hi = 1;
+		return;
+	}
+	if (!one || !two || two->absent) {
+		j->missing = "no engine of ours";
+		return;
+	}
+	r = series_ratio(&one->series, &two->series, c->clock, 0);
+	j->value = r.median;
+	j->range = r.range;
+}
+
 static void judge_shape(struct list *l, const struct contest *c)
 {
 	const struct engine *ours = best(l, c, INT8), *v3 = NULL;
@@ -113,6 +141,7 @@ static void judge_shape(struct list *l, const struct contest *c)
 		j->missing = ours ? "no rate of this processor" : "no engine of ours";
 	judge_peer(l, c, INT4);
 	judge_peer(l, c, FP32);
+	judge_threads(l, c);
 	for (unsigned i = 0; i + 1 < l->r->machine->n_sets && ours; i++)
 		if (!strcmp(l->r->machine->set[i].isa, "x86-avx2"))
 			v3 = engine_ours(c->engine, c->n, &l->r->machine->set[i], INT8);

@@ -264,6 +264,89 @@ static void auto_takes_the_best_set_for_arm(void **state)
 	}
 }
 
+/* Each thread has its own rows: the bits of one thread. Inputs of fewer rows than threads
+ * leave some of them without any. */
+static void threads_answer_with_the_bits_of_one(void **state)
+{
+	size_t n_models = sizeof(models) / sizeof(models[0]);
+
+	(void)state;
+	for (size_t k = 0; kernel_set_at(k); k++) {
+		struct target t = {"gcc", "", kernel_set_at(k)->isa, FIXTURE_HARNESS};
+
+		if (!has_isa(t.isa))
+			continue;
+		for (size_t i = 0; i < n_models; i += k ? 2 : 1) {
+			char said[3][64];
+
+			for (uint32_t n = 1; n <= 3; n++) {
+				const char *argv[] = {NULL, "bits", NULL};
+				struct err_ctx ctx = {""};
+				struct artefact a;
+				struct fixture f;
+				struct buf out;
+				int hit;
+
+				assert_int_equal(
+					fixture_init(&f, models[i].text, *models[i].task),
+					0);
+				f.genome.kernels = k ? KERNELS_OPT : KERNELS_REF;
+				f.in.n_threads = n;
+				f.in.split_rows = n + 1;
+				ASSERT_OK(codegen_build(&f.in, &t, cache, &a, &hit, &ctx),
+					&ctx);
+				argv[0] = a.path;
+				buf_init(&out);
+				ASSERT_OK(process_run_command(
+						  argv, NULL, 60, &out, NULL, &ctx),
+					&ctx);
+				snprintf(said[n - 1], sizeof(said[0]), "%.60s",
+					buf_str(&out));
+				buf_release(&out);
+			}
+			if (strcmp(said[0], said[1]) || strcmp(said[0], said[2]))
+				fail_msg("%s on %s: %s, %s, %s", models[i].name, t.isa,
+					said[0], said[1], said[2]);
+		}
+	}
+}
+
+/* A model of every kind of step, under the thread sanitiser. */
+static void threads_do_not_race(void **state)
+{
+	static const char *const text =
+		"dec;v=45;t=40;d=16;e=8;eb=8;act=silu;norm=rms;place=pre;pool=mean;abs=1;"
+		"rel=5;conv=3;opt=O2;kern=ref;kv=8;L=h4k2x4f19r0b8,h2k2x8f24r6b4";
+	const char *compile[] = {"sh", "-c", NULL, NULL}, *run[] = {NULL, NULL};
+	char out[4096], home[4096], command[16384], image[4200];
+	struct err_ctx ctx = {""};
+	struct fixture f;
+
+	(void)state;
+	assert_int_equal(fixture_init(&f, text, lm), 0);
+	f.in.n_threads = 3;
+	f.in.split_rows = 3;
+	sub_dir(out, sizeof(out), "threads");
+	ASSERT_OK(file_home(home, sizeof(home), &ctx), &ctx);
+	ASSERT_OK(codegen_emit(&f.in, out, &ctx), &ctx);
+	snprintf(command, sizeof(command),
+		"cd '%s' && H='%s' && gcc -std=gnu11 -O1 -g -fsanitize=thread -I. -I$H "
+		"model.c golden.c weights.S $H/src/infer/ref/*.c "
+		"$H/src/infer/team/linux.c $H/tests/codegen_harness/main.c -lm -o image",
+		out, home);
+	compile[2] = "echo 'int main(void) { return 0; }' | "
+		     "gcc -fsanitize=thread -x c -o /dev/null -";
+	if (process_run_command(compile, NULL, 60, NULL, NULL, &ctx)) {
+		print_message("SKIP: gcc has no thread sanitiser\n");
+		skip();
+	}
+	compile[2] = command;
+	ASSERT_OK(process_run_command(compile, NULL, 120, NULL, NULL, &ctx), &ctx);
+	snprintf(image, sizeof(image), "%s/image", out);
+	run[0] = image;
+	ASSERT_OK(process_run_command(run, NULL, 120, NULL, NULL, &ctx), &ctx);
+}
+
 static void auto_takes_the_best_set_that_the_flags_allow(void **state)
 {
 	static const struct {
@@ -298,6 +381,8 @@ int main(void)
 		cmocka_unit_test(build_for_each_isa_answers_like_the_reference),
 		cmocka_unit_test(
 			build_for_arm_answers_like_the_reference_under_an_emulator),
+		cmocka_unit_test(threads_answer_with_the_bits_of_one),
+		cmocka_unit_test(threads_do_not_race),
 		cmocka_unit_test(auto_takes_the_best_set_that_the_flags_allow),
 		cmocka_unit_test(auto_takes_the_best_set_for_arm),
 	};

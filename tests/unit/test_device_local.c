@@ -73,6 +73,11 @@ static void local_tells_what_it_is(void **state)
 	b = open_local(&p);
 	assert_true(hash_equal(&first, &device_info(b)->fingerprint));
 	device_close(b);
+	p.threads = 2; /* figures of two threads are never those of one */
+	b = open_local(&p);
+	assert_false(hash_equal(&first, &device_info(b)->fingerprint));
+	assert_non_null(strstr(device_info(b)->description, "threads: 2\n"));
+	device_close(b);
 }
 
 static void local_returns_golden_outputs(void **state)

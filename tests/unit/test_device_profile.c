@@ -45,12 +45,12 @@ static void profile_reads_every_key(void **state)
 {
 	struct device_profile p;
 	struct err_ctx ctx;
-	enum err e =
-		load("about: my board\ndriver: local\ncc: aarch64-linux-gnu-gcc\n"
-		     "cflags: -mcpu=cortex-a76\nisa: neon\ncpu: 3\ntimeout_ms: 5000\n"
-		     "memory_bytes: 1000000\nflash_bytes: 200000\nram_bytes: 65536\n"
-		     "sensor: hwmon:VDD_IN\nsysfs_root: fixtures\n",
-			&p, &ctx);
+	enum err e = load(
+		"about: my board\ndriver: local\ncc: aarch64-linux-gnu-gcc\n"
+		"cflags: -mcpu=cortex-a76\nisa: neon\ncpu: 3\nthreads: 2\ntimeout_ms: 5000\n"
+		"memory_bytes: 1000000\nflash_bytes: 200000\nram_bytes: 65536\n"
+		"sensor: hwmon:VDD_IN\nsysfs_root: fixtures\n",
+		&p, &ctx);
 
 	(void)state;
 	if (e)
@@ -61,6 +61,7 @@ static void profile_reads_every_key(void **state)
 	assert_string_equal(p.cflags, "-mcpu=cortex-a76");
 	assert_string_equal(p.isa, "neon");
 	assert_string_equal(p.cpu, "3");
+	assert_int_equal(p.threads, 2);
 	assert_int_equal(p.timeout_ms, 5000);
 	assert_int_equal(p.memory_bytes, 1000000);
 	assert_int_equal(p.flash_bytes, 200000);
@@ -101,6 +102,8 @@ static void profile_names_what_is_wrong(void **state)
 		{"driver: local\ncc: ''\n", "'cc' is empty"},
 		{"driver: local\ntimeout_ms: 0\n", ":2:13:"},
 		{"driver: local\ntimeout_ms: soon\n", ":2:13:"},
+		{"driver: local\nthreads: 0\n", ":2:10:"},
+		{"driver: local\nthreads: 17\n", ":2:10:"},
 		{"driver: local\nmemory_bytes: -1\n", ":2:15:"},
 		{"driver: local\nmemory_bytes: 99999999999999999999\n", ":2:15:"},
 		{"driver: sim\nlaw: quiet\n", "mapping"},

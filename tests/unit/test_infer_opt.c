@@ -180,7 +180,8 @@ struct shape {
 };
 static const struct shape shapes[] = {{1, 1, 1}, {3, 7, 5}, {2, 8, 4}, {5, 31, 3},
 	{1, 33, 9}, {4, 64, 17}, {2, 129, 6}, {7, 100, 64}, {1, 16, 2}, {9, 65, 49},
-	{11, 35, 95}, {17, 48, 48}, {71, 40, 33}, {6, 26, 47}};
+	{11, 35, 95}, {17, 48, 48}, {71, 40, 33}, {6, 26, 47}, {1, 102, 144},
+	{1, 288, 131}};
 #define N_SHAPES (sizeof(shapes) / sizeof(shapes[0]))
 
 /* ---- a matrix in both forms */
@@ -433,6 +434,31 @@ static void integer_products_take_long_rows(void **state)
 			for (int v = 0; v < 20; v += 3) {
 				compare_integers(k, longs[i], 8, v);
 				compare_integers(k, longs[i], 4, v | 2);
+			}
+}
+
+/* A decoder that goes on token by token has the bits of one that reads all at once. */
+static void one_row_has_the_bits_that_it_has_among_others(void **state)
+{
+	(void)state;
+	for (const struct kernels *k = NULL; (k = next_set(k));)
+		for (size_t i = 0; i < N_SHAPES && !strcmp(k->isa, "x86-avx512vnni"); i++)
+			for (int bits = 8; bits >= 4; bits -= 4) {
+				struct shape s = {5, shapes[i].in, shapes[i].out};
+				int8_t *x = tokens((size_t)5 * s.in, 0);
+				float *xs = floats(5, 1),
+				      *y = floats((size_t)5 * s.out, 1);
+				float *z = floats(s.out, 1);
+				linear_fn *f = bits == 8 ? k->i8 : k->i4;
+				struct matrix m;
+
+				matrix_init(&m, k->isa, s, bits, 0, 0);
+				f(&m.panels, 5, x, xs, NULL, y);
+				f(&m.panels, 1, x + (size_t)3 * s.in, xs + 3, NULL, z);
+				assert_memory_equal(
+					y + (size_t)3 * s.out, z, s.out * sizeof(*z));
+				matrix_release(&m);
+				free(x), free(xs), free(y), free(z);
 			}
 }
 
@@ -751,6 +777,7 @@ int main(void)
 		cmocka_unit_test(integer_products_hold_the_longest_sums),
 		cmocka_unit_test(every_kernel_set_of_this_family_is_tested),
 		cmocka_unit_test(integer_products_take_long_rows),
+		cmocka_unit_test(one_row_has_the_bits_that_it_has_among_others),
 		cmocka_unit_test(float_products_keep_the_contracts_bound),
 		cmocka_unit_test(products_apply_the_activation_that_they_are_asked_for),
 		cmocka_unit_test(look_ups_read_both_forms),

@@ -9,6 +9,8 @@
  *                           how often the thread was switched out meanwhile
  *   steps TOKENS INNER N W  the same for a decoder: each sample starts with TOKENS tokens
  *                           untimed, then INNER single tokens are timed
+ *   reads TOKENS INNER N W  the same samples, but each of the INNER is one reading of all
+ *                           weights: what no decoder can be faster than
  *   kernels                 "name ns" for each kernel of the image that can be timed alone:
  *                           ns an element
  */
@@ -85,41 +87,66 @@ static int run_steps(unsigned inner)
 	return rc;
 }
 
-static int sample(int steps, uint32_t tokens, unsigned inner, unsigned i)
+typedef uint64_t line __attribute__((vector_size(64), aligned(64), may_alias));
+extern const uint8_t model_weights[];
+
+/* Plain loads, eight lines in flight. */
+static int run_reads(unsigned inner)
+{
+	const line *w = (const void *)model_weights;
+	line all[8] = {{0}};
+
+	for (unsigned i = 0; i < inner; i++) {
+		for (uint32_t k = 0; k + 8 <= model_info.weight_bytes / 64; k += 8)
+			for (int j = 0; j < 8; j++)
+				all[j] ^= w[k + (uint32_t)j];
+		__asm__ volatile("" ::: "memory");
+	}
+	for (int j = 1; j < 8; j++)
+		all[0] ^= all[j];
+	keep = (float)all[0][0];
+	return 0;
+}
+
+enum what { WHOLE, STEPS, READS };
+
+static int sample(enum what what, uint32_t tokens, unsigned inner, unsigned i)
 {
 	long before;
 	uint64_t cpu, wall;
-	int rc = steps ? run(tokens, 1) : 0;
+	int rc = what == STEPS ? run(tokens, 1) : 0;
 
 	before = switches();
 	cpu = now(CLOCK_THREAD_CPUTIME_ID);
 	wall = now(CLOCK_MONOTONIC);
-	rc |= steps ? run_steps(inner) : run(tokens, inner);
+	rc |= what == STEPS   ? run_steps(inner)
+	      : what == READS ? run_reads(inner)
+			      : run(tokens, inner);
 	wall_ns[i] = now(CLOCK_MONOTONIC) - wall;
 	cpu_ns[i] = now(CLOCK_THREAD_CPUTIME_ID) - cpu;
 	n_switches[i] = switches() - before;
 	return rc;
 }
 
-static void time_runs(const char *rest, int steps)
+static void time_runs(const char *rest, enum what what)
 {
 	unsigned tokens, inner, n, warm;
 	int rc = 0;
 
 	if (sscanf(rest, "%u %u %u %u", &tokens, &inner, &n, &warm) != 4 || !tokens ||
 		!inner || !n || n > MAX_SAMPLES ||
-		tokens + (steps ? inner : 0) > model_info.seq_len ||
+		tokens + (what == STEPS ? inner : 0) > model_info.seq_len ||
 		model_info.seq_len > MAX_TOKENS) {
 		puts("error bad request");
 		return;
 	}
-	if (steps)
+	if (what != WHOLE)
 		for (unsigned i = 0; i < warm; i++)
-			rc |= sample(1, tokens, inner, 0);
+			rc |= sample(what, tokens, inner, 0);
 	else
 		rc |= run(tokens, warm);
 	for (unsigned i = 0; i < n; i++)
-		rc |= sample(steps, tokens, inner, i);
+		rc |= sample(what, tokens, inner, i);
 	if (rc) {
 		puts("error the model refused its input");
 		return;
@@ -258,22 +285,24 @@ static void kernels(void)
 
 int main(void)
 {
-	static char line[256];
+	static char text[256];
 
 	for (uint32_t i = 0; i < MAX_TOKENS; i++)
 		ids[i] = model_golden[0].ids[i % model_golden[0].n];
 	setvbuf(stdout, NULL, _IOFBF, 1 << 16);
-	while (fgets(line, sizeof(line), stdin)) {
-		if (!strncmp(line, "golden", 6))
+	while (fgets(text, sizeof(text), stdin)) {
+		if (!strncmp(text, "golden", 6))
 			golden();
-		else if (!strncmp(line, "answer", 6))
+		else if (!strncmp(text, "answer", 6))
 			answer();
-		else if (!strncmp(line, "kernels", 7))
+		else if (!strncmp(text, "kernels", 7))
 			kernels();
-		else if (!strncmp(line, "time ", 5))
-			time_runs(line + 5, 0);
-		else if (!strncmp(line, "steps ", 6))
-			time_runs(line + 6, 1);
+		else if (!strncmp(text, "time ", 5))
+			time_runs(text + 5, WHOLE);
+		else if (!strncmp(text, "steps ", 6))
+			time_runs(text + 6, STEPS);
+		else if (!strncmp(text, "reads ", 6))
+			time_runs(text + 6, READS);
 		else
 			puts("error unknown request");
 		fflush(stdout);

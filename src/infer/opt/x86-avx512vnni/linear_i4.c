@@ -2,6 +2,7 @@
  * four in the low nibbles and four in the high. The sums of a group start at -8 times the
  * sum of the row's group, and are scaled into float sums at its end; four rows, so that
  * both kinds of sums stay in registers. */
+#include "src/infer/opt/x86-avx512vnni/one_row.h"
 #include "src/infer/opt/x86-avx512vnni/tile.h"
 #include "src/infer/opt/x86-avx512vnni/vector.h"
 
@@ -177,6 +178,10 @@ void linear_i4(const struct linear *l, uint32_t n, const int8_t *x, const float 
 	uint32_t n_tiles = (n + ROWS - 1) / ROWS;
 	struct block b;
 
+	if (n == 1) {
+		one_row_i4(&(const struct one_row){l, add, y, x_scale[0]}, x);
+		return;
+	}
 	b.l = l;
 	b.n_groups = l->in / KERNEL_GROUP;
 	b.x = x;

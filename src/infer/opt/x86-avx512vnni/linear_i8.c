@@ -2,6 +2,7 @@
  * start at -128 times the sum of the row, which takes the offset out again. The
  * instructions are written out because gcc 12 moves accumulators through the stack around
  * the intrinsic. */
+#include "src/infer/opt/x86-avx512vnni/one_row.h"
 #include "src/infer/opt/x86-avx512vnni/tile.h"
 #include "src/infer/opt/x86-avx512vnni/vector.h"
 
@@ -196,6 +197,10 @@ void linear_i8(const struct linear *l, uint32_t n, const int8_t *x, const float 
 {
 	struct block b;
 
+	if (n == 1) {
+		one_row_i8(&(const struct one_row){l, add, y, x_scale[0]}, x);
+		return;
+	}
 	b.l = l;
 	for (uint32_t t = 0; t < n; t += TILE_BLOCK) {
 		b.x = x + (uintptr_t)t * l->in;

@@ -19,17 +19,29 @@ struct one_query {
 	uint32_t i, m;			/* the query's token, tokens that it sees */
 };
 
-/* Sixteen elements from `at`; those outside the mask are zeros and not read. */
-ALWAYS_INLINE __m512 kept_load(
-	const void *base, uintptr_t at, __mmask16 lanes, const enum kept kind)
+/* Bytes of an element. */
+ALWAYS_INLINE uintptr_t kept_size(const enum kept kind)
+{
+	return kind == KEPT_F32 ? 4 : kind == KEPT_F16 ? 2 : 1;
+}
+
+/* Sixteen elements; those outside the mask are zeros and not read. */
+ALWAYS_INLINE __m512 kept_load(const uint8_t *p, __mmask16 lanes, const enum kept kind)
 {
 	if (kind == KEPT_F16)
-		return _mm512_cvtph_ps(
-			_mm256_maskz_loadu_epi16(lanes, (const uint16_t *)base + at));
+		return _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(lanes, p));
 	if (kind == KEPT_I8)
-		return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(
-			_mm_maskz_loadu_epi8(lanes, (const int8_t *)base + at)));
-	return _mm512_maskz_loadu_ps(lanes, (const float *)base + at);
+		return _mm512_cvtepi32_ps(
+			_mm512_cvtepi8_epi32(_mm_maskz_loadu_epi8(lanes, p)));
+	return _mm512_maskz_loadu_ps(lanes, p);
+}
+
+/* Vector v of V whole ones and a last one. */
+ALWAYS_INLINE __m512 kept_vector(
+	const uint8_t *p, int v, const int V, __mmask16 last, const enum kept kind)
+{
+	p += 16 * (uintptr_t)(unsigned)v * kept_size(kind);
+	return kept_load(p, v == V - 1 ? last : (__mmask16)0xffff, kind);
 }
 
 /* The sum of each of sixteen vectors, in their order. */
@@ -53,50 +65,75 @@ ALWAYS_INLINE __m512 sums_of_16(const __m512 *v)
 		_mm512_shuffle_f32x4(s[0], s[1], 0xdd));
 }
 
-/* Scales of tokens j.. of a kv head. */
-ALWAYS_INLINE __m512 kept_scales(
-	const struct one_query *o, const float *scale, uint32_t g, uint32_t j)
+/* q . k over V vectors, added to sum. */
+ALWAYS_INLINE __m512 score_row(__m512 sum, const __m512 *q, const uint8_t *k, const int V,
+	__mmask16 last, const enum kept kind)
 {
-	uint32_t heads = o->a->n_kv_heads;
-	__m512i at = _mm512_mullo_epi32(_mm512_set1_epi32((int32_t)heads),
-		_mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15));
-
-	return _mm512_mask_i32gather_ps(_mm512_setzero_ps(), lanes_left(o->m, j), at,
-		scale + (uintptr_t)j * heads + g, 4);
+#pragma GCC unroll 4
+	for (int v = 0; v < V; v++)
+		sum = _mm512_fmadd_ps(q[v], kept_vector(k, v, V, last, kind), sum);
+	return sum;
 }
 
-/* Scores with tokens j.. j + 15 of kv head g; past the last they are the last's. */
-ALWAYS_INLINE __m512 score_16(const struct one_query *o, uint32_t h, uint32_t g,
-	uint32_t j, const enum kept kind)
+/* Columns c.. of the products of keys from k with the query: `full`, sixteen of them,
+ * whose sums stay in registers, or `left`. */
+ALWAYS_INLINE void score_part(const float *q, const uint8_t *k, uintptr_t step,
+	uint32_t left, __m512 *sum, const int V, __mmask16 last, const enum kept kind,
+	const int full)
 {
-	uint32_t d = o->a->d_head, left = o->m - j;
+	__m512 qv[4];
+
+#pragma GCC unroll 4
+	for (int v = 0; v < V; v++)
+		qv[v] = _mm512_maskz_loadu_ps(
+			v == V - 1 ? last : (__mmask16)0xffff, q + 16 * v);
+	if (!full) {
+		for (uint32_t r = 0; r < left; r++, k += step)
+			sum[r] = score_row(sum[r], qv, k, V, last, kind);
+		return;
+	}
+#pragma GCC unroll 4
+	for (int r = 0; r < 16; r += 4, k += 4 * step) {
+		sum[r] = score_row(sum[r], qv, k, V, last, kind);
+		sum[r + 1] = score_row(sum[r + 1], qv, k + step, V, last, kind);
+		sum[r + 2] = score_row(sum[r + 2], qv, k + 2 * step, V, last, kind);
+		sum[r + 3] = score_row(sum[r + 3], qv, k + 3 * step, V, last, kind);
+	}
+}
+
+/* Scores with tokens j.. j + 15 of kv head g; zeros past the last. */
+ALWAYS_INLINE __m512 score_16(const struct one_query *o, uint32_t h, uint32_t g,
+	uint32_t j, const enum kept kind, const int full)
+{
+	uint32_t d = o->a->d_head, left = o->m - j, c = 0;
 	const float *q = o->q + (uintptr_t)h * d;
-	uintptr_t at = (uintptr_t)j * o->stride + (uintptr_t)g * d;
+	uintptr_t size = kept_size(kind), step = o->stride * size;
+	const uint8_t *k = (const uint8_t *)o->k + (uintptr_t)j * step + g * d * size;
 	__m512 sum[16];
 
 #pragma GCC unroll 16
 	for (int r = 0; r < 16; r++)
 		sum[r] = _mm512_setzero_ps();
-	for (uint32_t c = 0; c < d; c += 16) {
-		__mmask16 lanes = lanes_left(d, c);
-		__m512 qv = _mm512_maskz_loadu_ps(lanes, q + c);
+	for (; d - c > 48; c += 64)
+		score_part(q + c, k + c * size, step, left, sum, 4, lanes_left(d, c + 48),
+			kind, full);
+	if (d > c + 32)
+		score_part(q + c, k + c * size, step, left, sum, 3, lanes_left(d, c + 32),
+			kind, full);
+	else if (d > c + 16)
+		score_part(q + c, k + c * size, step, left, sum, 2, lanes_left(d, c + 16),
+			kind, full);
+	else if (d > c)
+		score_part(q + c, k + c * size, step, left, sum, 1, lanes_left(d, c),
+			kind, full);
+	if (kind == KEPT_I8) {
+		const float *scale = o->k_scale + (uintptr_t)j * o->a->n_kv_heads + g;
 
-		if (left >= 16) {
-#pragma GCC unroll 16
-			for (uint32_t r = 0; r < 16; r++)
-				sum[r] = _mm512_fmadd_ps(qv,
-					kept_load(o->k, at + r * o->stride + c, lanes,
-						kind),
-					sum[r]);
-			continue;
-		}
 #pragma GCC unroll 16
 		for (uint32_t r = 0; r < 16; r++)
-			sum[r] = _mm512_fmadd_ps(qv,
-				kept_load(o->k,
-					at + (r < left ? r : left - 1) * o->stride + c,
-					lanes, kind),
-				sum[r]);
+			if (full || r < left)
+				sum[r] = _mm512_mul_ps(sum[r],
+					_mm512_set1_ps(scale[r * o->a->n_kv_heads]));
 	}
 	return sums_of_16(sum);
 }
@@ -116,19 +153,17 @@ ALWAYS_INLINE __m512 one_bias(const struct one_query *o, uint32_t h, uint32_t j)
 }
 
 /* Leaves weights in row, to be multiplied by what is returned, and zeros up to the next
- * multiple of sixteen. Int8: with the values' scales in them. */
+ * multiple of sixteen. */
 ALWAYS_INLINE float one_softmax(
 	const struct one_query *o, uint32_t h, uint32_t g, const enum kept kind)
 {
 	__m512 largest = _mm512_set1_ps(-3e38f), sum = _mm512_setzero_ps();
 
 	for (uint32_t j = 0; j < o->m; j += 16) {
-		__m512 s = score_16(o, h, g, j, kind);
-		__m512 scale = _mm512_set1_ps(o->a->scale);
+		__m512 s = o->m - j >= 16 ? score_16(o, h, g, j, kind, 1)
+					  : score_16(o, h, g, j, kind, 0);
 
-		if (kind == KEPT_I8)
-			scale = _mm512_mul_ps(scale, kept_scales(o, o->k_scale, g, j));
-		s = _mm512_mul_ps(s, scale);
+		s = _mm512_mul_ps(s, _mm512_set1_ps(o->a->scale));
 		if (o->a->rel)
 			s = _mm512_add_ps(s, one_bias(o, h, j));
 		_mm512_storeu_ps(o->row + j, s);
@@ -141,11 +176,20 @@ ALWAYS_INLINE float one_softmax(
 
 		e = _mm512_maskz_mov_ps(lanes_left(o->m, j), e);
 		sum = _mm512_add_ps(sum, e);
-		if (kind == KEPT_I8)
-			e = _mm512_mul_ps(e, kept_scales(o, o->v_scale, g, j));
 		_mm512_storeu_ps(o->row + j, e);
 	}
 	return 1 / _mm512_reduce_add_ps(sum);
+}
+
+/* The weight of token j. */
+ALWAYS_INLINE __m512 mix_weight(
+	const struct one_query *o, uint32_t g, uint32_t j, const enum kept kind)
+{
+	float p = o->row[j];
+
+	if (kind == KEPT_I8)
+		p *= o->v_scale[(uintptr_t)j * o->a->n_kv_heads + g];
+	return _mm512_set1_ps(p);
 }
 
 /* Columns c.. of the mixture, V vectors of them. */
@@ -153,34 +197,30 @@ ALWAYS_INLINE void one_mix(const struct one_query *o, uint32_t h, uint32_t g, ui
 	float inverse, const int V, const enum kept kind)
 {
 	uint32_t d = o->a->d_head, j = 0;
-	uintptr_t at = (uintptr_t)g * d + c;
+	uintptr_t size = kept_size(kind), step = o->stride * size;
+	const uint8_t *from = (const uint8_t *)o->v + ((uintptr_t)g * d + c) * size;
 	__mmask16 last = lanes_left(d, c + 16 * (uint32_t)(V - 1));
 	__m512 sum[4 * 4];
 
 #pragma GCC unroll 16
 	for (int i = 0; i < 4 * V; i++)
 		sum[i] = _mm512_setzero_ps();
-	for (; j + 4 <= o->m; j += 4, at += 4 * o->stride)
+	for (; j + 4 <= o->m; j += 4, from += 4 * step)
 #pragma GCC unroll 4
 		for (uint32_t r = 0; r < 4; r++) {
-			__m512 p = _mm512_set1_ps(o->row[j + r]);
+			__m512 p = mix_weight(o, g, j + r, kind);
 
 #pragma GCC unroll 4
 			for (int v = 0; v < V; v++)
 				sum[(int)r * V + v] = _mm512_fmadd_ps(p,
-					kept_load(o->v,
-						at + r * o->stride + 16 * (uint32_t)v,
-						v == V - 1 ? last : (__mmask16)0xffff,
-						kind),
+					kept_vector(from + r * step, v, V, last, kind),
 					sum[(int)r * V + v]);
 		}
-	for (; j < o->m; j++, at += o->stride)
+	for (; j < o->m; j++, from += step)
 #pragma GCC unroll 4
 		for (int v = 0; v < V; v++)
-			sum[v] = _mm512_fmadd_ps(_mm512_set1_ps(o->row[j]),
-				kept_load(o->v, at + 16 * (uint32_t)v,
-					v == V - 1 ? last : (__mmask16)0xffff, kind),
-				sum[v]);
+			sum[v] = _mm512_fmadd_ps(mix_weight(o, g, j, kind),
+				kept_vector(from, v, V, last, kind), sum[v]);
 #pragma GCC unroll 4
 	for (int v = 0; v < V; v++) {
 		__m512 s = _mm512_add_ps(_mm512_add_ps(sum[v], sum[V + v]),
