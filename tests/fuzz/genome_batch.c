@@ -115,6 +115,20 @@ static enum err compile_kernels(struct batch_sets *all, struct batch_set *s,
 }
 
 /* The sets whose instructions this machine has, compiled below `dir`. */
+int batch_set_runs_here(const struct kernel_set *set)
+{
+#if defined(__x86_64__)
+	static const char family[] = "x86-";
+#elif defined(__aarch64__)
+	static const char family[] = "arm64-";
+#else
+	static const char family[] = "armhf-";
+#endif
+
+	return !*set->isa ||
+	       (!strncmp(set->isa, family, strlen(family)) && cpu_can_run(set->cflags));
+}
+
 enum err batch_sets_init(struct batch_sets *all, const char *dir, int sanitise_all,
 	const struct stand_in *in, struct err_ctx *ctx)
 {
@@ -128,7 +142,7 @@ enum err batch_sets_init(struct batch_sets *all, const char *dir, int sanitise_a
 	for (size_t i = 0; (set = kernel_set_at(i)) && all->n < BATCH_MAX_SETS; i++) {
 		struct batch_set *s = &all->set[all->n];
 
-		if (!cpu_can_run(set->cflags) || (in && i && in->set != set))
+		if (!batch_set_runs_here(set) || (in && i && in->set != set))
 			continue;
 		s->set = set;
 		s->sanitised = sanitise_all || i == 0;
@@ -330,7 +344,7 @@ static void reason(const char *text, const struct err_ctx *ctx, char *out, size_
 	snprintf(out, cap, "%.*s", (int)strcspn(at, "\n"), at);
 }
 
-/* "INDEX ERROR TOLERANCE" a model; returns how many lines were whole. */
+/* "INDEX ERROR TOLERANCE RELATIVE" a model; returns how many lines were whole. */
 static size_t parse(struct batch *b, size_t k, const char *text)
 {
 	size_t i;
@@ -339,8 +353,8 @@ static size_t parse(struct batch *b, size_t k, const char *text)
 		unsigned index;
 		int used = 0;
 
-		if (sscanf(text, "%u %f %f%n", &index, &b->golden[k][i], &b->tolerance[i],
-			    &used) != 3 ||
+		if (sscanf(text, "%u %f %f %*f%n", &index, &b->golden[k][i],
+			    &b->tolerance[i], &used) != 3 ||
 			index != b->drawn[i].index || text[used] != '\n')
 			break;
 		text += used + 1;

@@ -51,6 +51,8 @@ struct batch {
 	struct buf faults;			     /* a line each */
 };
 
+/* Of this machine's family, and its processor has what the flags name. */
+int batch_set_runs_here(const struct kernel_set *set);
 /* The sets whose instructions this machine has, compiled below `dir`. The portable set is
  * sanitised; the others, which then take ten times as long to compile, only on demand.
  * With a stand-in only the portable set and the one that it is for; `in` may be NULL. */

@@ -16,7 +16,6 @@
 #include <math.h>
 #include <pthread.h>
 
-#include "tests/bench/rates.h"
 #include "tests/fuzz/genome_batch.h"
 #include "tests/unit/codegen_fixture.h"
 
@@ -267,7 +266,7 @@ static void broken_kernels_are_caught(void **state)
 	expect_caught(kernel_set_at(0), "static int32_t big = 2147483647; big += (int)n",
 		"signed integer overflow");
 	for (size_t k = 1; kernel_set_at(k); k++)
-		if (cpu_can_run(kernel_set_at(k)->cflags) &&
+		if (batch_set_runs_here(kernel_set_at(k)) &&
 			kernel_set_has(kernel_set_at(k), "linear_i8"))
 			set = kernel_set_at(k);
 	if (set)
@@ -296,7 +295,7 @@ static void random_genomes_build_and_answer_without_sanitisers(void **state)
 			struct drawn d;
 			int hit;
 
-			if (!cpu_can_run(set->cflags))
+			if (!batch_set_runs_here(set))
 				continue;
 			draw_genome(&d, &spaces, SEED, i);
 			d.genome.kernels = k ? KERNELS_OPT : KERNELS_REF;

@@ -341,7 +341,7 @@ static void every_kernel_set_of_this_family_is_tested(void **state)
 		if (!strncmp(set->isa, "x86-", 4))
 			assert_non_null(all[k].isa);
 #elif defined(__aarch64__)
-		if (!strncmp(set->isa, "aarch64-", 8))
+		if (!strncmp(set->isa, "arm64-", 6))
 			assert_non_null(all[k].isa);
 #endif
 	}
