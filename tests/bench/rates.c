@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/utsname.h>
 
 #include "src/base/clock.h"
 
@@ -77,19 +76,16 @@ int cpu_can_run(const char *cflags)
 
 int cpu_runs_set(const struct kernel_set *set)
 {
-	struct utsname machine;
+#if defined(__x86_64__)
+	static const char family[] = "x86-";
+#elif defined(__aarch64__)
+	static const char family[] = "arm64-";
+#else
+	static const char family[] = "armhf-";
+#endif
 
-	if (!*set->isa)
-		return 1;
-	if (uname(&machine))
-		return 0;
-	if (!strncmp(set->isa, "x86-", 4) && strcmp(machine.machine, "x86_64"))
-		return 0;
-	if (!strncmp(set->isa, "arm64-", 6) && strcmp(machine.machine, "aarch64"))
-		return 0;
-	if (!strncmp(set->isa, "armhf-", 6) && strncmp(machine.machine, "armv7", 5))
-		return 0;
-	return cpu_can_run(set->cflags);
+	return !*set->isa ||
+	       (!strncmp(set->isa, family, strlen(family)) && cpu_can_run(set->cflags));
 }
 
 /* ---- loops */

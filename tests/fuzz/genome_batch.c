@@ -115,6 +115,7 @@ static enum err compile_kernels(struct batch_sets *all, struct batch_set *s,
 }
 
 /* The sets whose instructions this machine has, compiled below `dir`. */
+
 enum err batch_sets_init(struct batch_sets *all, const char *dir, int sanitise_all,
 	const struct stand_in *in, struct err_ctx *ctx)
 {
@@ -330,7 +331,7 @@ static void reason(const char *text, const struct err_ctx *ctx, char *out, size_
 	snprintf(out, cap, "%.*s", (int)strcspn(at, "\n"), at);
 }
 
-/* "INDEX ERROR TOLERANCE" a model; returns how many lines were whole. */
+/* "INDEX ERROR TOLERANCE RELATIVE" a model; returns how many lines were whole. */
 static size_t parse(struct batch *b, size_t k, const char *text)
 {
 	size_t i;
@@ -339,8 +340,8 @@ static size_t parse(struct batch *b, size_t k, const char *text)
 		unsigned index;
 		int used = 0;
 
-		if (sscanf(text, "%u %f %f%n", &index, &b->golden[k][i], &b->tolerance[i],
-			    &used) != 3 ||
+		if (sscanf(text, "%u %f %f %*f%n", &index, &b->golden[k][i],
+			    &b->tolerance[i], &used) != 3 ||
 			index != b->drawn[i].index || text[used] != '\n')
 			break;
 		text += used + 1;

@@ -1,9 +1,10 @@
 /* Runs the models of one batch of tests/fuzz/test_fuzz_genomes.c, all built for one kernel
  * set under the sanitisers. For each: golden answers (a decoder also token by token and in
  * two pieces), bad arguments, and that nothing of a long input is seen in the answer to
- * the short one after it. Prints "INDEX ERROR TOLERANCE" a model, the error as
- * src/model/reference.h defines it; a negative one names what else was wrong. The file
- * argv[1] gets every logit, for the comparison of sets. */
+ * the short one after it. Prints "INDEX ERROR TOLERANCE RELATIVE" a model, the error as
+ * src/model/reference.h defines it (a negative one names what else was wrong), then the
+ * largest relative to the largest value of its tensor. The file argv[1] gets every logit,
+ * for the comparison of sets. */
 #include <stdio.h>
 #include <string.h>
 
@@ -18,6 +19,7 @@
 enum fault { ACCEPTS_BAD = -1, REFUSES = -2, WRONG_HEADS = -3, REMEMBERS = -4 };
 
 static FILE *logits;
+static float relative; /* of the model at hand */
 
 static float size_of(float x)
 {
@@ -27,16 +29,17 @@ static float size_of(float x)
 /* Not-a-numbers are infinitely wrong. */
 static float compare(const float *a, const float *b, uint32_t n, float worst)
 {
-	float largest = 0;
+	float largest = 1e-30f, most = 0;
 
-	for (uint32_t i = 0; a && i < n; i++)
-		largest = size_of(b[i]) > largest ? size_of(b[i]) : largest;
 	for (uint32_t i = 0; a && i < n; i++) {
-		float d = size_of(a[i] - b[i]) / (1 + largest);
+		float d = size_of(a[i] - b[i]);
 
-		worst = d <= worst ? worst : d == d ? d : 1e30f;
+		largest = size_of(b[i]) > largest ? size_of(b[i]) : largest;
+		most = d <= most ? most : d == d ? d : 1e30f;
 	}
-	return worst;
+	relative = most / largest > relative ? most / largest : relative;
+	most /= 1 + largest;
+	return most > worst ? most : worst;
 }
 
 static float judge(const struct model *m, const struct model_output *o,
@@ -133,11 +136,14 @@ int main(int argc, char **argv)
 		float worst;
 
 		/* A kernel that reads behind the weights is caught in the act. */
-		ASAN_POISON_MEMORY_REGION(m->weights_end, MODEL_REDZONE);
+		if (m->weights_end)
+			ASAN_POISON_MEMORY_REGION(m->weights_end, MODEL_REDZONE);
 		printf("%u ", (unsigned)m->index);
 		fflush(stdout);
+		relative = 0;
 		worst = check(m);
-		printf("%.9g %.9g\n", (double)worst, (double)*m->tolerance);
+		printf("%.9g %.9g %.9g\n", (double)worst, (double)*m->tolerance,
+			(double)relative);
 		fflush(stdout);
 	}
 	return fclose(logits) ? 2 : 0;

@@ -13,7 +13,7 @@ struct model {
 	const struct model_golden *golden;
 	const uint32_t *n_golden;
 	const float *tolerance;
-	const uint8_t *weights_end;
+	const uint8_t *weights_end; /* 0: what lies behind them is not watched */
 	int (*run)(const int32_t *ids, uint32_t n, struct model_output *out);
 	void (*reset)(void);
 };
