@@ -189,7 +189,7 @@ static int has_test(const struct collection *c, uint32_t candidate, struct front
 	int n, most = 0;
 
 	for (size_t k = 0; k < c->n_o; k++) {
-		p->test[k] = (struct value){NAN, {NAN, NAN}, PROV_NONE};
+		p->test[k] = (struct value){NAN, {NAN, NAN}, PROV_NONE, 0};
 		if (!c->o[k].metric->quality)
 			continue;
 		facts_value(c->f, candidate, &c->o[k], "test", &p->test[k], &n);

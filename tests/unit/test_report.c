@@ -240,6 +240,43 @@ static void front_marks_ties_by_interval(void **state)
 	front_release(&f);
 }
 
+static int times(const char *text, const char *what)
+{
+	int n = 0;
+
+	for (; (text = strstr(text, what)); text += strlen(what))
+		n++;
+	return n;
+}
+
+static void front_tells_an_unresolved_latency(void **state)
+{
+	struct box *b = *state;
+	struct front_query q = {0};
+	struct measurement m;
+	const char *text;
+	struct front f;
+	struct hash h;
+
+	make_job(b, 0);
+	candidate_hash(2, &h);
+	fixture_measurement(&m, &h, 2, 2, 40e3, 3);
+	m.resolved = 0;
+	assert_ok(store_put_measurement(b->s, b->job, "sim", &m, &b->ctx));
+	measurement_release(&m);
+	collect(b, &q, &f);
+	assert_ok(front_table(&f, 0, &b->out, &b->ctx));
+	assert_ok(front_csv(&f, &b->out, &b->ctx));
+	assert_ok(front_json(&f, &b->out, &b->ctx));
+	text = buf_str(&b->out);
+	assert_int_equal(times(text, " s?"), 1);
+	assert_int_equal(times(text, "40.0 [39.2, 40.8] s?"), 1);
+	assert_int_equal(times(text, "\n?: unresolved"), 1);
+	assert_int_equal(times(text, ",simulated,0,"), 1);
+	assert_int_equal(times(text, "\"resolved\": false"), 1);
+	front_release(&f);
+}
+
 static void front_obeys_limits(void **state)
 {
 	static const struct {
@@ -655,6 +692,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		WITH(front_holds_what_is_not_dominated),
 		WITH(front_marks_ties_by_interval),
+		WITH(front_tells_an_unresolved_latency),
 		WITH(front_obeys_limits),
 		WITH(front_stays_within_the_limits_of_its_job),
 		WITH(front_best_picks_one),
