@@ -11,7 +11,8 @@
 struct row {
 	uint32_t candidate;
 	int on_front;
-	int known; /* every objective has a value */
+	int known;  /* every objective has a value */
+	int inside; /* the job's own limits */
 	const struct hash *hash;
 	struct value v[OBJECTIVES_MAX];
 	double cost[OBJECTIVES_MAX]; /* all minimised; NAN where unknown */
@@ -67,15 +68,14 @@ static enum err choose_objectives(struct collection *c, struct err_ctx *ctx)
 
 /* ---- values and limits */
 
-/* The search holds its front within the job's limits (meta "limits", one a line); so does
- * whoever asks for that front. Lists of all candidates or finalists are whole. */
+/* The search holds its front within the job's limits (meta "limits", one a line), and so
+ * does every view of it. Lists of all candidates or finalists are whole all the same. */
 static enum err read_job_limits(struct collection *c, struct err_ctx *ctx)
 {
 	const char *at = facts_meta(c->f, "limits");
 	char line[160];
 
-	while (!c->q->all && !c->q->finalists_only && at && *at &&
-		c->n_limits < JOB_LIMITS_MAX) {
+	while (at && *at && c->n_limits < JOB_LIMITS_MAX) {
 		size_t len = strcspn(at, "\n");
 		enum err e;
 
@@ -120,8 +120,8 @@ static int fill_row(const struct collection *c, uint32_t candidate, struct row *
 		any |= !isnan(r->cost[k]);
 		r->known &= !isnan(r->cost[k]);
 	}
-	return any && within(c, candidate, c->q->where, c->q->n_where) &&
-	       within(c, candidate, c->limits, c->n_limits);
+	r->inside = within(c, candidate, c->limits, c->n_limits);
+	return any && within(c, candidate, c->q->where, c->q->n_where);
 }
 
 /* ---- dominance: in lexicographic order a point can be dominated only by an earlier one,
@@ -172,9 +172,11 @@ static enum err mark_front(struct collection *c, struct err_ctx *ctx)
 		size_t j = n;
 
 		/* The newest members are the nearest in the first objective. */
-		while (r->known && j > 0 && !dominates(&c->rows[front[j - 1]], r, c->n_o))
+		int may = r->known && r->inside;
+
+		while (may && j > 0 && !dominates(&c->rows[front[j - 1]], r, c->n_o))
 			j--;
-		r->on_front = r->known && j == 0;
+		r->on_front = may && j == 0;
 		if (r->on_front)
 			front[n++] = i;
 	}

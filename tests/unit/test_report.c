@@ -307,7 +307,7 @@ static void front_stays_within_the_limits_of_its_job(void **state)
 	struct front_query own = {0}, all = {.all = 1};
 	struct box *b = *state;
 	struct front f;
-	size_t n_all;
+	size_t n_all, n_front = 0;
 
 	make_job(b, 0);
 	collect(b, &all, &f);
@@ -320,6 +320,9 @@ static void front_stays_within_the_limits_of_its_job(void **state)
 	front_release(&f);
 	collect(b, &all, &f);
 	assert_int_equal(f.n, n_all);
+	for (size_t i = 0; i < f.n; i++)
+		n_front += f.points[i].on_front != 0;
+	assert_int_equal(n_front, 2); /* in lists of all, too */
 	front_release(&f);
 }
 
