@@ -1,4 +1,5 @@
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -336,6 +337,39 @@ static enum err keep_best(
 	return ERR_OK;
 }
 
+/* ---- what to compare with: notes that the end of a job leaves */
+
+static double note(const struct facts *f, const char *kind, const struct metric *m)
+{
+	char key[96];
+	const char *stored;
+
+	snprintf(key, sizeof(key), "%s_%s", kind, m->name);
+	stored = facts_meta(f, key);
+	return stored ? strtod(stored, NULL) : NAN;
+}
+
+static void fill_notes(const struct facts *f, struct front *out)
+{
+	size_t b = 0, t = 0;
+	const struct metric *m;
+
+	for (size_t i = 0; (m = metric_at(i)) != NULL; i++) {
+		double valid = note(f, "baseline_valid", m);
+		double tau = note(f, "macs_tau", m);
+
+		if (!isnan(valid) && b < sizeof(out->baseline))
+			b += (size_t)snprintf(out->baseline + b,
+				sizeof(out->baseline) - b, "%s%s %.2f (test %.2f)",
+				b ? ", " : "", m->name, valid,
+				note(f, "baseline_test", m));
+		if (!isnan(tau) && t < sizeof(out->macs_tau))
+			t += (size_t)snprintf(out->macs_tau + t,
+				sizeof(out->macs_tau) - t, "%s%s %.2f", t ? ", " : "",
+				m->name, tau);
+	}
+}
+
 static enum err collect(struct collection *c, struct front *out, struct err_ctx *ctx)
 {
 	enum err e = choose_objectives(c, ctx);
@@ -358,6 +392,7 @@ static enum err collect(struct collection *c, struct front *out, struct err_ctx 
 	memcpy(out->job, c->f->job.name, sizeof(out->job));
 	memcpy(out->objectives, c->o, sizeof(out->objectives));
 	out->n_objectives = c->n_o;
+	fill_notes(c->f, out);
 	e = make_points(c, out, ctx);
 	if (e)
 		return e;

@@ -153,6 +153,11 @@ static void print_legend(const struct front *f, struct buf *out)
 			      "intervals can tell\n");
 	if (beaten)
 		buf_puts(out, ".: not on the front\n");
+	if (f->baseline[0])
+		buf_printf(out, "linear baseline (TF-IDF): %s\n", f->baseline);
+	if (f->macs_tau[0])
+		buf_printf(out, "ranking by multiply-adds alone, Kendall tau: %s\n",
+			f->macs_tau);
 }
 
 enum err front_table(
