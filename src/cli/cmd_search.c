@@ -45,7 +45,11 @@ static enum err search(struct session *s, int finish, struct err_ctx *ctx)
 	e = search_run(s->space, &s->task, &s->job.search, &ev, &found, ctx);
 	if (e)
 		return e;
-	snprintf(why, sizeof(why), "ended by '%s'", found.stopped_by);
+	/* The search only knows that it was asked to end. */
+	snprintf(why, sizeof(why), "ended by '%s'",
+		!strcmp(found.stopped_by, "request") && !was_stopped(s)
+			? "hours"
+			: found.stopped_by);
 	store_put_event(s->store, s->job_id, "search", why, NULL);
 	if (was_stopped(s))
 		state = "stopped";

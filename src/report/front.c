@@ -358,6 +358,8 @@ static void fill_notes(const struct facts *f, struct front *out)
 		double valid = note(f, "baseline_valid", m);
 		double tau = note(f, "macs_tau", m);
 
+		if (m->quality && !m->maximise)
+			tau = -tau; /* of the ranking: less is better */
 		if (!isnan(valid) && b < sizeof(out->baseline))
 			b += (size_t)snprintf(out->baseline + b,
 				sizeof(out->baseline) - b, "%s%s %.2f (test %.2f)",
