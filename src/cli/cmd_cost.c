@@ -261,7 +261,7 @@ static enum err run(int argc, char **argv, struct err_ctx *ctx)
 
 const struct command cmd_cost = {
 	.name = "cost",
-	.summary = "Score the cost models on what was measured.",
+	.summary = "score the cost models on what was measured",
 	.synopsis = "score [JOB] [--json]\n"
 		    "score --csv FILE --target COLUMN [--features LIST] [--products] "
 		    "[--split S1|S2]",

@@ -129,7 +129,7 @@ static enum err run(int argc, char **argv, struct err_ctx *ctx)
 
 const struct command cmd_data = {
 	.name = "data",
-	.summary = "Import, show and fetch data sets.",
+	.summary = "import, show and fetch data sets",
 	.synopsis =
 		"show SOURCE [--format F] [--vocab N] [--split S] [--lines N] [--json]\n"
 		"import SOURCE DIR [--format F]\n"

@@ -38,13 +38,19 @@ static enum err search(struct session *s, int finish, struct err_ctx *ctx)
 	struct search_result found;
 	struct evaluator ev;
 	const char *state = "done";
+	char why[64];
 	enum err e;
 
 	session_evaluator(s, &ev);
 	e = search_run(s->space, &s->task, &s->job.search, &ev, &found, ctx);
 	if (e)
 		return e;
-	store_put_event(s->store, s->job_id, "search", found.stopped_by, NULL);
+	/* The search only knows that it was asked to end. */
+	snprintf(why, sizeof(why), "ended by '%s'",
+		!strcmp(found.stopped_by, "request") && !was_stopped(s)
+			? "hours"
+			: found.stopped_by);
+	store_put_event(s->store, s->job_id, "search", why, NULL);
 	if (was_stopped(s))
 		state = "stopped";
 	else if (finish)
@@ -53,9 +59,9 @@ static enum err search(struct session *s, int finish, struct err_ctx *ctx)
 		e = store_job_set_state(s->store, s->job_id, state, ctx);
 	if (!e)
 		progress_say(s->progress,
-			"%s: %zu candidates (%s); next: hawser front %s, hawser "
+			"%s: %zu candidates, %s; next: hawser front %s, hawser "
 			"report %s%s",
-			state, found.n, found.stopped_by, s->job.name, s->job.name,
+			state, found.n, why, s->job.name, s->job.name,
 			was_stopped(s) ? "; the same command goes on" : "");
 	search_result_release(&found);
 	return e;

@@ -50,7 +50,7 @@ static enum err run(int argc, char **argv, struct err_ctx *ctx)
 const struct command cmd_stop = {
 	"stop",
 	"ask a running search to end gracefully",
-	"[JOB]",
+	"[JOB] [options]",
 	"JOB is a job's name; without it, the one that changed last. What was measured "
 	"is\n"
 	"stored; the same 'hawser search' command goes on where it stopped.",

@@ -413,7 +413,7 @@ static enum err run(int argc, char **argv, struct err_ctx *ctx)
 
 const struct command cmd_train = {
 	.name = "train",
-	.summary = "Train one network alone, or check what training is worth.",
+	.summary = "train one network alone, or check what training is worth",
 	.synopsis = "--data SRC --genome TEXT|--preset NAME [--epochs N] [--seed S] "
 		    "[--set KEY=VALUE] [--shuffle-labels] [--out FILE] [--json]\n"
 		    "--data SRC --baseline [--json]\n"

@@ -46,7 +46,7 @@ static enum err predict(void *self, const struct genome *g, size_t n,
 
 static struct value exact(double v, enum provenance prov)
 {
-	struct value r = {v, {v, v}, prov};
+	struct value r = {v, {v, v}, prov, 0};
 
 	return r;
 }
@@ -61,7 +61,7 @@ static struct value hardware_value(
 	enum provenance sizes =
 		strcmp(device_profile(dev)->cc, "none") ? PROV_MEASURED : PROV_ANALYTIC;
 	const char *name = t->o.metric->name;
-	struct value v = {NAN, {NAN, NAN}, prov};
+	struct value v = {NAN, {NAN, NAN}, prov, 0};
 
 	if (!strcmp(name, "latency_us")) {
 		v.value = h->latency_us;

@@ -113,7 +113,7 @@ enum err session_quality(struct session *s, const struct genome *g, size_t n,
 struct value quality_value(
 	const struct quality *q, const struct metric *m, enum provenance prov)
 {
-	struct value v = {NAN, {NAN, NAN}, prov};
+	struct value v = {NAN, {NAN, NAN}, prov, 0};
 
 	if (!strcmp(m->name, "slot_f1")) {
 		v.value = q->slot_f1;

@@ -89,7 +89,7 @@ static enum err store_result(struct store *s, const struct genome *g,
 	struct err_ctx *ctx)
 {
 	struct hash zero = {{0}}, weights;
-	int64_t job;
+	int64_t job = 0;
 	enum err e;
 
 	hash_bytes(&weights, "random 1", 8);
@@ -100,6 +100,8 @@ static enum err store_result(struct store *s, const struct genome *g,
 		!(e = store_put_build(
 			  s, &r->job.candidate, &weights, r->name, &r->artefact, ctx)))
 		e = store_put_measurement(s, job, r->name, &r->job.m, ctx);
+	if (!e || e == ERR_EXISTS)
+		e = store_job_set_state(s, job, "done", ctx);
 	return e == ERR_EXISTS ? ERR_OK : e; /* the first measurement stays */
 }
 

@@ -45,6 +45,7 @@ struct value {
 	double value;	    /* NAN: unknown */
 	struct interval ci; /* NAN, NAN: unknown; equal to value when exact */
 	enum provenance prov;
+	int unresolved; /* measured, but the interval is wider than was asked for */
 };
 
 /* "latency_us@local"; checks metric and the presence of the device part. */

@@ -27,7 +27,7 @@ static int trained(const struct facts *f, uint32_t c, const char *metric,
 	const char *split, struct value *v)
 {
 	uint64_t seen[FACTS_MAX_SEEDS];
-	struct value sum = {0, {0, 0}, PROV_TRAINED};
+	struct value sum = {0, {0, 0}, PROV_TRAINED, 0};
 	int n = 0;
 
 	for (uint32_t i = f->accuracy_of.first[c]; i != NO_FACT && n < FACTS_MAX_SEEDS;
@@ -143,6 +143,7 @@ static int measured(
 	memcpy(&v->value, base + measured_fields[i].value, sizeof(v->value));
 	if (measured_fields[i].ci)
 		memcpy(&v->ci, base + measured_fields[i].ci, sizeof(v->ci));
+	v->unresolved = i == 0 && !m->m.resolved; /* what the measuring stops on */
 	v->value *= measured_fields[i].scale;
 	v->ci.lo *= measured_fields[i].scale;
 	v->ci.hi *= measured_fields[i].scale;
@@ -208,7 +209,7 @@ void facts_value(const struct facts *f, uint32_t candidate, const struct objecti
 {
 	int n = 0;
 
-	*v = (struct value){NAN, {NAN, NAN}, PROV_NONE};
+	*v = (struct value){NAN, {NAN, NAN}, PROV_NONE, 0};
 	if (o->metric->quality) {
 		n = trained(f, candidate, o->metric->name, split, v);
 		if (!n && strcmp(split, "test"))

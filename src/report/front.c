@@ -1,4 +1,5 @@
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,7 +12,8 @@
 struct row {
 	uint32_t candidate;
 	int on_front;
-	int known; /* every objective has a value */
+	int known;  /* every objective has a value */
+	int inside; /* the job's own limits */
 	const struct hash *hash;
 	struct value v[OBJECTIVES_MAX];
 	double cost[OBJECTIVES_MAX]; /* all minimised; NAN where unknown */
@@ -67,15 +69,14 @@ static enum err choose_objectives(struct collection *c, struct err_ctx *ctx)
 
 /* ---- values and limits */
 
-/* The search holds its front within the job's limits (meta "limits", one a line); so does
- * whoever asks for that front. Lists of all candidates or finalists are whole. */
+/* The search holds its front within the job's limits (meta "limits", one a line), and so
+ * does every view of it. Lists of all candidates or finalists are whole all the same. */
 static enum err read_job_limits(struct collection *c, struct err_ctx *ctx)
 {
 	const char *at = facts_meta(c->f, "limits");
 	char line[160];
 
-	while (!c->q->all && !c->q->finalists_only && at && *at &&
-		c->n_limits < JOB_LIMITS_MAX) {
+	while (at && *at && c->n_limits < JOB_LIMITS_MAX) {
 		size_t len = strcspn(at, "\n");
 		enum err e;
 
@@ -120,8 +121,8 @@ static int fill_row(const struct collection *c, uint32_t candidate, struct row *
 		any |= !isnan(r->cost[k]);
 		r->known &= !isnan(r->cost[k]);
 	}
-	return any && within(c, candidate, c->q->where, c->q->n_where) &&
-	       within(c, candidate, c->limits, c->n_limits);
+	r->inside = within(c, candidate, c->limits, c->n_limits);
+	return any && within(c, candidate, c->q->where, c->q->n_where);
 }
 
 /* ---- dominance: in lexicographic order a point can be dominated only by an earlier one,
@@ -172,9 +173,11 @@ static enum err mark_front(struct collection *c, struct err_ctx *ctx)
 		size_t j = n;
 
 		/* The newest members are the nearest in the first objective. */
-		while (r->known && j > 0 && !dominates(&c->rows[front[j - 1]], r, c->n_o))
+		int may = r->known && r->inside;
+
+		while (may && j > 0 && !dominates(&c->rows[front[j - 1]], r, c->n_o))
 			j--;
-		r->on_front = r->known && j == 0;
+		r->on_front = may && j == 0;
 		if (r->on_front)
 			front[n++] = i;
 	}
@@ -189,7 +192,7 @@ static int has_test(const struct collection *c, uint32_t candidate, struct front
 	int n, most = 0;
 
 	for (size_t k = 0; k < c->n_o; k++) {
-		p->test[k] = (struct value){NAN, {NAN, NAN}, PROV_NONE};
+		p->test[k] = (struct value){NAN, {NAN, NAN}, PROV_NONE, 0};
 		if (!c->o[k].metric->quality)
 			continue;
 		facts_value(c->f, candidate, &c->o[k], "test", &p->test[k], &n);
@@ -334,6 +337,41 @@ static enum err keep_best(
 	return ERR_OK;
 }
 
+/* ---- what to compare with: notes that the end of a job leaves */
+
+static double note(const struct facts *f, const char *kind, const struct metric *m)
+{
+	char key[96];
+	const char *stored;
+
+	snprintf(key, sizeof(key), "%s_%s", kind, m->name);
+	stored = facts_meta(f, key);
+	return stored ? strtod(stored, NULL) : NAN;
+}
+
+static void fill_notes(const struct facts *f, struct front *out)
+{
+	size_t b = 0, t = 0;
+	const struct metric *m;
+
+	for (size_t i = 0; (m = metric_at(i)) != NULL; i++) {
+		double valid = note(f, "baseline_valid", m);
+		double tau = note(f, "macs_tau", m);
+
+		if (m->quality && !m->maximise)
+			tau = -tau; /* of the ranking: less is better */
+		if (!isnan(valid) && b < sizeof(out->baseline))
+			b += (size_t)snprintf(out->baseline + b,
+				sizeof(out->baseline) - b, "%s%s %.2f (test %.2f)",
+				b ? ", " : "", m->name, valid,
+				note(f, "baseline_test", m));
+		if (!isnan(tau) && t < sizeof(out->macs_tau))
+			t += (size_t)snprintf(out->macs_tau + t,
+				sizeof(out->macs_tau) - t, "%s%s %.2f", t ? ", " : "",
+				m->name, tau);
+	}
+}
+
 static enum err collect(struct collection *c, struct front *out, struct err_ctx *ctx)
 {
 	enum err e = choose_objectives(c, ctx);
@@ -356,6 +394,7 @@ static enum err collect(struct collection *c, struct front *out, struct err_ctx 
 	memcpy(out->job, c->f->job.name, sizeof(out->job));
 	memcpy(out->objectives, c->o, sizeof(out->objectives));
 	out->n_objectives = c->n_o;
+	fill_notes(c->f, out);
 	e = make_points(c, out, ctx);
 	if (e)
 		return e;

@@ -39,7 +39,8 @@ static void value_cell(char *out, const struct metric *m, const struct value *v)
 	if (isnan(v->ci.lo) || v->ci.lo == v->ci.hi)
 		snprintf(out, CELL, "%s %c", x, prov_letter(v->prov));
 	else
-		snprintf(out, CELL, "%s [%s, %s] %c", x, lo, hi, prov_letter(v->prov));
+		snprintf(out, CELL, "%s [%s, %s] %c%s", x, lo, hi, prov_letter(v->prov),
+			v->unresolved ? "?" : "");
 }
 
 static int has_tests(const struct front *f)
@@ -122,7 +123,7 @@ static void print_cells(
 
 static void print_legend(const struct front *f, struct buf *out)
 {
-	int used[N_PROVENANCES] = {0}, tied = 0, beaten = 0;
+	int used[N_PROVENANCES] = {0}, tied = 0, beaten = 0, unresolved = 0;
 	const char *sep = "";
 
 	for (size_t i = 0; i < f->n; i++) {
@@ -131,6 +132,7 @@ static void print_legend(const struct front *f, struct buf *out)
 		for (size_t k = 0; k < f->n_objectives; k++) {
 			used[p->v[k].prov] = 1;
 			used[p->test[k].prov] = 1;
+			unresolved |= p->v[k].unresolved;
 		}
 		tied |= p->tied;
 		beaten |= !p->on_front;
@@ -143,11 +145,19 @@ static void print_legend(const struct front *f, struct buf *out)
 		sep = ", ";
 	}
 	buf_puts(out, "; [95 % interval]\n");
+	if (unresolved)
+		buf_puts(
+			out, "?: unresolved, the interval is wider than was asked for\n");
 	if (tied)
 		buf_puts(out, "~x: costs no less than x, and is no better as far as the "
 			      "intervals can tell\n");
 	if (beaten)
 		buf_puts(out, ".: not on the front\n");
+	if (f->baseline[0])
+		buf_printf(out, "linear baseline (TF-IDF): %s\n", f->baseline);
+	if (f->macs_tau[0])
+		buf_printf(out, "ranking by multiply-adds alone, Kendall tau: %s\n",
+			f->macs_tau);
 }
 
 enum err front_table(
@@ -187,6 +197,7 @@ static void csv_value(const struct value *v, struct buf *out)
 	buf_putc(out, ',');
 	number_csv(out, v->ci.hi);
 	buf_printf(out, ",%s", isnan(v->value) ? "" : provenance_names[v->prov]);
+	buf_printf(out, ",%s", isnan(v->value) ? "" : v->unresolved ? "0" : "1");
 }
 
 static void csv_head(const struct front *f, struct buf *out)
@@ -201,8 +212,9 @@ static void csv_head(const struct front *f, struct buf *out)
 			if (test && !f->objectives[k].metric->quality)
 				continue;
 			objective_format(&f->objectives[k], name, sizeof(name));
-			buf_printf(out, ",%s%s,%s%s_lo,%s%s_hi,%s%s_from", prefix, name,
-				prefix, name, prefix, name, prefix, name);
+			buf_printf(out, ",%s%s,%s%s_lo,%s%s_hi,%s%s_from,%s%s_resolved",
+				prefix, name, prefix, name, prefix, name, prefix, name,
+				prefix, name);
 		}
 	}
 	buf_puts(out, ",test_seeds,tied_with,build,device,text\n");
@@ -265,7 +277,8 @@ static void json_value(const struct value *v, struct buf *out)
 	number_json(out, v->ci.lo);
 	buf_puts(out, ", \"hi\": ");
 	number_json(out, v->ci.hi);
-	buf_printf(out, ", \"provenance\": \"%s\"}", provenance_names[v->prov]);
+	buf_printf(out, ", \"provenance\": \"%s\", \"resolved\": %s}",
+		provenance_names[v->prov], v->unresolved ? "false" : "true");
 }
 
 static void json_values(const struct front *f, const char *name, const struct value *v,

@@ -21,8 +21,8 @@ static void value_cell(
 		number_metric(hi, sizeof(hi), metric, v->ci.hi);
 		if (!isnan(v->ci.lo) && v->ci.lo != v->ci.hi)
 			buf_printf(out, "<span class=\"ci\">[%s, %s]</span>", lo, hi);
-		buf_printf(
-			out, "<span class=\"from\">%s</span>", provenance_names[v->prov]);
+		buf_printf(out, "<span class=\"from\">%s%s</span>",
+			provenance_names[v->prov], v->unresolved ? ", unresolved" : "");
 	}
 	buf_puts(out, "</td>");
 }

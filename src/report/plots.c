@@ -144,8 +144,8 @@ static int write_hypervolume(
 	if (!claimed)
 		return 0;
 	buf_puts(script,
-		"set xlabel 'generation'\nset ylabel 'hypervolume [share of the "
-		"reference box]'\nset key bottom right\nplot 'hypervolume.dat' using "
+		"set xlabel 'generation'\nset ylabel 'hypervolume [box of the first "
+		"candidates = 1]'\nset key bottom right\nplot 'hypervolume.dat' using "
 		"1:2 with linespoints pt 7 ps 0.6 lw 1.5 lc rgb " BLUE
 		" title 'claimed (first looks)'");
 	if (again)

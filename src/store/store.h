@@ -62,7 +62,7 @@ enum err store_job_open(struct store *s, const char *name, const struct hash *sp
 	const char *spec_text, int64_t *id, struct err_ctx *ctx);
 enum err store_job_set_state(
 	struct store *s, int64_t job, const char *state, struct err_ctx *ctx);
-/* By name; NULL: the one updated last. */
+/* By name; NULL: the one updated last, of those with objectives if any has some. */
 enum err store_job_find(
 	struct store *s, const char *name, struct store_job *out, struct err_ctx *ctx);
 /* Release each item, then free() the list. */

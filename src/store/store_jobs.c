@@ -121,7 +121,9 @@ enum err store_job_find(
 		e = sql_bind(s, JOB_COLUMNS "WHERE name=?", SQL_ARGS(arg_text(name)), &st,
 			ctx);
 	else
-		e = sql_bind(s, JOB_COLUMNS "ORDER BY updated_s DESC, id DESC LIMIT 1",
+		e = sql_bind(s,
+			JOB_COLUMNS
+			"ORDER BY objectives='', updated_s DESC, id DESC LIMIT 1",
 			NULL, 0, &st, ctx);
 	if (!e)
 		e = sql_first(s, st, &job_reader, out, ctx);

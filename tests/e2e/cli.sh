@@ -10,6 +10,8 @@ for c in $commands; do
 	prints "the overview lists $c" "^  $c +[^ ]" out
 done
 cp "$DIR/out" "$DIR/overview"
+summaries=$(grep -Ec '^  [a-z]+ +[a-z].*[^.]$' "$DIR/overview")
+check 'summaries are phrases in lower case, without a full stop' test "$summaries" -eq 13
 check 'help: the same' "$HAWSER" help
 same 'help equals the overview' out overview
 check 'version' "$HAWSER" --version

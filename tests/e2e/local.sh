@@ -155,6 +155,15 @@ reads_as_json 'training on shuffled labels' "$HAWSER" train --data 'builtin:home
 holds 'falls to chance' "$(json doc test.quantised.intent_acc) < 9"
 holds 'and finds no slots' "$(json doc test.quantised.slot_f1) < 3"
 
+# ---- one network, without a job
+reads_as_json 'measure' "$HAWSER" measure --genome "$g" --processes 3 --json
+is 'its outputs agree' "$(json doc verdict)" = ok
+holds 'it takes time' "$(json doc latency_us) > 0"
+reads_as_json 'what it kept' "$HAWSER" status measure --json
+is 'is done' "$(json doc state)" = done
+check 'front without a name' "$HAWSER" front --csv
+same 'is still that of the job' out front.csv
+
 # ---- Ctrl-C, and going on
 job long 0
 state() {

@@ -32,6 +32,10 @@ check 'another seed runs' "$HAWSER" search "$DIR/other.yaml" --results "$DIR/c"
 front c
 exits 'another seed differs' 1 cmp "$DIR/a.csv" "$DIR/c.csv"
 
+sed 's/^job: .*/job: brief/; s/^stop: .*/stop: {hours: 1e-9}/' search/jobs/sim.yaml >"$DIR/brief.yaml"
+check 'a job may end by the hour' "$HAWSER" search "$DIR/brief.yaml" --results "$DIR/a" --no-final
+prints 'and says so' "^done: .* ended by 'hours'" err
+
 sed 's/^stop: .*/stop: {candidates: 0}/' search/jobs/sim.yaml >"$DIR/long.yaml"
 "$HAWSER" search "$DIR/long.yaml" --results "$DIR/d" >"$DIR/d.log" 2>&1 &
 pid=$!

@@ -119,6 +119,7 @@ static void put_meta(struct box *b)
 	static const char *const pairs[][2] = {{"task_kind", "intent-slots"},
 		{"n_intents", "12"}, {"n_tags", "25"}, {"timed_tokens", "16"},
 		{"baseline_valid_slot_f1", "70.5"}, {"baseline_test_slot_f1", "69.25"},
+		{"macs_tau_slot_f1", "0.4077"},
 		{"data_note", "made up <script>alert('x')</script> & \"quoted\""}};
 
 	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)
@@ -240,6 +241,43 @@ static void front_marks_ties_by_interval(void **state)
 	front_release(&f);
 }
 
+static int times(const char *text, const char *what)
+{
+	int n = 0;
+
+	for (; (text = strstr(text, what)); text += strlen(what))
+		n++;
+	return n;
+}
+
+static void front_tells_an_unresolved_latency(void **state)
+{
+	struct box *b = *state;
+	struct front_query q = {0};
+	struct measurement m;
+	const char *text;
+	struct front f;
+	struct hash h;
+
+	make_job(b, 0);
+	candidate_hash(2, &h);
+	fixture_measurement(&m, &h, 2, 2, 40e3, 3);
+	m.resolved = 0;
+	assert_ok(store_put_measurement(b->s, b->job, "sim", &m, &b->ctx));
+	measurement_release(&m);
+	collect(b, &q, &f);
+	assert_ok(front_table(&f, 0, &b->out, &b->ctx));
+	assert_ok(front_csv(&f, &b->out, &b->ctx));
+	assert_ok(front_json(&f, &b->out, &b->ctx));
+	text = buf_str(&b->out);
+	assert_int_equal(times(text, " s?"), 1);
+	assert_int_equal(times(text, "40.0 [39.2, 40.8] s?"), 1);
+	assert_int_equal(times(text, "\n?: unresolved"), 1);
+	assert_int_equal(times(text, ",simulated,0,"), 1);
+	assert_int_equal(times(text, "\"resolved\": false"), 1);
+	front_release(&f);
+}
+
 static void front_obeys_limits(void **state)
 {
 	static const struct {
@@ -270,7 +308,7 @@ static void front_stays_within_the_limits_of_its_job(void **state)
 	struct front_query own = {0}, all = {.all = 1};
 	struct box *b = *state;
 	struct front f;
-	size_t n_all;
+	size_t n_all, n_front = 0;
 
 	make_job(b, 0);
 	collect(b, &all, &f);
@@ -283,6 +321,9 @@ static void front_stays_within_the_limits_of_its_job(void **state)
 	front_release(&f);
 	collect(b, &all, &f);
 	assert_int_equal(f.n, n_all);
+	for (size_t i = 0; i < f.n; i++)
+		n_front += f.points[i].on_front != 0;
+	assert_int_equal(n_front, 2); /* in lists of all, too */
 	front_release(&f);
 }
 
@@ -655,6 +696,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		WITH(front_holds_what_is_not_dominated),
 		WITH(front_marks_ties_by_interval),
+		WITH(front_tells_an_unresolved_latency),
 		WITH(front_obeys_limits),
 		WITH(front_stays_within_the_limits_of_its_job),
 		WITH(front_best_picks_one),

@@ -117,6 +117,12 @@ static void job_list_names_all_and_null_finds_the_last(void **state)
 	assert_ok(store_job_find(b->s, NULL, &j, &b->ctx));
 	assert_string_equal(j.name, "second");
 	store_job_release(&j);
+	/* What 'hawser measure' keeps has no objectives: nobody means it. */
+	assert_ok(store_set_objectives(b->s, b->job, "slot_f1", &b->ctx));
+	assert_ok(store_job_set_state(b->s, id, "done", &b->ctx));
+	assert_ok(store_job_find(b->s, NULL, &j, &b->ctx));
+	assert_string_equal(j.name, "demo");
+	store_job_release(&j);
 	assert_int_equal(store_job_find(b->s, "third", &j, &b->ctx), ERR_NOTFOUND);
 	assert_non_null(strstr(b->ctx.msg, "'third'"));
 }
