@@ -7,9 +7,10 @@
 #include "src/codegen/toolchain.h"
 
 static const char *const none[] = {NULL};
-static const char *const x86_avx2[] = {"act_gelu", "attention", "embed_f32", "embed_i4",
-	"embed_i8", "linear_back_f32", "linear_back_i4", "linear_back_i8", "linear_f32",
-	"linear_i4", "linear_i8", "norm_ln", "quant_rows", NULL};
+static const char *const x86_avx2[] = {"act_gelu", "attention", "attention_dot8",
+	"embed_f32", "embed_i4", "embed_i8", "linear_back_f32", "linear_back_i4",
+	"linear_back_i8", "linear_f32", "linear_i4", "linear_i8", "norm_ln", "quant_rows",
+	NULL};
 static const char *const x86_avxvnni[] = {"linear_i4", "linear_i8", NULL};
 static const char *const x86_avx512vnni[] = {"act_gelu", "act_quant_rows", "attention",
 	"attention_dot8", "attention_f16", "attention_i8", "embed_f32", "embed_i4",

@@ -158,8 +158,9 @@ static inline uint32_t attention_dot8_floats(uint32_t n, uint32_t d_head)
 {
 	uint32_t m = (n + 15) / 16 * 16, d = (d_head + 15) / 16 * 16;
 
-	/* q, k and v of a head; scores, weights and positions of sixteen queries */
-	return 3 * m * d / 4 + 20 * m + 2 * m + 32;
+	/* keys and values of a head as int16, or with queries as int8; eight or sixteen
+	 * queries, their scores and weights; biases by position */
+	return m * d + 4 * d + 22 * m + 32;
 }
 /* The same on kept keys and values. Error as of attention on the values that they stand
  * for, fp16 exactly; int8 two roundings more: (d_head * max|q||k| * scale + n + 18) * 4

@@ -120,10 +120,13 @@ static inline void from_rows(const int8_t *w, uint32_t n, float scale, float *y)
 static inline void from_panels(
 	const uint8_t *w, struct panel_row r, uint32_t n, float scale, float *y)
 {
-	for (uint32_t i = 0; i < n; i++)
-		y[i] = (float)panel_byte(
-			       w[r.at + i / PANEL_STEP_I8 * r.step + i % PANEL_STEP_I8]) *
-		       scale;
+	uint32_t i = 0;
+
+	for (w += r.at; i + PANEL_STEP_I8 <= n; i += PANEL_STEP_I8, w += r.step)
+		for (uint32_t j = 0; j < PANEL_STEP_I8; j++)
+			y[i + j] = (float)panel_byte(w[j]) * scale;
+	for (uint32_t j = 0; i + j < n; j++)
+		y[i + j] = (float)panel_byte(w[j]) * scale;
 }
 
 static inline void look_up_i8(
@@ -143,6 +146,23 @@ static inline void look_up_i8(
 	}
 }
 
+/* A row that is stored by itself, a group at a time. */
+static inline void from_nibbles(const struct nibble_row *r, uint32_t n, float *y)
+{
+	for (uint32_t at = 0; at < n; at += KERNEL_GROUP) {
+		float scale = fmath_bf16(r->scales[at / KERNEL_GROUP]);
+		uint32_t end = n - at < KERNEL_GROUP ? n - at : KERNEL_GROUP;
+		const uint8_t *w = r->w + at / 2;
+
+		for (uint32_t i = 0; i < end / 2; i++) {
+			y[at + 2 * i] = (float)((w[i] & 15) - 8) * scale;
+			y[at + 2 * i + 1] = (float)((w[i] >> 4) - 8) * scale;
+		}
+		if (end % 2)
+			y[at + end - 1] = (float)((w[end / 2] & 15) - 8) * scale;
+	}
+}
+
 static inline void look_up_i4(
 	const struct linear *table, uint32_t n, const int32_t *ids, float *y)
 {
@@ -151,7 +171,9 @@ static inline void look_up_i4(
 	for (uint32_t t = 0; t < n; t++, y += in) {
 		struct nibble_row r = nibble_row(table, (uint32_t)ids[t]);
 
-		for (uint32_t i = 0; i < in; i++)
+		if (!r.step)
+			from_nibbles(&r, in, y);
+		for (uint32_t i = 0; r.step && i < in; i++)
 			y[i] = nibble_at(&r, i);
 	}
 }

@@ -13,6 +13,7 @@
 #include "src/infer/opt/x86-avx2/tile.h"
 #include "src/infer/opt/x86-avx2/vmath.h"
 
+#define AHEAD 2048 /* bytes of weights: they stream from L2 or beyond */
 #define MAX_GROUPS (65536 / KERNEL_GROUP)
 
 struct block {
@@ -57,8 +58,10 @@ ALWAYS_INLINE void group(const struct block *b, uint32_t g, const uint8_t *w,
 #pragma GCC unroll 12
 	for (int i = 0; i < R * V; i++)
 		sum[i] = _mm256_setzero_si256();
-	for (; steps; steps--, w += 32 * V, x += 8)
+	for (; steps; steps--, w += 32 * V, x += 8) {
+		_mm_prefetch((const char *)w + AHEAD, _MM_HINT_T0);
 		step(sum, w, x, stride, R, V);
+	}
 #pragma GCC unroll 2
 	for (int v = 0; v < V; v++) {
 		__m256 scale = load_bf16(scales + 8 * v);
