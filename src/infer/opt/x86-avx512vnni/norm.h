@@ -12,18 +12,51 @@ struct norm_rows {
 	__m512 mean[NORM_ROWS], scale[NORM_ROWS];
 };
 
-ALWAYS_INLINE __m512 inverse_root(__m512 square_sum, uint32_t d)
+/* The four vectors' sums, or largest absolute values, in four lanes. */
+ALWAYS_INLINE __m512 fold(__m512 x, __m512 y, int largest)
 {
-	float mean = _mm512_reduce_add_ps(square_sum) / (float)d + 1e-5f;
+	return largest ? _mm512_range_ps(x, y, ABS_MAX) : _mm512_add_ps(x, y);
+}
 
-	return _mm512_set1_ps(
-		_mm_cvtss_f32(_mm_div_ss(_mm_set_ss(1), _mm_sqrt_ss(_mm_set_ss(mean)))));
+ALWAYS_INLINE __m128 reduce_four(const __m512 *v, int largest)
+{
+	__m512 ab = fold(
+		_mm512_unpacklo_ps(v[0], v[1]), _mm512_unpackhi_ps(v[0], v[1]), largest);
+	__m512 cd = fold(
+		_mm512_unpacklo_ps(v[2], v[3]), _mm512_unpackhi_ps(v[2], v[3]), largest);
+	__m512 all = fold(_mm512_shuffle_ps(ab, cd, 0x44),
+		_mm512_shuffle_ps(ab, cd, 0xee), largest);
+
+	all = fold(all, _mm512_shuffle_f32x4(all, all, 0x4e), largest);
+	all = fold(all, _mm512_shuffle_f32x4(all, all, 0xb1), largest);
+	return _mm512_castps512_ps128(all);
+}
+
+/* Of R rows, 4 or 1. */
+ALWAYS_INLINE __m128 reduce_rows(const __m512 *v, int largest, const uint32_t R)
+{
+	if (R == NORM_ROWS)
+		return reduce_four(v, largest);
+	return _mm_set_ss(
+		largest ? _mm512_reduce_max_ps(v[0]) : _mm512_reduce_add_ps(v[0]));
+}
+
+ALWAYS_INLINE void spread_rows(__m128 x, __m512 *out, const uint32_t R)
+{
+	out[0] = _mm512_broadcastss_ps(x);
+	if (R == 1)
+		return;
+	out[1] = _mm512_broadcastss_ps(_mm_permute_ps(x, 0x55));
+	out[2] = _mm512_broadcastss_ps(_mm_permute_ps(x, 0xaa));
+	out[3] = _mm512_broadcastss_ps(_mm_permute_ps(x, 0xff));
 }
 
 ALWAYS_INLINE void norm_statistics(
 	struct norm_rows *s, uint32_t d, const float *x, int rms, const uint32_t R)
 {
+	const __m128 n = _mm_set1_ps((float)d);
 	__m512 sum[NORM_ROWS];
+	__m128 root;
 
 #pragma GCC unroll 4
 	for (uint32_t r = 0; r < R; r++)
@@ -36,11 +69,11 @@ ALWAYS_INLINE void norm_statistics(
 			sum[r] = _mm512_add_ps(
 				sum[r], _mm512_maskz_loadu_ps(m, x + r * d + i));
 	}
+	if (!rms)
+		spread_rows(_mm_div_ps(reduce_rows(sum, 0, R), n), s->mean, R);
 #pragma GCC unroll 4
-	for (uint32_t r = 0; r < R && !rms; r++) {
-		s->mean[r] = _mm512_set1_ps(_mm512_reduce_add_ps(sum[r]) / (float)d);
+	for (uint32_t r = 0; r < R; r++)
 		sum[r] = _mm512_setzero_ps();
-	}
 	for (uint32_t i = 0; i < d; i += 16) {
 		__mmask16 m = lanes_left(d, i);
 
@@ -52,9 +85,9 @@ ALWAYS_INLINE void norm_statistics(
 			sum[r] = _mm512_fmadd_ps(v, v, sum[r]);
 		}
 	}
-#pragma GCC unroll 4
-	for (uint32_t r = 0; r < R; r++)
-		s->scale[r] = inverse_root(sum[r], d);
+	root = _mm_sqrt_ps(
+		_mm_add_ps(_mm_div_ps(reduce_rows(sum, 0, R), n), _mm_set1_ps(1e-5f)));
+	spread_rows(_mm_div_ps(_mm_set1_ps(1), root), s->scale, R);
 }
 
 /* Columns i.. of row r; bias is 0 for RMS. */

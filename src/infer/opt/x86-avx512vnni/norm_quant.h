@@ -45,6 +45,7 @@ ALWAYS_INLINE float norm_quantise_row(const struct norm_quant *a,
 ALWAYS_INLINE void norm_quant_rows(
 	const struct norm_quant *a, uint32_t d, int rms, const uint32_t R)
 {
+	_Alignas(16) float largest[NORM_ROWS];
 	__m512 top[NORM_ROWS];
 	struct norm_rows s;
 
@@ -65,12 +66,11 @@ ALWAYS_INLINE void norm_quant_rows(
 			top[r] = _mm512_mask_range_ps(top[r], m, top[r], v, ABS_MAX);
 		}
 	}
-	for (uint32_t r = 0; r < R; r++) {
-		float largest = _mm512_reduce_max_ps(top[r]);
-
-		a->scale[r] = a->y ? quantise_row(a->y + r * d, d, largest, a->q + r * d)
-				   : norm_quantise_row(a, &s, r, d, largest);
-	}
+	_mm_store_ps(largest, reduce_rows(top, 1, R));
+	for (uint32_t r = 0; r < R; r++)
+		a->scale[r] =
+			a->y ? quantise_row(a->y + r * d, d, largest[r], a->q + r * d)
+			     : norm_quantise_row(a, &s, r, d, largest[r]);
 }
 
 ALWAYS_INLINE void norm_quant_all(uint32_t n, uint32_t d, struct norm_quant a, int rms)
