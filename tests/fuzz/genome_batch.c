@@ -379,9 +379,9 @@ static enum err execute(struct batch *b, size_t k, const char *dir, struct err_c
 	n = parse(b, k, buf_str(&out));
 	for (size_t i = 0; i < n; i++)
 		judge_golden(b, k, i);
-	if (e == ERR_TOOL && n < b->n) {
+	if ((!e || e == ERR_TOOL) && n < b->n) {
 		reason(buf_str(&err), ctx, why, sizeof(why));
-		batch_fault(b, n, k, why, 0, 0);
+		batch_fault(b, n, k, e ? why : "ends without an answer", 0, 0);
 		e = ERR_OK;
 	}
 	buf_release(&out);
@@ -410,8 +410,10 @@ static void compare(
 		size_t bytes = count_logits(&b->drawn[i]) * sizeof(float);
 		float largest = 0, worst = 0;
 
-		if (at + bytes > mine->len || at + bytes > portable->len)
-			return; /* the run ended early, which was told */
+		if (at + bytes > mine->len || at + bytes > portable->len) {
+			batch_fault(b, i, k, "leaves no logits to compare", 0, 0);
+			return;
+		}
 		for (size_t j = 0; j < bytes; j += sizeof(float)) {
 			float x, y;
 
@@ -419,7 +421,7 @@ static void compare(
 			memcpy(&y, portable->data + at + j, sizeof(y));
 			largest = y > largest ? y : -y > largest ? -y : largest;
 			x = x > y ? x - y : y - x;
-			worst = x <= worst ? worst : x;
+			worst = x <= worst ? worst : x == x ? x : 1e30f;
 		}
 		b->difference[k][i] = worst / (1 + largest);
 		at += bytes;

@@ -266,6 +266,8 @@ static void broken_kernels_are_caught(void **state)
 		"AddressSanitizer");
 	expect_caught(kernel_set_at(0), "static int32_t big = 2147483647; big += (int)n",
 		"signed integer overflow");
+	expect_caught(kernel_set_at(0), "extern _Noreturn void _Exit(int); _Exit(0)",
+		"ends without an answer");
 	for (size_t k = 1; kernel_set_at(k); k++)
 		if (cpu_runs_set(kernel_set_at(k)) &&
 			kernel_set_has(kernel_set_at(k), "linear_i8"))
