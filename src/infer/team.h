@@ -4,9 +4,9 @@
  *
  * For hosted targets: the core itself knows nothing of threads. team_threads is the
  * generated program's constant; team/<system>.c starts the others before main, each on a
- * processor of its own where there is one. A thread that waits spins for some tens of
- * microseconds and then sleeps, so between input and output the system is called only
- * to wake sleepers.
+ * processor of its own where there is one. A thread that waits spins, for tens of
+ * microseconds between runs and some hundred inside one, and then sleeps: between input
+ * and output the system is called only to sleep and to wake sleepers.
  *
  * One caller at a time, as of model_run. Errors: when threads cannot be started the
  * program ends with a message before main.

@@ -7,11 +7,17 @@
 #include <sched.h>
 #include <stdatomic.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "src/infer/team.h"
 
-#define SPINS 1500 /* pauses: 30 to 60 microseconds on x86-64 */
+/* How long to spin before sleeping: between runs, and for others that are at work. A
+ * sleeper costs tens of microseconds, so inside a run one waits for a long step's share
+ * of unevenness, and sleeps when another thread has lost its processor. */
+#define IDLE_NS 50000
+#define WORK_NS 200000
+#define TRIAL 2000 /* pauses, to know how long one takes */
 #define STACK_BYTES (1u << 20)
 #define LINE 64
 
@@ -25,6 +31,7 @@ static struct gate start, done, meet;
 static _Alignas(LINE) atomic_uint at_meet, at_done;
 static void (*job)(const void *self, uint32_t worker);
 static const void *job_self;
+static int idle_spins = 1000, work_spins = 20000;
 
 static void pause_once(void)
 {
@@ -41,9 +48,9 @@ static void futex(atomic_uint *at, int what, unsigned value)
 }
 
 /* Until the turn is no longer `seen`. */
-static void gate_wait(struct gate *g, unsigned seen)
+static void gate_wait(struct gate *g, unsigned seen, int spins)
 {
-	for (int i = 0; i < SPINS; i++) {
+	for (int i = 0; i < spins; i++) {
 		if (atomic_load_explicit(&g->turn, memory_order_acquire) != seen)
 			return;
 		pause_once();
@@ -66,7 +73,7 @@ void team_wait(void)
 	unsigned seen = atomic_load_explicit(&meet.turn, memory_order_relaxed);
 
 	if (atomic_fetch_add(&at_meet, 1) + 1 < team_threads) {
-		gate_wait(&meet, seen);
+		gate_wait(&meet, seen, work_spins);
 		return;
 	}
 	atomic_store_explicit(&at_meet, 0, memory_order_relaxed);
@@ -81,7 +88,7 @@ void team_run(void (*part)(const void *self, uint32_t worker), const void *self)
 	job_self = self;
 	gate_open(&start);
 	part(self, 0);
-	gate_wait(&done, seen);
+	gate_wait(&done, seen, work_spins);
 }
 
 static void *work(void *self)
@@ -89,7 +96,7 @@ static void *work(void *self)
 	uint32_t worker = (uint32_t)(uintptr_t)self;
 
 	for (unsigned seen = 0;; seen++) {
-		gate_wait(&start, seen);
+		gate_wait(&start, seen, idle_spins);
 		job(job_self, worker);
 		if (atomic_fetch_add(&at_done, 1) + 2 < team_threads)
 			continue;
@@ -115,6 +122,23 @@ static void pin(pthread_t t, int *cpu, int own, const cpu_set_t *allowed, int ou
 	}
 }
 
+static void count_spins(void)
+{
+	struct timespec a, b;
+	long ns;
+
+	clock_gettime(CLOCK_MONOTONIC, &a);
+	for (int i = 0; i < TRIAL; i++)
+		pause_once();
+	clock_gettime(CLOCK_MONOTONIC, &b);
+	ns = (b.tv_sec - a.tv_sec) * 1000000000 + (b.tv_nsec - a.tv_nsec);
+	if (ns < TRIAL ||
+		ns > 1000 * TRIAL) /* a clock that cannot be, or a pause in it */
+		return;
+	idle_spins = (int)((long)TRIAL * IDLE_NS / ns);
+	work_spins = (int)((long)TRIAL * (WORK_NS / 100) / ns) * 100;
+}
+
 static void give_up(void)
 {
 	static const char why[] = "cannot start the model's threads\n";
@@ -130,6 +154,7 @@ __attribute__((constructor)) static void team_start(void)
 	pthread_attr_t attr;
 	cpu_set_t allowed;
 
+	count_spins();
 	CPU_ZERO(&allowed);
 	sched_getaffinity(0, sizeof(allowed), &allowed);
 	pthread_attr_init(&attr);
