@@ -30,11 +30,13 @@
 
 static const char encoders[] =
 	"name: fuzz-enc\narch: enc\n" GENES "  pool: [mean, max, first]\n"
-	"  seq_len: [1, 2, 3, 5, 8, 9, 15, 16, 17, 24, 31, 32, 33, 40]\n";
+	"  seq_len: [1, 2, 3, 5, 8, 9, 15, 16, 17, 24, 31, 32, 33, 40]\n"
+	"  attn_int8: [no, yes]\n";
 /* Longer: what is fed in chunks of 32 tokens should need several. */
 static const char decoders[] =
 	"name: fuzz-dec\narch: dec\n" GENES
-	"  seq_len: [1, 2, 3, 8, 15, 16, 17, 31, 32, 33, 40, 64, 65, 80]\n";
+	"  seq_len: [1, 2, 3, 8, 15, 16, 17, 31, 32, 33, 40, 64, 65, 80]\n"
+	"  kv: [32, 32, 16, 8]\n";
 
 /* Weights as weights_init makes them, but nothing stays at a value that would hide a
  * fault: biases, gains, convolutions and relative positions are random. */

@@ -60,7 +60,7 @@ struct work {
 
 static int is_quantised(const struct genome *g)
 {
-	int quantised = g->embed_bits != 32;
+	int quantised = g->embed_bits != 32 || g->attn_int8 || g->kv != 32;
 
 	for (int i = 0; i < g->n_layers; i++)
 		quantised |= g->layer[i].bits != 32;
@@ -97,8 +97,11 @@ static void add_batch(struct work *w, struct batch *b)
 			double bound = quantised ? reference_tolerance(g) : FP32_BOUND;
 			double *worst = quantised ? &w->worst_quantised : &w->worst_fp32;
 
-			w->n_quantised += (unsigned)quantised;
-			w->n_usual += quantised && d <= QUANTISED_USUAL;
+			/* exp decides a byte in attention: more stand on an edge */
+			if (quantised && !g->attn_int8) {
+				w->n_quantised++;
+				w->n_usual += d <= QUANTISED_USUAL;
+			}
 			*worst = d > *worst ? d : *worst;
 			if (!(d <= bound))
 				batch_fault(b, i, k,
