@@ -22,6 +22,7 @@
 #include "src/base/hash.h"
 #include "src/model/artefact.h"
 #include "src/model/genome.h"
+#include "src/model/product.h"
 #include "src/model/reference.h"
 #include "src/model/task.h"
 
@@ -42,6 +43,10 @@ struct codegen_input {
 	const uint32_t *golden_len;
 	size_t n_golden;
 	uint32_t timed_tokens; /* length of the input that RUN_TIME uses by default */
+	/* The fastest schedules on the target's device for `timed_tokens`, where they are
+	 * known; others, and shapes that the model has not, are passed over. Borrowed. */
+	const struct tuned *tuned;
+	size_t n_tuned;
 	/* Test hook: compile this kernel file instead of the core's own (a path), to
 	 * prove that a wrong answer is caught. NULL as a rule. */
 	const char *broken_kernel;

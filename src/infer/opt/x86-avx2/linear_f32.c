@@ -1,4 +1,5 @@
-/* Up to six rows by sixteen columns; a panel is used for all rows before the next. */
+/* Up to six rows by sixteen columns; a panel is used for all rows before the next, or a
+ * tile of rows for all panels. */
 #include "src/infer/opt/x86-avx2/tile.h"
 #include "src/infer/opt/x86-avx2/vmath.h"
 
@@ -57,22 +58,31 @@ ALWAYS_INLINE __m256 scaled(__m256 sum, const float *x_scale, __m256 scale)
 
 #include "src/infer/opt/x86-avx2/finish.h"
 
+ALWAYS_INLINE uint32_t one_tile(
+	const struct block *b, const struct cut *c, uint32_t o, uint32_t i, uint32_t t)
+{
+	struct panel p = panel_at(b->l->out, o, b->l->w, (uintptr_t)b->l->in * 4);
+	uint32_t R = cut_rows(c, i, t);
+	__m256 sum[TILE_ROWS * 2];
+
+	tiles[p.vectors - 1][R - 1](b, t, &p, sum);
+	finish(b, t, &p, sum, R);
+	return R;
+}
+
 void linear_f32(
 	const struct linear *l, uint32_t n, const float *x, const float *add, float *y)
 {
 	const struct block b = {l, x, 0, add, y};
-	uint32_t n_tiles = (n + TILE_ROWS - 1) / TILE_ROWS;
-	__m256 sum[TILE_ROWS * 2];
+	const struct cut c = cut_of(l->schedule, n, TILE_ROWS);
 
-	for (uint32_t o = 0; o < l->out; o += TILE_COLS) {
-		struct panel p = panel_at(l->out, o, l->w, (uintptr_t)l->in * 4);
-
-		for (uint32_t i = 0, t = 0; i < n_tiles; i++) {
-			uint32_t R = tile_rows(n, n_tiles, i);
-
-			tiles[p.vectors - 1][R - 1](&b, t, &p, sum);
-			finish(&b, t, &p, sum, R);
-			t += R;
-		}
+	if (l->schedule == SCHEDULE_ROWS) {
+		for (uint32_t i = 0, t = 0; i < c.n_tiles; t += cut_rows(&c, i++, t))
+			for (uint32_t o = 0; o < l->out; o += TILE_COLS)
+				one_tile(&b, &c, o, i, t);
+		return;
 	}
+	for (uint32_t o = 0; o < l->out; o += TILE_COLS)
+		for (uint32_t i = 0, t = 0; i < c.n_tiles; i++)
+			t += one_tile(&b, &c, o, i, t);
 }

@@ -151,7 +151,7 @@ static void start_row(struct block *b, uint32_t t, uint32_t r)
 void linear_i4(const struct linear *l, uint32_t n, const int8_t *x, const float *x_scale,
 	const float *add, float *y)
 {
-	uint32_t n_tiles = (n + TILE_ROWS - 1) / TILE_ROWS;
+	const struct cut c = cut_of(l->schedule, n, TILE_ROWS);
 	__m256 sum[TILE_ROWS * 2];
 	struct block b;
 
@@ -161,8 +161,8 @@ void linear_i4(const struct linear *l, uint32_t n, const int8_t *x, const float 
 	b.x_scale = x_scale;
 	b.add = add;
 	b.y = y;
-	for (uint32_t i = 0, t = 0; i < n_tiles; i++) {
-		uint32_t R = tile_rows(n, n_tiles, i);
+	for (uint32_t i = 0, t = 0; i < c.n_tiles; i++) {
+		uint32_t R = cut_rows(&c, i, t);
 
 		for (uint32_t r = 0; r < R; r++)
 			start_row(&b, t, r);
