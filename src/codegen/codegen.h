@@ -72,6 +72,15 @@ enum err codegen_build(const struct codegen_input *in, const struct target *targ
 /* Is the compiler there? ERR_TOOL names it and how to get it; gives its version line. */
 enum err codegen_probe_compiler(
 	const char *cc, char *version, size_t cap, struct err_ctx *ctx);
+/* The shapes of the candidate's products in which schedules compete on the target, each
+ * once: what tuning has to find out. */
+enum err codegen_products(const struct codegen_input *in, const struct target *target,
+	struct product out[PRODUCTS_MAX], size_t *n, struct err_ctx *ctx);
+/* The program that times such shapes on the device (devices/PROTOCOL.md, "Tuning"); its
+ * build changes with kernels, compiler and flags. ERR_UNSUPPORTED where nothing is
+ * compiled. */
+enum err codegen_tuner(const struct target *target, enum opt_level opt,
+	const char *cache_dir, struct artefact *out, struct err_ctx *ctx);
 /* A folder that compiles with one command (printed in its README) and classifies text
  * typed at it: generated files, the core's sources that it needs, a small main. */
 enum err codegen_export(const struct codegen_input *in, const struct target *target,

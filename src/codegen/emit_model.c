@@ -16,7 +16,7 @@ struct printer {
 static const char *const act_words[N_ACTS] = {
 	"KERNEL_RELU", "KERNEL_GELU", "KERNEL_SILU"};
 static const char *const schedule_words[N_SCHEDULES] = {
-	"SCHEDULE_EVEN", "SCHEDULE_FULL", "SCHEDULE_LOW", "SCHEDULE_ROWS"};
+	"SCHEDULE_EVEN", "SCHEDULE_FULL", "SCHEDULE_ROWS", "SCHEDULE_LOW"};
 
 static const char *bits_name(int bits)
 {

@@ -49,7 +49,7 @@ static const struct kernel_set sets[] = {
 		.fuses = FUSES_ACT | FUSES_QKV,
 		.macros = "__AVX2__ __FMA__",
 		.attention_rows = 6,
-		.schedules = {4, 3, 3}},
+		.schedules = {3, 2, 1}},
 	{.isa = "x86-avx512vnni",
 		.cflags = "-mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mfma "
 			  "-O3 -mprefer-vector-width=512",
@@ -59,7 +59,7 @@ static const struct kernel_set sets[] = {
 		.macros = "__AVX512F__ __AVX512BW__ __AVX512VL__ __AVX512DQ__ "
 			  "__AVX512VNNI__",
 		.attention_rows = 8,
-		.schedules = {4, 4, 3}},
+		.schedules = {4, 4, 2}},
 	{.isa = "arm64-neon",
 		.cflags = "-O3",
 		.kernels = arm64_neon,
@@ -96,7 +96,7 @@ static const struct kernel_set sets[] = {
 		.attention_rows = 4},
 };
 
-const char *const kernel_schedule_names[N_SCHEDULES] = {"even", "full", "low", "rows"};
+const char *const kernel_schedule_names[N_SCHEDULES] = {"even", "full", "rows", "low"};
 
 int kernel_set_schedules(const struct kernel_set *set, int bits)
 {

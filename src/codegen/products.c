@@ -18,8 +18,8 @@ static int competes(const struct program *p, const struct product *shape)
 	return shape->n > 1 && kernel_set_schedules(p->set, shape->bits) > 1;
 }
 
-size_t program_products(const struct program *p, uint32_t tokens,
-	struct product out[PROGRAM_MAX_PRODUCTS])
+size_t program_products(
+	const struct program *p, uint32_t tokens, struct product out[PRODUCTS_MAX])
 {
 	size_t n = 0;
 

@@ -109,9 +109,8 @@ void program_kernels(const struct program *p, const char *out[PROGRAM_MAX_KERNEL
 
 /* The shapes of its products where schedules compete, each once, when an input of `tokens`
  * tokens (0: the longest) is run. products.c */
-#define PROGRAM_MAX_PRODUCTS (8 + 8 * GENOME_MAX_LAYERS)
-size_t program_products(const struct program *p, uint32_t tokens,
-	struct product out[PROGRAM_MAX_PRODUCTS]);
+size_t program_products(
+	const struct program *p, uint32_t tokens, struct product out[PRODUCTS_MAX]);
 /* The schedule of the product with this matrix; SCHEDULE_EVEN where `tuned` has none. */
 uint8_t program_schedule(const struct program *p, const struct tensor *weight,
 	uint32_t tokens, const struct tuned *tuned, size_t n_tuned);

@@ -35,8 +35,8 @@ enum kernel_act { KERNEL_NO_ACT, KERNEL_RELU, KERNEL_GELU, KERNEL_SILU };
 enum kernel_schedule {
 	SCHEDULE_EVEN, /* tiles of rows as high and as even as can be */
 	SCHEDULE_FULL, /* full tiles, then the rest */
-	SCHEDULE_LOW,  /* even, lower by a quarter: 6 rows instead of 8 */
 	SCHEDULE_ROWS, /* a tile of rows by all panels, not a panel by all rows */
+	SCHEDULE_LOW,  /* even, lower by a quarter: 6 rows instead of 8 */
 	N_SCHEDULES
 };
 

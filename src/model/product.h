@@ -6,7 +6,10 @@
 
 #include <stdint.h>
 
+#include "src/model/genome.h"
+
 #define PRODUCT_MAX_SCHEDULES 8
+#define PRODUCTS_MAX (8 + 8 * GENOME_MAX_LAYERS) /* of one network */
 
 struct product {
 	uint8_t bits;	     /* of the weights: 32, 8 or 4 */

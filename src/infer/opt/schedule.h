@@ -10,7 +10,8 @@
 
 struct cut {
 	uint32_t n, n_tiles;
-	uint32_t full; /* rows of every tile but the last; 0: all as even as they can be */
+	uint32_t
+		full; /* rows of every tile but the last; 0: all as even as they can be */
 };
 
 /* n rows into tiles of at most `most`; low ones are a quarter lower. */
