@@ -9,6 +9,7 @@
 #include "src/model/artefact.h"
 #include "src/model/genome.h"
 #include "src/model/task.h"
+#include "src/store/store.h"
 
 struct single_options {
 	const char *device;   /* profile */
@@ -16,6 +17,7 @@ struct single_options {
 	const char *database; /* the measurement is stored here */
 	struct task_shape task;
 	struct measure_options measure;
+	int tune; /* times the schedules that are not known yet, before building */
 	struct progress *progress;
 	volatile const int *cancel;
 };
@@ -25,6 +27,9 @@ struct single_result {
 	char device[2048];	/* description */
 	int simulated;
 	uint32_t tokens;
+	/* What is known of its products on this device, and how many were timed now. */
+	struct store_wisdom *tuned;
+	size_t n_tuned, n_timed;
 };
 /* Fails when it cannot be built or the device is not there; a network that fails on
  * the device is a result with a verdict. */
