@@ -68,6 +68,18 @@ struct record_time {
 #define EVAL_MAX_TOKENS 4096
 #define EVAL_MAX_LABELS 4096
 
+/* Tuning input: TUNE_IN_MAGIC, u32 n_shapes, u32 n_samples, u32 min_sample_ns, u32 seed,
+ * u64 budget_ns; then per shape u8 bits, u8 n_schedules, u32 n, u32 in, u32 out.
+ * Output: TUNE_OUT_MAGIC, u32 n_shapes; then per shape, per schedule f32: the least thread
+ * CPU time of one call in ns. */
+#define TUNE_IN_MAGIC 0x31544948u  /* "HIT1" */
+#define TUNE_OUT_MAGIC 0x31544f48u /* "HOT1" */
+#define TUNE_IN_HEAD 28
+#define TUNE_SHAPE_BYTES 14
+#define TUNE_MAX_SHAPES 512
+#define TUNE_MAX_SCHEDULES 8
+#define TUNE_MAX_WIDTH 65535
+
 /* What a stream held. Counts of each kind; the last golden, time and steps record. */
 struct record_summary {
 	uint32_t n_golden, n_time, n_output, n_error, n_steps;

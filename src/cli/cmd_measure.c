@@ -8,7 +8,9 @@
 #include "search/space/space.h"
 #include "devices/device.h"
 #include "src/cli/cli.h"
+#include "src/codegen/kernel_sets.h"
 #include "src/eval/single.h"
+#include "src/infer/kernels.h"
 #include "src/model/graph.h"
 #include "src/store/store.h"
 
@@ -67,6 +69,73 @@ static enum err find_genome(const char *preset, const char *text, const char *ca
 	return e;
 }
 
+static const char *shape_text(const struct product *p, char *out, size_t cap)
+{
+	snprintf(out, cap, "%s %ux%ux%u", product_kernel(p), (unsigned)p->n,
+		(unsigned)p->in, (unsigned)p->out);
+	return out;
+}
+
+/* One line a shape: the time of each schedule, the winner and what it saves. */
+static void print_tuning(const struct single_result *r)
+{
+	char shape[64];
+
+	printf("tuning      %zu products, %zu timed now; us a call%s\n", r->n_tuned,
+		r->n_timed, r->n_tuned ? "" : ": no schedules compete here");
+	if (!r->n_tuned)
+		return;
+	printf("  %-28s", "kernel, rows x in x out");
+	for (int i = 0; i < N_SCHEDULES; i++)
+		printf(" %9s", kernel_schedule_names[i]);
+	printf("  winner  gain\n");
+	for (size_t i = 0; i < r->n_tuned; i++) {
+		const struct store_wisdom *w = &r->tuned[i];
+
+		printf("  %-28s", shape_text(&w->shape, shape, sizeof(shape)));
+		for (int k = 0; k < N_SCHEDULES; k++)
+			if (k < w->n_schedules)
+				printf(" %9.2f", w->ns[k] / 1e3);
+			else
+				printf(" %9s", "-");
+		printf("  %-6s", kernel_schedule_names[w->schedule]);
+		if (w->schedule)
+			printf("  %.1f %% [%.1f, %.1f]", 100 * (1 - w->ratio),
+				100 * (1 - w->ratio_ci.hi), 100 * (1 - w->ratio_ci.lo));
+		printf("\n");
+	}
+}
+
+static json_t *tuning_json(const struct single_result *r)
+{
+	json_t *j = json_object(), *list = json_array();
+
+	for (size_t i = 0; i < r->n_tuned; i++) {
+		const struct store_wisdom *w = &r->tuned[i];
+		json_t *row = json_object(), *us = json_object();
+
+		for (int k = 0; k < w->n_schedules; k++)
+			json_object_set_new(
+				us, kernel_schedule_names[k], json_real(w->ns[k] / 1e3));
+		json_object_set_new(
+			row, "kernel", json_string(product_kernel(&w->shape)));
+		json_object_set_new(row, "n", json_integer(w->shape.n));
+		json_object_set_new(row, "in", json_integer(w->shape.in));
+		json_object_set_new(row, "out", json_integer(w->shape.out));
+		json_object_set_new(row, "us", us);
+		json_object_set_new(
+			row, "winner", json_string(kernel_schedule_names[w->schedule]));
+		json_object_set_new(row, "ratio", json_real(w->ratio));
+		json_object_set_new(row, "ratio_lo", json_real(w->ratio_ci.lo));
+		json_object_set_new(row, "ratio_hi", json_real(w->ratio_ci.hi));
+		json_object_set_new(row, "processes", json_integer(w->n_processes));
+		json_array_append_new(list, row);
+	}
+	json_object_set_new(j, "timed_now", json_integer((json_int_t)r->n_timed));
+	json_object_set_new(j, "products", list);
+	return j;
+}
+
 static void print_text(const struct genome *g, const struct single_options *o,
 	const struct single_result *r, double power_w)
 {
@@ -88,6 +157,11 @@ static void print_text(const struct genome *g, const struct single_options *o,
 		(unsigned long long)r->artefact.text_bytes,
 		(unsigned long long)r->artefact.arena_bytes,
 		(unsigned long long)r->artefact.state_bytes);
+	if (o->tune)
+		print_tuning(r);
+	else if (r->n_tuned)
+		printf("tuning      %zu products as tuned before on this device\n",
+			r->n_tuned);
 	if (r->job.verdict != VERDICT_OK) {
 		printf("verdict     %s: %s\n", verdict_names[r->job.verdict],
 			r->job.detail);
@@ -121,8 +195,8 @@ static void print_text(const struct genome *g, const struct single_options *o,
 		printf("energy      not measured: the device has no sensor\n");
 }
 
-static enum err print_json(const struct genome *g, const struct single_result *r,
-	double power_w, struct err_ctx *ctx)
+static enum err print_json(const struct genome *g, const struct single_options *o,
+	const struct single_result *r, double power_w, struct err_ctx *ctx)
 {
 	const struct measurement *m = &r->job.m;
 	char text[GENOME_TEXT_MAX], hex[HASH_HEX + 1], build[HASH_HEX + 1];
@@ -142,6 +216,8 @@ static enum err print_json(const struct genome *g, const struct single_result *r
 		j, "flash_bytes", json_integer((json_int_t)r->artefact.flash_bytes));
 	json_object_set_new(
 		j, "arena_bytes", json_integer((json_int_t)r->artefact.arena_bytes));
+	if (o->tune || r->n_tuned)
+		json_object_set_new(j, "tuning", tuning_json(r));
 	if (r->job.verdict == VERDICT_OK) {
 		json_object_set_new(j, "provenance",
 			json_string(provenance_names[r->simulated ? PROV_SIMULATED
@@ -215,7 +291,7 @@ static enum err run(int argc, char **argv, struct err_ctx *ctx)
 	const char *preset = NULL, *text = NULL, *device = "local", *task = NULL,
 		   *tokens = NULL;
 	const char *phase = NULL, *precision = NULL, *processes = NULL, *power = NULL;
-	const char *json = NULL, *threads = NULL;
+	const char *json = NULL, *threads = NULL, *tune = NULL;
 	const struct cli_option options[] = {
 		{"preset", "NAME", "a known network (hawser space presets)", 0, &preset},
 		{"genome", "TEXT", "a network by its text", 0, &text},
@@ -233,6 +309,10 @@ static enum err run(int argc, char **argv, struct err_ctx *ctx)
 		{"processes", "N", "at most this many processes", 0, &processes},
 		{"power-w", "W", "also print a modelled energy: W times latency", 0,
 			&power},
+		{"tune", NULL,
+			"first let the device time competing schedules, and keep the "
+			"winners",
+			0, &tune},
 		{"json", NULL, "machine-readable output", 0, &json},
 		{NULL, NULL, NULL, 0, NULL},
 	};
@@ -264,6 +344,7 @@ static enum err run(int argc, char **argv, struct err_ctx *ctx)
 		o.threads = (uint32_t)wanted;
 	}
 	o.device = device;
+	o.tune = tune != NULL;
 	o.progress = cli_progress();
 	o.cancel = &cli_cancel;
 	e = single_measure(&g, &o, &r, ctx);
@@ -271,7 +352,7 @@ static enum err run(int argc, char **argv, struct err_ctx *ctx)
 	if (e)
 		return e;
 	if (json)
-		e = print_json(&g, &r, power_w, ctx);
+		e = print_json(&g, &o, &r, power_w, ctx);
 	else
 		print_text(&g, &o, &r, power_w);
 	if (!e && r.job.verdict != VERDICT_OK)
@@ -286,9 +367,15 @@ const struct command cmd_measure = {
 	"build one network, push it to a device and time it",
 	"(--preset NAME | --genome TEXT | CANDIDATE) [options]",
 	"Weights are random: latency does not depend on them. The outputs are checked against\n"
-	"the host's reference before anything is timed.",
+	"the host's reference before anything is timed.\n\n"
+	"--tune: where kernels have several schedules for a product (how rows are cut into\n"
+	"tiles, which loop is the outer one), all are timed on the device, once for a shape,\n"
+	"and the build takes the fastest. Winners are kept for that device, kernels and\n"
+	"compiler: later builds for it use them, a search too (tune: yes in its job lets it\n"
+	"find its own).",
 	"  hawser measure --preset tinybert-4\n"
 	"  hawser measure --preset distilgpt-2 --phase decode --device local\n"
+	"  hawser measure --preset tinybert-4 --tune\n"
 	"  hawser measure 3f9a12 --precision 0.01 --json\n",
 	run,
 };

@@ -22,6 +22,7 @@
 #include "src/base/hash.h"
 #include "src/model/artefact.h"
 #include "src/model/genome.h"
+#include "src/model/product.h"
 #include "src/model/reference.h"
 #include "src/model/task.h"
 
@@ -46,6 +47,10 @@ struct codegen_input {
 	 * too small to gain has one, and the same image as without. */
 	uint32_t n_threads;
 	uint32_t split_rows; /* test hook: threads from so many rows on; 0: as pays */
+	/* The fastest schedules on the target's device for `timed_tokens`, where they are
+	 * known; others, and shapes that the model has not, are passed over. Borrowed. */
+	const struct tuned *tuned;
+	size_t n_tuned;
 	/* Test hook: compile this kernel file instead of the core's own (a path), to
 	 * prove that a wrong answer is caught. NULL as a rule. */
 	const char *broken_kernel;
@@ -71,6 +76,15 @@ enum err codegen_build(const struct codegen_input *in, const struct target *targ
 /* Is the compiler there? ERR_TOOL names it and how to get it; gives its version line. */
 enum err codegen_probe_compiler(
 	const char *cc, char *version, size_t cap, struct err_ctx *ctx);
+/* The shapes of the candidate's products in which schedules compete on the target, each
+ * once: what tuning has to find out. */
+enum err codegen_products(const struct codegen_input *in, const struct target *target,
+	struct product out[PRODUCTS_MAX], size_t *n, struct err_ctx *ctx);
+/* The program that times such shapes on the device (devices/PROTOCOL.md, "Tuning"); its
+ * build changes with kernels, compiler and flags. ERR_UNSUPPORTED where nothing is
+ * compiled. */
+enum err codegen_tuner(const struct target *target, enum opt_level opt,
+	const char *cache_dir, struct artefact *out, struct err_ctx *ctx);
 /* A folder that compiles with one command (printed in its README) and classifies text
  * typed at it: generated files, the core's sources that it needs, a small main. */
 enum err codegen_export(const struct codegen_input *in, const struct target *target,

@@ -4,16 +4,20 @@
 #include <string.h>
 
 #include "src/codegen/emit.h"
+#include "src/infer/kernels.h"
 
 struct printer {
 	const struct program *p;
 	const struct packed_tensor *at;
+	const struct codegen_input *in;
 	struct buf *out;
 	int split; /* steps are printed for `rows` rows from `first`, one thread's */
 };
 
 static const char *const act_words[N_ACTS] = {
 	"KERNEL_RELU", "KERNEL_GELU", "KERNEL_SILU"};
+static const char *const schedule_words[N_SCHEDULES] = {
+	"SCHEDULE_EVEN", "SCHEDULE_FULL", "SCHEDULE_ROWS", "SCHEDULE_LOW"};
 
 static const char *bits_name(int bits)
 {
@@ -59,6 +63,8 @@ static void put_linear_table(const struct printer *pr, const struct step *s)
 {
 	unsigned rows = program_rows(pr->p, s->weight);
 	const struct tensor *t = s->weight;
+	uint8_t schedule = program_schedule(pr->p, t, pr->in->timed_tokens, pr->in->tuned,
+		pr->in->n_tuned);
 
 	buf_puts(pr->out, "static const struct linear ");
 	put_tensor_name(pr, t);
@@ -75,6 +81,8 @@ static void put_linear_table(const struct printer *pr, const struct step *s)
 		buf_puts(pr->out, ", .panels = 1");
 	if (s->act)
 		buf_printf(pr->out, ", .act = %s", act_words[s->act - 1]);
+	if (schedule)
+		buf_printf(pr->out, ", .schedule = %s", schedule_words[schedule]);
 	buf_printf(pr->out, "}; /* [%u, %u] %s */\n", rows, (unsigned)t->cols,
 		bits_name(t->bits));
 }
@@ -670,7 +678,7 @@ static void put_text(const struct printer *pr, const struct codegen_input *in)
 void emit_model(const struct codegen_input *in, const struct program *p, struct buf *out)
 {
 	struct packed_tensor *at = calloc(p->layout.n_tensors, sizeof(*at));
-	struct printer pr = {p, at, out, 0};
+	struct printer pr = {p, at, in, out, 0};
 
 	if (!at) {
 		out->failed = 1;

@@ -5,6 +5,7 @@
 
 #include "src/codegen/codegen.h"
 #include "src/codegen/toolchain.h"
+#include "src/infer/kernels.h"
 
 static const char *const none[] = {NULL};
 static const char *const x86_avx2[] = {"act_gelu", "attention", "attention_dot8",
@@ -49,7 +50,8 @@ static const struct kernel_set sets[] = {
 		.panels = &panels_16,
 		.fuses = FUSES_ACT | FUSES_QKV,
 		.macros = "__AVX2__ __FMA__",
-		.attention_rows = 6},
+		.attention_rows = 6,
+		.schedules = {1, 2, 1}},
 	{.isa = "x86-avxvnni",
 		.base = "x86-avx2",
 		.cflags = "-mavx2 -mfma -mavxvnni -O3",
@@ -66,7 +68,8 @@ static const struct kernel_set sets[] = {
 		.fuses = FUSES_ACT | FUSES_QKV | FUSES_QUANT,
 		.macros = "__AVX512F__ __AVX512BW__ __AVX512VL__ __AVX512DQ__ "
 			  "__AVX512VNNI__",
-		.attention_rows = 8},
+		.attention_rows = 8,
+		.schedules = {4, 4, 2}},
 	{.isa = "arm64-neon",
 		.cflags = "-O3",
 		.kernels = arm64_neon,
@@ -102,6 +105,15 @@ static const struct kernel_set sets[] = {
 		.macros = "__arm__ __ARM_NEON __ARM_FEATURE_FMA",
 		.attention_rows = 4},
 };
+
+const char *const kernel_schedule_names[N_SCHEDULES] = {"even", "full", "rows", "low"};
+
+int kernel_set_schedules(const struct kernel_set *set, int bits)
+{
+	const struct kernel_schedules *s = &set->schedules;
+
+	return bits == 32 ? s->f32 : bits == 8 ? s->i8 : s->i4;
+}
 
 const struct kernel_set *kernel_set_at(size_t i)
 {

@@ -28,6 +28,11 @@ struct kernel_panels {
 	struct panel_format f32, i8, i4; /* scales of i4: [panel][group][width] */
 };
 
+/* How many of enum kernel_schedule the products know; 0 and 1: none compete. */
+struct kernel_schedules {
+	uint8_t f32, i8, i4;
+};
+
 /* What a set's kernels do beyond the portable ones. */
 enum kernel_fusion {
 	FUSES_ACT =
@@ -48,6 +53,7 @@ struct kernel_set {
 	/* Rows of m floats in attention's scratch, m tokens seen rounded up to 16: of scores,
 	 * and d_head more for the transposed keys of a head. 0: one row of m floats. */
 	uint8_t attention_rows;
+	struct kernel_schedules schedules;
 };
 
 /* ERR_INVALID lists the known sets. "" is the portable set. */
@@ -61,6 +67,8 @@ enum err kernel_set_choose(const char *isa, const char *cc, const char *cflags,
 const struct kernel_set *kernel_set_base(const struct kernel_set *set);
 /* Of its own or its base's. */
 int kernel_set_has(const struct kernel_set *set, const char *kernel);
+int kernel_set_schedules(const struct kernel_set *set, int bits); /* of a product */
+extern const char *const kernel_schedule_names[];		  /* "even", ... */
 /* "src/infer/opt/x86-avx2/linear_i8.c" or "src/infer/ref/norm_ln.c". */
 enum err kernel_source(const struct kernel_set *set, const char *kernel, char *out,
 	size_t cap, struct err_ctx *ctx);

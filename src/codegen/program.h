@@ -17,6 +17,7 @@
 #include "src/codegen/kernel_sets.h"
 #include "src/codegen/plan.h"
 #include "src/model/genome.h"
+#include "src/model/product.h"
 #include "src/model/task.h"
 #include "src/model/weights.h"
 
@@ -120,5 +121,13 @@ const char *step_kernel(const struct program *p, const struct step *s);
 /* Every kernel that the program calls, once, in order of first use; NULL-terminated. */
 #define PROGRAM_MAX_KERNELS 32
 void program_kernels(const struct program *p, const char *out[PROGRAM_MAX_KERNELS]);
+
+/* The shapes of its products where schedules compete, each once, when an input of `tokens`
+ * tokens (0: the longest) is run. products.c */
+size_t program_products(
+	const struct program *p, uint32_t tokens, struct product out[PRODUCTS_MAX]);
+/* The schedule of the product with this matrix; SCHEDULE_EVEN where `tuned` has none. */
+uint8_t program_schedule(const struct program *p, const struct tensor *weight,
+	uint32_t tokens, const struct tuned *tuned, size_t n_tuned);
 
 #endif

@@ -289,6 +289,41 @@ enum err sources_collect(struct sources *all, const struct codegen_input *in,
 	return e;
 }
 
+static enum err add_products(struct collector *c, struct err_ctx *ctx)
+{
+	static const char *const kernels[] = {"linear_f32", "linear_i8", "linear_i4"};
+	char path[CACHE_PATH_MAX];
+	enum err e = ERR_OK;
+
+	for (size_t i = 0; i < sizeof(kernels) / sizeof(kernels[0]) && !e; i++) {
+		e = kernel_source(c->all->set, kernels[i], path, sizeof(path), ctx);
+		if (!e)
+			e = add_source(c, path, PART_CORE, c->all->set->cflags, ctx);
+	}
+	return e;
+}
+
+enum err sources_collect_tuner(struct sources *all, const struct target *target,
+	enum opt_level opt_level, struct err_ctx *ctx)
+{
+	char opt[8];
+	struct collector c = {.all = all, .target = target, .opt = opt};
+	enum err e;
+
+	snprintf(opt, sizeof(opt), "-%s", opt_level_names[opt_level]);
+	if ((e = kernel_set_choose(
+		     target->isa, target->cc, target->cflags, &all->set, ctx)) ||
+		(e = file_home(all->home, sizeof(all->home), ctx)) ||
+		(e = codegen_probe_compiler(
+			 target->cc, all->compiler, sizeof(all->compiler), ctx)) ||
+		(e = hash_headers(&c, "devices/boards/linux", ctx)) ||
+		(e = add_products(&c, ctx)) ||
+		(e = add_source(
+			 &c, "devices/boards/linux/stream.c", PART_HARNESS, "", ctx)))
+		return e;
+	return each_file(all, "devices/boards/tune", ".c", add_harness, &c, ctx);
+}
+
 /* ---- compiling */
 
 static enum err compile(const struct sources *all, struct source *s,

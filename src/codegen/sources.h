@@ -32,6 +32,9 @@ struct sources {
 /* Finds and hashes everything that `p` needs on `target`. Large: keep it on the heap. */
 enum err sources_collect(struct sources *all, const struct codegen_input *in,
 	const struct program *p, const struct target *target, struct err_ctx *ctx);
+/* The same for the program that tunes a set's products (target->harness is not read). */
+enum err sources_collect_tuner(struct sources *all, const struct target *target,
+	enum opt_level opt, struct err_ctx *ctx);
 /* Makes the objects that the cache does not have; fills `object`. `work` is scratch. */
 enum err sources_compile(struct sources *all, const struct target *target,
 	const char *cache, const char *work, struct err_ctx *ctx);

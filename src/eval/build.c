@@ -156,6 +156,7 @@ enum err session_codegen_input(struct session *s, const struct genome *g,
 struct build_request {
 	const struct session *s;
 	const struct device_profile *p;
+	const struct wisdom *wisdom;
 	struct artefact *out;
 };
 
@@ -163,19 +164,54 @@ static enum err build(void *self, const struct codegen_input *in, struct err_ctx
 {
 	struct build_request *r = self;
 	struct target target = {r->p->cc, r->p->cflags, r->p->isa, "linux"};
-	struct codegen_input threaded = *in;
+	struct codegen_input own = *in;
 	char cache[1200];
 	int hit;
 	enum err e = file_join(cache, sizeof(cache), r->s->results, "builds", ctx);
 
-	threaded.n_threads = r->p->threads;
-	return e ? e : codegen_build(&threaded, &target, cache, r->out, &hit, ctx);
+	own.n_threads = r->p->threads;
+	wisdom_apply(r->wisdom, &own);
+	return e ? e : codegen_build(&own, &target, cache, r->out, &hit, ctx);
 }
 
 enum err session_build(struct session *s, size_t device, const struct genome *g,
 	const struct build_weights *w, struct artefact *out, struct err_ctx *ctx)
 {
-	struct build_request r = {s, device_profile(s->device[device].dev), out};
+	const struct session_device *d = &s->device[device];
+	struct build_request r = {s, device_profile(d->dev), &d->wisdom, out};
 
 	return session_codegen_input(s, g, w, build, &r, ctx);
+}
+
+/* A device that nothing is compiled for has nothing to tune. */
+static int wants_tuning(const struct session *s, size_t device)
+{
+	return s->job.tune && strcmp(device_profile(s->device[device].dev)->cc, "none");
+}
+
+enum err session_tune(struct session *s, size_t device, const struct genome *g, size_t n,
+	struct err_ctx *ctx)
+{
+	int tune = wants_tuning(s, device);
+	struct tune_options o;
+	enum err e = ERR_OK;
+
+	tune_options_default(&o);
+	o.progress = s->progress;
+	o.cancel = s->cancel;
+	for (size_t i = 0; i < n && !e; i++) {
+		struct codegen_input in;
+		size_t n_timed;
+
+		memset(&in, 0, sizeof(in));
+		in.genome = &g[i];
+		in.task = s->task;
+		e = session_timed_tokens(s, &g[i], &in.timed_tokens, ctx);
+		if (!e)
+			e = wisdom_prepare(
+				&s->device[device].wisdom, &in, tune, &o, &n_timed, ctx);
+		if (e == ERR_INVALID || e == ERR_UNSUPPORTED)
+			e = ERR_OK; /* cannot be built: that is said by its build */
+	}
+	return e;
 }

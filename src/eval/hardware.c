@@ -224,6 +224,8 @@ enum err session_measure(struct session *s, size_t device, const struct genome *
 		out[i].peak_rss_bytes = out[i].step_us = NAN;
 	}
 	if (!e)
+		e = session_tune(s, device, g, n, ctx);
+	if (!e)
 		e = parallel_for(n, parallel_processors(), build_one, &b, ctx);
 	if (!e)
 		e = measure_missing(&b, jobs, ctx);

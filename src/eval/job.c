@@ -258,14 +258,31 @@ static void hash_spec(struct job *j)
 		m->precision, m->n_tokens);
 	hash_field_str(&h, text);
 	train_options_hash(&j->supernet, &h);
+	if (j->tune) /* jobs from before there was tuning keep their hash */
+		hash_field_str(&h, "tune");
 	hash_final(&h, &j->spec);
+}
+
+static enum err parse_tune(struct parser *p, const struct yaml_node *root)
+{
+	const struct yaml_node *n = yaml_get(root, "tune");
+	const char *word;
+	enum err e = n ? yaml_str(p->doc, n, &word, p->ctx) : ERR_OK;
+
+	if (!n || e)
+		return e;
+	p->j->tune = !strcmp(word, "yes");
+	if (!p->j->tune && strcmp(word, "no"))
+		return yaml_err(p->doc, n, ERR_INVALID, p->ctx,
+			"'tune' is '%.40s', yes or no is allowed", word);
+	return ERR_OK;
 }
 
 static enum err parse_root(struct parser *p, const struct yaml_node *root)
 {
 	static const char *const keys[] = {"job", "data", "format", "space", "seed",
 		"objectives", "limits", "search", "stop", "supernet", "final", "measure",
-		NULL};
+		"tune", NULL};
 	struct job *j = p->j;
 	const struct yaml_node *n;
 	int64_t seed = 1;
@@ -282,6 +299,8 @@ static enum err parse_root(struct parser *p, const struct yaml_node *root)
 	if (n && (e = yaml_int(p->doc, n, 0, INT64_MAX, &seed, p->ctx)))
 		return e;
 	j->seed = (uint64_t)seed;
+	if ((e = parse_tune(p, root)))
+		return e;
 	return parse_sections(p, root);
 }
 

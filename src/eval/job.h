@@ -11,6 +11,9 @@
  *   stop: {candidates: 36, generations: 0, hours: 0, patience: 0}    # 0: no such rule
  *   supernet: {epochs: 20, batch: 32, lr: 0.004}                    # training options
  *   final: {candidates: 6, seeds: 1, epochs: 30}       # candidates, seeds, and options
+ *   tune: yes                  # time competing schedules of each candidate's products on
+ *                              # its devices, once a shape, and build with the fastest; no:
+ *                              # use what was known when the job began (default)
  *   measure: {min_processes: 5, max_processes: 20, precision: 0.02, samples: 50,
  *             warmup: 10}
  *
@@ -43,6 +46,7 @@ struct job {
 	struct train_options supernet, final;
 	uint32_t n_final, n_final_seeds;
 	struct measure_options measure;
+	int tune;
 	struct hash spec; /* of everything but name and stop rules: those may change */
 };
 

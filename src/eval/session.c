@@ -227,6 +227,32 @@ static enum err open_devices(struct session *s, struct err_ctx *ctx)
 	return ERR_OK;
 }
 
+/* A job that tunes uses all wisdom: it has that of each candidate before the first build.
+ * One that does not uses what was there when it began, so that what others find out later
+ * changes no build of it. */
+static enum err open_wisdom(struct session *s, struct err_ctx *ctx)
+{
+	int64_t last = INT64_MAX;
+	char number[32], *kept;
+	enum err e = ERR_OK;
+
+	if (!s->job.tune) {
+		e = store_get_meta(s->store, s->job_id, "wisdom", &kept, ctx);
+		if (!e) {
+			last = strtoll(kept, NULL, 10);
+			free(kept);
+		} else if (e == ERR_NOTFOUND &&
+			   !(e = store_last_wisdom(s->store, NULL, &last, ctx))) {
+			snprintf(number, sizeof(number), "%lld", (long long)last);
+			e = store_put_meta(s->store, s->job_id, "wisdom", number, ctx);
+		}
+	}
+	for (size_t i = 0; i < s->n_devices && !e; i++)
+		wisdom_init(&s->device[i].wisdom, s->store, s->device[i].dev, s->results,
+			last);
+	return e;
+}
+
 /* ---- what the report needs to know about the job */
 
 static enum err put_limits(struct session *s, struct err_ctx *ctx)
@@ -319,7 +345,8 @@ static enum err open_job(
 		return e;
 	store_clear_stop(s->database, s->job.name);
 	if ((e = store_job_set_state(s->store, s->job_id, "running", ctx)) ||
-		(e = describe(s, ctx)) || (e = open_devices(s, ctx)))
+		(e = describe(s, ctx)) || (e = open_devices(s, ctx)) ||
+		(e = open_wisdom(s, ctx)))
 		return e;
 	s->broken_kernel = o->broken_kernel;
 	if ((e = session_open_supernet(s, ctx)))
@@ -365,8 +392,10 @@ enum err session_open_data(
 
 void session_close(struct session *s)
 {
-	for (size_t i = 0; i < s->n_devices; i++)
+	for (size_t i = 0; i < s->n_devices; i++) {
+		wisdom_release(&s->device[i].wisdom);
 		device_close(s->device[i].dev);
+	}
 	for (size_t i = 0; i < s->n_tracked; i++)
 		fitted_release(&s->tracked[i].fit);
 	supernet_close(s->supernet);

@@ -12,6 +12,7 @@
 #include "search/evaluator.h"
 #include "src/base/progress.h"
 #include "src/eval/job.h"
+#include "src/eval/wisdom.h"
 #include "src/model/artefact.h"
 #include "src/model/reference.h"
 #include "src/store/store.h"
@@ -25,6 +26,7 @@ struct session_device {
 	char name[METRIC_NAME_MAX];
 	struct device *dev;
 	struct artefact reference; /* interleaved with everything that is measured */
+	struct wisdom wisdom;	   /* for candidates; the reference is built without */
 };
 
 /* A metric that the search must know of every candidate: objectives first, then what only
@@ -126,6 +128,10 @@ struct build_weights {
 /* Builds a candidate for a device, golden inputs from the validation split. build.c */
 enum err session_build(struct session *s, size_t device, const struct genome *g,
 	const struct build_weights *w, struct artefact *out, struct err_ctx *ctx);
+/* Loads what is known of the fastest schedules for these candidates; with the job's `tune`
+ * lets the device find out what is not. build.c */
+enum err session_tune(struct session *s, size_t device, const struct genome *g, size_t n,
+	struct err_ctx *ctx);
 /* Hands the generator's input for a candidate to `use`: vocabulary, names, golden
  * inputs. build.c */
 struct codegen_input;

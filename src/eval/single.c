@@ -1,11 +1,13 @@
 #include "src/eval/single.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "src/base/file.h"
 #include "src/base/rng.h"
 #include "src/codegen/codegen.h"
+#include "src/eval/wisdom.h"
 #include "src/model/graph.h"
 #include "src/store/store.h"
 
@@ -46,17 +48,75 @@ static void scale_effort(const struct genome *g, const struct single_options *o,
 		p->timeout_ms = (uint32_t)(total_s * 1000);
 }
 
+/* The rows of the network's products. */
+static enum err copy_wisdom(const struct wisdom *w, const struct codegen_input *in,
+	const struct target *target, struct single_result *out, struct err_ctx *ctx)
+{
+	struct product shapes[PRODUCTS_MAX];
+	size_t n = 0;
+	enum err e = codegen_products(in, target, shapes, &n, ctx);
+
+	if (e)
+		return e;
+	out->tuned = calloc(n ? n : 1, sizeof(*out->tuned));
+	if (!out->tuned)
+		return err_set(ctx, ERR_NOMEM, "out of memory");
+	for (size_t i = 0; i < n; i++) {
+		const struct store_wisdom *r =
+			wisdom_find(w, (enum opt_level)in->genome->opt, &shapes[i]);
+
+		if (r)
+			out->tuned[out->n_tuned++] = *r;
+	}
+	return ERR_OK;
+}
+
+/* The fastest schedules that are known, or with `tune` found out now. */
+static enum err use_wisdom(const struct single_options *o, struct wisdom *w,
+	const struct target *target, struct codegen_input *in, struct single_result *out,
+	struct err_ctx *ctx)
+{
+	struct tune_options t;
+	enum err e;
+
+	tune_options_default(&t);
+	t.progress = o->progress;
+	t.cancel = o->cancel;
+	if ((e = wisdom_prepare(w, in, o->tune, &t, &out->n_timed, ctx)) ||
+		(e = copy_wisdom(w, in, target, out, ctx)))
+		return e;
+	wisdom_apply(w, in);
+	return ERR_OK;
+}
+
+static enum err compile(const struct single_options *o, struct wisdom *w,
+	struct codegen_input *in, struct single_result *out, struct err_ctx *ctx)
+{
+	const struct device_profile *p = device_profile(w->device);
+	struct target target = {p->cc, p->cflags, p->isa, "linux"};
+	char cache[1200];
+	int hit = 0;
+	enum err e;
+
+	if ((e = use_wisdom(o, w, &target, in, out, ctx)) ||
+		(e = file_join(cache, sizeof(cache), o->results, "builds", ctx)))
+		return e;
+	progress_begin(o->progress, "building", 0);
+	e = codegen_build(in, &target, cache, &out->artefact, &hit, ctx);
+	progress_end(o->progress, e ? "failed" : hit ? "from the cache" : "done");
+	return e;
+}
+
 static enum err build(const struct genome *g, const struct single_options *o,
-	const struct device_profile *p, struct single_result *out, struct err_ctx *ctx)
+	struct store *store, struct device *dev, struct single_result *out,
+	struct err_ctx *ctx)
 {
 	struct random_weights random = {1};
-	struct target target = {p->cc, p->cflags, p->isa, "linux"};
 	struct codegen_input in;
 	int32_t ids[GOLDEN_MAX_TOKENS];
 	uint32_t n = out->tokens < GOLDEN_MAX_TOKENS ? out->tokens : GOLDEN_MAX_TOKENS;
-	char cache[1200];
+	struct wisdom wisdom;
 	struct rng rng;
-	int hit;
 	enum err e;
 
 	if (macs_of(g, o, 1) > LARGE_MACS)
@@ -73,12 +133,10 @@ static enum err build(const struct genome *g, const struct single_options *o,
 	in.golden_len = &n;
 	in.n_golden = 1;
 	in.timed_tokens = out->tokens;
-	in.n_threads = p->threads;
-	if ((e = file_join(cache, sizeof(cache), o->results, "builds", ctx)))
-		return e;
-	progress_begin(o->progress, "building", 0);
-	e = codegen_build(&in, &target, cache, &out->artefact, &hit, ctx);
-	progress_end(o->progress, e ? "failed" : hit ? "from the cache" : "done");
+	in.n_threads = device_profile(dev)->threads;
+	wisdom_init(&wisdom, store, dev, o->results, INT64_MAX);
+	e = compile(o, &wisdom, &in, out, ctx);
+	wisdom_release(&wisdom);
 	return e;
 }
 
@@ -131,7 +189,7 @@ enum err single_measure(const struct genome *g, const struct single_options *o,
 		return e;
 	e = device_open(&dev, &p, ctx);
 	if (!e)
-		e = build(g, o, &p, out, ctx);
+		e = build(g, o, store, dev, out, ctx);
 	if (!e) {
 		const struct device_info *info = device_info(dev);
 
@@ -155,4 +213,6 @@ enum err single_measure(const struct genome *g, const struct single_options *o,
 void single_result_release(struct single_result *r)
 {
 	measurement_release(&r->job.m);
+	free(r->tuned);
+	r->tuned = NULL;
 }

@@ -9,6 +9,7 @@
 #include "src/model/artefact.h"
 #include "src/model/genome.h"
 #include "src/model/task.h"
+#include "src/store/store.h"
 
 struct single_options {
 	const char *device;   /* profile */
@@ -17,6 +18,7 @@ struct single_options {
 	struct task_shape task;
 	struct measure_options measure;
 	uint32_t threads; /* instead of the profile's, whose results are kept apart; 0 */
+	int tune; /* times the schedules that are not known yet, before building */
 	struct progress *progress;
 	volatile const int *cancel;
 };
@@ -27,6 +29,9 @@ struct single_result {
 	char name[128];		/* profile, and threads that it does not say */
 	int simulated;
 	uint32_t tokens;
+	/* What is known of its products on this device, and how many were timed now. */
+	struct store_wisdom *tuned;
+	size_t n_tuned, n_timed;
 };
 /* Fails when it cannot be built or the device is not there; a network that fails on
  * the device is a result with a verdict. */

@@ -29,6 +29,17 @@
 
 enum kernel_act { KERNEL_NO_ACT, KERNEL_RELU, KERNEL_GELU, KERNEL_SILU };
 
+/* Ways through one product that give the same bits at different speeds; which one is the
+ * fastest depends on machine and shape. A kernel has the first few of them: how many is
+ * told by its set's row in the table. */
+enum kernel_schedule {
+	SCHEDULE_EVEN, /* tiles of rows as high and as even as can be */
+	SCHEDULE_FULL, /* full tiles, then the rest */
+	SCHEDULE_ROWS, /* a tile of rows by all panels, not a panel by all rows */
+	SCHEDULE_LOW,  /* even, lower by a quarter: 6 rows instead of 8 */
+	N_SCHEDULES
+};
+
 struct linear {
 	uint32_t in, out;
 	const void *w;		/* see above */
@@ -39,6 +50,7 @@ struct linear {
 	/* enum kernel_act, applied last; then `add` is 0. Its absolute error is that of
 	 * fmath.h, and for GELU after int8 and int4 products at most 1.2e-5 more. */
 	uint8_t act;
+	uint8_t schedule; /* enum kernel_schedule */
 };
 
 /* y = x w^T + bias + add. `add` is [n, out] or 0, and may be y itself (the residual).

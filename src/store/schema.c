@@ -105,7 +105,18 @@ static const char version_2[] =
 	"ALTER TABLE run ADD COLUMN step_inner INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE run ADD COLUMN step_samples BLOB NOT NULL DEFAULT x'';";
 
-static const char *const steps[] = {version_1, version_2};
+/* Which schedule of a product is the fastest on a device. tuner: the build that timed it;
+ * times: of each schedule, f32 little endian. */
+static const char version_3[] =
+	"CREATE TABLE wisdom("
+	" id INTEGER PRIMARY KEY, device BLOB NOT NULL, tuner BLOB NOT NULL,"
+	" protocol INTEGER NOT NULL, kernel_set TEXT NOT NULL, bits INTEGER NOT NULL,"
+	" n INTEGER NOT NULL, n_in INTEGER NOT NULL, n_out INTEGER NOT NULL,"
+	" schedule INTEGER NOT NULL, ratio REAL NOT NULL, ratio_lo REAL, ratio_hi REAL,"
+	" n_processes INTEGER NOT NULL, times BLOB NOT NULL, taken_s INTEGER NOT NULL,"
+	" UNIQUE(device, tuner, protocol, bits, n, n_in, n_out)) STRICT;";
+
+static const char *const steps[] = {version_1, version_2, version_3};
 
 const struct schema store_schema = {steps, (int)(sizeof(steps) / sizeof(steps[0]))};
 

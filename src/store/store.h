@@ -24,6 +24,7 @@
 #include "src/model/genome.h"
 #include "src/model/measurement.h"
 #include "src/model/objective.h"
+#include "src/model/product.h"
 
 struct store;
 
@@ -156,6 +157,31 @@ struct store_device {
 enum err store_list_devices(
 	struct store *s, struct store_device **out, size_t *n, struct err_ctx *ctx);
 void store_devices_free(struct store_device *list, size_t n);
+
+/* ---- wisdom: the fastest schedule of a product on a device, found once by timing. Key:
+ * device, the build that timed it (so kernels, compiler and flags), MEASURE_PROTOCOL,
+ * shape. */
+struct store_wisdom {
+	struct hash device, tuner;
+	char kernel_set[32];
+	struct product shape;
+	uint8_t n_schedules, schedule; /* there are; the fastest, 0 unless it is clear */
+	double ratio;		       /* the fastest's time over that of schedule 0 */
+	struct interval ratio_ci;
+	double ns[PRODUCT_MAX_SCHEDULES]; /* of each, median over processes */
+	uint32_t n_processes;
+	int64_t taken_s; /* unix; set by store_put_wisdom */
+};
+/* All rows in one transaction. */
+enum err store_put_wisdom(struct store *s, const struct store_wisdom *rows, size_t n,
+	struct err_ctx *ctx);
+/* Those of one device and tuner up to number `last` (INT64_MAX: all), oldest first. */
+enum err store_list_wisdom(struct store *s, const struct hash *device,
+	const struct hash *tuner, int64_t last, struct store_wisdom **out, size_t *n,
+	struct err_ctx *ctx);
+/* The number of the last row, of a device or (NULL) of all; 0: there is none. */
+enum err store_last_wisdom(
+	struct store *s, const struct hash *device, int64_t *last, struct err_ctx *ctx);
 
 /* ---- measurements: one durable transaction with all raw samples */
 enum err store_put_measurement(struct store *s, int64_t job, const char *device_name,

@@ -502,6 +502,56 @@ static void float_products_keep_the_contracts_bound(void **state)
 		}
 }
 
+static void run_schedule(const struct kernels *k, struct matrix *m, int schedule,
+	int bits, struct shape s, const void *x, const float *xs, float *y)
+{
+	m->panels.schedule = (uint8_t)schedule;
+	if (bits == 32)
+		k->f32(&m->panels, s.n, x, y, y);
+	else
+		(bits == 8 ? k->i8 : k->i4)(&m->panels, s.n, x, xs, y, y);
+}
+
+static void compare_schedules(
+	const struct kernels *k, const struct kernel_set *set, struct shape s, int bits)
+{
+	size_t n_x = (size_t)s.n * s.in, n_y = (size_t)s.n * s.out;
+	void *x = bits == 32 ? (void *)floats(n_x, 1) : (void *)tokens(n_x, 0);
+	float *xs = floats(s.n, 1), *add = floats(n_y, 1);
+	float *y = floats(n_y, 0), *z = floats(n_y, 0);
+	struct matrix m;
+
+	matrix_init(&m, k->isa, s, bits, 0, 0);
+	memcpy(y, add, n_y * sizeof(*y));
+	run_schedule(k, &m, 0, bits, s, x, xs, y);
+	for (int i = 1; i < kernel_set_schedules(set, bits); i++) {
+		memcpy(z, add, n_y * sizeof(*z));
+		run_schedule(k, &m, i, bits, s, x, xs, z);
+		assert_memory_equal(y, z, n_y * sizeof(*y));
+	}
+	matrix_release(&m);
+	free(x), free(xs), free(add), free(y), free(z);
+}
+
+static void every_schedule_gives_the_same_bits(void **state)
+{
+	static const struct shape more[] = {
+		{8, 40, 96}, {12, 64, 100}, {13, 33, 17}, {65, 32, 50}, {130, 24, 49}};
+	const size_t n_more = sizeof(more) / sizeof(more[0]);
+
+	(void)state;
+	for (const struct kernels *k = NULL; (k = next_set(k));) {
+		const struct kernel_set *set;
+
+		assert_int_equal(kernel_set_find(k->isa, &set, NULL), 0);
+		for (size_t i = 0; i < N_SHAPES + n_more; i++)
+			for (int bits = 4; bits <= (k->f32 ? 32 : 8);
+				bits += bits == 4 ? 4 : 24)
+				compare_schedules(k, set,
+					i < n_more ? more[i] : shapes[i - n_more], bits);
+	}
+}
+
 static void products_apply_the_activation_that_they_are_asked_for(void **state)
 {
 	static act_fn *const portable[] = {NULL, act_relu, act_gelu, act_silu};
@@ -779,6 +829,7 @@ int main(void)
 		cmocka_unit_test(integer_products_take_long_rows),
 		cmocka_unit_test(one_row_has_the_bits_that_it_has_among_others),
 		cmocka_unit_test(float_products_keep_the_contracts_bound),
+		cmocka_unit_test(every_schedule_gives_the_same_bits),
 		cmocka_unit_test(products_apply_the_activation_that_they_are_asked_for),
 		cmocka_unit_test(look_ups_read_both_forms),
 		cmocka_unit_test(quant_rows_gives_the_portable_bits_also_in_place),

@@ -456,9 +456,13 @@ static void truncated_database_is_an_error(void **state)
 {
 	struct box *b = *state;
 	struct buf bytes;
+	size_t used;
 
 	make_database(b, &bytes);
-	for (size_t len = bytes.len - 1; len > 0; len -= len > 997 ? 997 : len) {
+	/* Zeros at the end of the last page are read as such when they are not there. */
+	for (used = bytes.len; used && !bytes.data[used - 1];)
+		used--;
+	for (size_t len = used - 1; len > 0; len -= len > 997 ? 997 : len) {
 		enum err e;
 
 		remove_logs(b);

@@ -174,7 +174,7 @@ static void rows(struct block *b, uint32_t t, uint32_t R)
 void linear_i8(const struct linear *l, uint32_t n, const int8_t *x, const float *x_scale,
 	const float *add, float *y)
 {
-	uint32_t n_tiles = (n + TILE_ROWS - 1) / TILE_ROWS;
+	const struct cut c = cut_of(l->schedule, n, TILE_ROWS);
 	struct block b;
 
 	b.l = l;
@@ -182,8 +182,6 @@ void linear_i8(const struct linear *l, uint32_t n, const int8_t *x, const float 
 	b.x_scale = x_scale;
 	b.add = add;
 	b.y = y;
-	for (uint32_t i = 0, t = 0; i < n_tiles; i++) {
-		rows(&b, t, tile_rows(n, n_tiles, i));
-		t += tile_rows(n, n_tiles, i);
-	}
+	for (uint32_t i = 0, t = 0; i < c.n_tiles; t += cut_rows(&c, i++, t))
+		rows(&b, t, cut_rows(&c, i, t));
 }

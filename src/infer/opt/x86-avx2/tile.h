@@ -1,7 +1,7 @@
 /* How products are cut into register tiles: up to six rows by one panel of two vectors,
  * or of one where eight columns or fewer are left: twelve accumulators of the sixteen
- * registers. Rows are cut evenly, so that nine tokens are five and four and no tile waits
- * for its own chain of sums.
+ * registers. Rows are cut evenly unless linear.schedule says otherwise, so that nine
+ * tokens are five and four and no tile waits for its own chain of sums.
  *
  * A kernel defines tile(b, p, sum, R, V) with R and V constant and makes instances for
  * each size, chosen by a table. Sums go through memory (L1) to finish.h, which is there once an
@@ -12,8 +12,16 @@
 
 #include <stdint.h>
 
+#include "src/infer/opt/schedule.h"
+
 #define TILE_ROWS 6
 #define TILE_COLS 16
+
+/* Rows of tile i when n rows are cut into n_tiles. */
+static inline uint32_t tile_rows(uint32_t n, uint32_t n_tiles, uint32_t i)
+{
+	return n / n_tiles + (i < n % n_tiles);
+}
 
 /* Output columns o.. of a panel, whose weights start at w. */
 struct panel {
@@ -29,12 +37,6 @@ static inline struct panel panel_at(
 		o, out - o > 8 ? 2 : 1, (const uint8_t *)w + (uintptr_t)o * bytes};
 
 	return p;
-}
-
-/* Rows of tile i when n rows are cut into n_tiles. */
-static inline uint32_t tile_rows(uint32_t n, uint32_t n_tiles, uint32_t i)
-{
-	return n / n_tiles + (i < n % n_tiles);
 }
 
 #define TILE_INSTANCE(R, V, type)                                                        \

@@ -76,20 +76,29 @@ TILE_INSTANCES(3)
 static void (*const tiles[3][TILE_ROWS])(const struct block *, uint32_t,
 	const struct panel *) = {TILE_NAMES(1), TILE_NAMES(2), TILE_NAMES(3)};
 
+ALWAYS_INLINE uint32_t one_tile(
+	const struct block *b, const struct cut *c, uint32_t o, uint32_t i, uint32_t t)
+{
+	struct panel p = panel_at(b->l->out, o, b->l->w, (uintptr_t)b->l->in * 4);
+	uint32_t r = cut_rows(c, i, t);
+
+	tiles[p.width / 16 - 1][r - 1](b, t, &p);
+	return r;
+}
+
 void linear_f32(
 	const struct linear *l, uint32_t n, const float *x, const float *add, float *y)
 {
 	const struct block b = {l, x, add, y};
-	uint32_t n_tiles = (n + TILE_ROWS - 1) / TILE_ROWS;
+	const struct cut c = cut_of(l->schedule, n, TILE_ROWS);
 
-	for (uint32_t o = 0; o < l->out; o += TILE_COLS) {
-		struct panel p = panel_at(l->out, o, l->w, (uintptr_t)l->in * 4);
-
-		for (uint32_t i = 0, t = 0; i < n_tiles; i++) {
-			uint32_t r = n / n_tiles + (i < n % n_tiles);
-
-			tiles[p.width / 16 - 1][r - 1](&b, t, &p);
-			t += r;
-		}
+	if (l->schedule == SCHEDULE_ROWS) {
+		for (uint32_t i = 0, t = 0; i < c.n_tiles; t += cut_rows(&c, i++, t))
+			for (uint32_t o = 0; o < l->out; o += TILE_COLS)
+				one_tile(&b, &c, o, i, t);
+		return;
 	}
+	for (uint32_t o = 0; o < l->out; o += TILE_COLS)
+		for (uint32_t i = 0, t = 0; i < c.n_tiles; i++)
+			t += one_tile(&b, &c, o, i, t);
 }

@@ -175,7 +175,7 @@ static void start_row(struct block *b, uint32_t t, uint32_t r)
 void linear_i4(const struct linear *l, uint32_t n, const int8_t *x, const float *x_scale,
 	const float *add, float *y)
 {
-	uint32_t n_tiles = (n + ROWS - 1) / ROWS;
+	const struct cut c = cut_of(l->schedule, n, ROWS);
 	struct block b;
 
 	if (n == 1) {
@@ -188,8 +188,8 @@ void linear_i4(const struct linear *l, uint32_t n, const int8_t *x, const float 
 	b.x_scale = x_scale;
 	b.add = add;
 	b.y = y;
-	for (uint32_t i = 0, t = 0; i < n_tiles; i++) {
-		uint32_t r = n / n_tiles + (i < n % n_tiles);
+	for (uint32_t i = 0, t = 0; i < c.n_tiles; i++) {
+		uint32_t r = cut_rows(&c, i, t);
 
 		for (uint32_t j = 0; j < r; j++)
 			start_row(&b, t, j);

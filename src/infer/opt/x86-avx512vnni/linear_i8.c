@@ -164,11 +164,23 @@ static void keep_tail(struct block *b, uint32_t t)
 		b->tail[t][i] = i < in % 4 ? x[in / 4 * 4 + i] : 0;
 }
 
+/* Tile i of the panel at column o; returns its rows. */
+ALWAYS_INLINE uint32_t one_tile(
+	const struct block *b, const struct cut *c, uint32_t o, uint32_t i, uint32_t t)
+{
+	uintptr_t bytes = (b->l->in + 3) / 4 * 4;
+	struct panel p = panel_at(b->l->out, o, b->l->w, bytes);
+	uint32_t r = cut_rows(c, i, t);
+
+	p.ahead = panel_share(&p, bytes, i);
+	tiles[p.width / 16 - 1][r - 1](b, t, &p);
+	return r;
+}
+
 static void rows(struct block *b, uint32_t n)
 {
 	const struct linear *l = b->l;
-	uint32_t n_tiles = (n + TILE_ROWS - 1) / TILE_ROWS;
-	uintptr_t bytes = (l->in + 3) / 4 * 4;
+	const struct cut c = cut_of(l->schedule, n, TILE_ROWS);
 
 	for (uint32_t t = 0; t < n; t += 4) {
 		const uint32_t last = n - 1;
@@ -179,17 +191,15 @@ static void rows(struct block *b, uint32_t n)
 	}
 	for (uint32_t t = 0; t < n && l->in % 4; t++)
 		keep_tail(b, t);
-	for (uint32_t o = 0; o < l->out; o += TILE_COLS) {
-		struct panel p = panel_at(l->out, o, l->w, bytes);
-
-		for (uint32_t i = 0, t = 0; i < n_tiles; i++) {
-			uint32_t r = n / n_tiles + (i < n % n_tiles);
-
-			p.ahead = panel_share(&p, bytes, i);
-			tiles[p.width / 16 - 1][r - 1](b, t, &p);
-			t += r;
-		}
+	if (l->schedule == SCHEDULE_ROWS) {
+		for (uint32_t i = 0, t = 0; i < c.n_tiles; t += cut_rows(&c, i++, t))
+			for (uint32_t o = 0; o < l->out; o += TILE_COLS)
+				one_tile(b, &c, o, i, t);
+		return;
 	}
+	for (uint32_t o = 0; o < l->out; o += TILE_COLS)
+		for (uint32_t i = 0, t = 0; i < c.n_tiles; i++)
+			t += one_tile(b, &c, o, i, t);
 }
 
 void linear_i8(const struct linear *l, uint32_t n, const int8_t *x, const float *x_scale,

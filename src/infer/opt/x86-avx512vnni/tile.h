@@ -1,6 +1,7 @@
 /* How products are cut into register tiles: up to eight rows by one panel of 48, 32 or 16
- * columns, 24 accumulators at most. Rows are cut evenly, so that nine tokens are five and
- * four and no tile waits for its own chain of sums.
+ * columns, 24 accumulators at most. Rows are cut evenly unless linear.schedule says
+ * otherwise, so that nine tokens are five and four and no tile waits for its own chain of
+ * sums.
  *
  * A kernel defines tile(b, t, panel, R, V) with R and V constant and makes instances for
  * each size, chosen by a table. Sums go through memory (L1) to finish_column(), which is
@@ -10,6 +11,8 @@
 #define HAWSER_INFER_OPT_X86_AVX512VNNI_TILE_H
 
 #include <stdint.h>
+
+#include "src/infer/opt/schedule.h"
 
 #define TILE_ROWS 8
 #define TILE_COLS 48

@@ -1,0 +1,43 @@
+/* What is known of the fastest schedules on one device, for the builds made for it: the
+ * store's wisdom, and its growth by tuning.
+ *
+ * A row is stored before it is used and never changes, so that a build made with it is
+ * made again after a kill.
+ */
+#ifndef HAWSER_EVAL_WISDOM_H
+#define HAWSER_EVAL_WISDOM_H
+
+#include "src/codegen/codegen.h"
+#include "src/eval/tune.h"
+
+struct wisdom {
+	struct store *store; /* borrowed, as the next two */
+	struct device *device;
+	const char *results;
+	int64_t last; /* only rows up to this number are used; INT64_MAX: all */
+	/* The tuner of each level that was asked for, and what it has found. */
+	struct wisdom_level {
+		int is_open;
+		struct artefact tuner;
+		struct store_wisdom *rows;
+		struct tuned *tuned; /* the same, for codegen_input */
+		size_t n;
+	} level[N_OPT_LEVELS];
+};
+
+void wisdom_init(struct wisdom *w, struct store *store, struct device *device,
+	const char *results, int64_t last);
+void wisdom_release(struct wisdom *w); /* a zeroed one is allowed */
+/* Loads what the store has for the network's kernels and, with `tune`, times the shapes of
+ * `in` that it has not, and stores them; *n_timed (may be NULL) says how many those were.
+ * Without `tune` a device that was never tuned costs nothing, and one that cannot be is
+ * no error. */
+enum err wisdom_prepare(struct wisdom *w, const struct codegen_input *in, int tune,
+	const struct tune_options *o, size_t *n_timed, struct err_ctx *ctx);
+/* Gives `in` what was loaded for its network. Safe from several threads at once. */
+void wisdom_apply(const struct wisdom *w, struct codegen_input *in);
+/* The row of a shape, or NULL. */
+const struct store_wisdom *wisdom_find(
+	const struct wisdom *w, enum opt_level opt, const struct product *shape);
+
+#endif
