@@ -6,19 +6,20 @@
 #define TILE_TAIL 32
 #include "src/infer/opt/arm64-neon/tile.h"
 
-/* Eight of the sixteen columns that x holds for each row, `half` the first or second. */
+/* Eight of the sixteen columns that x holds for each row, `half` the first or second; eight
+ * output columns. */
 #define STEP(half)                                                                       \
-	_Pragma("GCC unroll 2") for (int v = 0; v < 2; v++)                              \
 	{                                                                                \
-		int8x16_t both = vld1q_s8(w + 16 * ((half)*V + v));                      \
-		int8x16_t low = vshlq_n_s8(both, 4);                                     \
-		int8x16_t high = vandq_s8(both, vdupq_n_s8(-16));                        \
-		_Pragma("GCC unroll 5") for (int r = 0; r < R; r++)                      \
+		int8x16_t both[2];                                                       \
+		LOAD_PAIR(both[0], both[1], w, 16 * V);                                  \
+		_Pragma("GCC unroll 2") for (int v = 0; v < 2; v++)                      \
 		{                                                                        \
-			sum[r * 2 + v] =                                                 \
-				vdotq_laneq_s32(sum[r * 2 + v], low, xv[r], 2 * (half)); \
-			sum[r * 2 + v] = vdotq_laneq_s32(                                \
-				sum[r * 2 + v], high, xv[r], 2 * (half) + 1);            \
+			int8x16_t low = vshlq_n_s8(both[v], 4);                          \
+			int8x16_t high = vandq_s8(both[v], vdupq_n_s8(-16));             \
+			_Pragma("GCC unroll 5") for (int r = 0; r < R; r++)              \
+				DOT_LANE(sum[r * 2 + v], low, xv[r], 2 * (half));        \
+			_Pragma("GCC unroll 5") for (int r = 0; r < R; r++)              \
+				DOT_LANE(sum[r * 2 + v], high, xv[r], 2 * (half) + 1);   \
 		}                                                                        \
 	}
 
@@ -32,7 +33,7 @@ ALWAYS_INLINE void group(float32x4_t *y, const int8_t *w, const int8_t *x, uint3
 	for (int i = 0; i < R * 2; i++)
 		sum[i] = vdupq_n_s32(0);
 #pragma GCC unroll 2
-	for (int k = 0; k < 2; k++, x += 16, w += 32 * V) {
+	for (int k = 0; k < 2; k++, x += 16) {
 		int8x16_t xv[TILE_ROWS];
 
 #pragma GCC unroll 5

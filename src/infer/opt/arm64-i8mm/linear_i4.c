@@ -20,16 +20,23 @@ ALWAYS_INLINE void step(
 		pair_rows(x + (uintptr_t)(uint32_t)(2 * r) * in,
 			x + (uintptr_t)(uint32_t)(2 * r + (2 * r + 1 < R)) * in,
 			xv + 2 * r);
-#pragma GCC unroll 4
-	for (int c = 0; c < 4; c++) {
-		int8x16_t both = vld1q_s8(w + 16 * c), low = vshlq_n_s8(both, 4);
-		int8x16_t high = vandq_s8(both, vdupq_n_s8(-16));
+#pragma GCC unroll 2
+	for (int c = 0; c < 4; c += 2) {
+		int8x16_t both[2];
+
+		LOAD_PAIR(both[0], both[1], w, 32);
+#pragma GCC unroll 2
+		for (int i = 0; i < 2; i++) {
+			int8x16_t low = vshlq_n_s8(both[i], 4);
+			int8x16_t high = vandq_s8(both[i], vdupq_n_s8(-16));
 
 #pragma GCC unroll 3
-		for (int r = 0; r < PAIRS; r++)
-			sum[r * 4 + c] =
-				vmmlaq_s32(vmmlaq_s32(sum[r * 4 + c], xv[2 * r], low),
-					xv[2 * r + 1], high);
+			for (int r = 0; r < PAIRS; r++)
+				DOT_BLOCK(sum[r * 4 + c + i], xv[2 * r], low);
+#pragma GCC unroll 3
+			for (int r = 0; r < PAIRS; r++)
+				DOT_BLOCK(sum[r * 4 + c + i], xv[2 * r + 1], high);
+		}
 	}
 }
 

@@ -8,19 +8,23 @@
 
 #define PAIRS ((R + 1) / 2)
 
-/* `half` of the sixteen columns that x holds, `V` * 2 pairs of output columns. */
-ALWAYS_INLINE void step(int32x4_t *sum, const int8_t *w, const int8x16_t *x, int half,
-	const int R, const int V)
+/* `half` of the sixteen columns that x holds; `V` * 2 pairs of output columns. Returns where
+ * their weights end. */
+ALWAYS_INLINE const int8_t *step(int32x4_t *sum, const int8_t *w, const int8x16_t *x,
+	int half, const int R, const int V)
 {
-#pragma GCC unroll 8
-	for (int c = 0; c < 2 * V; c++) {
-		int8x16_t wv = vld1q_s8(w + 16 * c);
+#pragma GCC unroll 4
+	for (int c = 0; c < 2 * V; c += 2) {
+		int8x16_t w0, w1;
 
+		LOAD_PAIR(w0, w1, w, 32);
 #pragma GCC unroll 3
-		for (int r = 0; r < PAIRS; r++)
-			sum[r * 2 * V + c] =
-				vmmlaq_s32(sum[r * 2 * V + c], x[2 * r + half], wv);
+		for (int r = 0; r < PAIRS; r++) {
+			DOT_BLOCK(sum[r * 2 * V + c], x[2 * r + half], w0);
+			DOT_BLOCK(sum[r * 2 * V + c + 1], x[2 * r + half], w1);
+		}
 	}
+	return w;
 }
 
 ALWAYS_INLINE void tile(const struct product *b, uint32_t t, const struct panel *p,
@@ -35,14 +39,14 @@ ALWAYS_INLINE void tile(const struct product *b, uint32_t t, const struct panel 
 #pragma GCC unroll 24
 	for (int i = 0; i < PAIRS * 2 * V; i++)
 		sum[i] = vdupq_n_s32(0);
-	for (uint32_t k = in / 16; k; k--, x += 16, w += 64 * V) {
+	for (uint32_t k = in / 16; k; k--, x += 16) {
 #pragma GCC unroll 3
 		for (int r = 0; r < PAIRS; r++)
 			pair_rows(x + (uintptr_t)(uint32_t)(2 * r) * in,
 				x + (uintptr_t)(uint32_t)(2 * r + (2 * r + 1 < R)) * in,
 				xv + 2 * r);
-		step(sum, w, xv, 0, R, V);
-		step(sum, w + 32 * V, xv, 1, R, V);
+		w = step(sum, w, xv, 0, R, V);
+		w = step(sum, w, xv, 1, R, V);
 	}
 	if (rest) {
 #pragma GCC unroll 3
@@ -50,9 +54,9 @@ ALWAYS_INLINE void tile(const struct product *b, uint32_t t, const struct panel 
 			pair_rows(b->tail[t + (uint32_t)(2 * r)],
 				b->tail[t + (uint32_t)(2 * r + (2 * r + 1 < R))],
 				xv + 2 * r);
-		step(sum, w, xv, 0, R, V);
+		w = step(sum, w, xv, 0, R, V);
 		if (rest > 8)
-			step(sum, w + 32 * V, xv, 1, R, V);
+			step(sum, w, xv, 1, R, V);
 	}
 #pragma GCC unroll 6
 	for (int r = 0; r < R; r++)

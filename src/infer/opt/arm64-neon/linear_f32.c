@@ -9,14 +9,15 @@
 
 /* Column `lane` of four that x holds for each row. */
 #define STEP(lane)                                                                       \
+	_Pragma("GCC unroll 2") for (int v = 0; v < V; v += 2)                           \
 	{                                                                                \
-		float32x4_t wv[4];                                                       \
-		_Pragma("GCC unroll 4") for (int v = 0; v < V; v++) wv[v] =              \
-			vld1q_f32(w + 4 * ((lane)*V + v));                               \
+		float32x4_t w0, w1;                                                      \
+		LOAD_PAIR(w0, w1, w, 32);                                                \
 		_Pragma("GCC unroll 6") for (int r = 0; r < R; r++)                      \
-			_Pragma("GCC unroll 4") for (int v = 0; v < V; v++)              \
-				sum[r * V + v] =                                         \
-					MLA_LANE(sum[r * V + v], wv[v], xv[r], lane);    \
+		{                                                                        \
+			MLA_LANE(sum[r * V + v], w0, xv[r], lane);                       \
+			MLA_LANE(sum[r * V + v + 1], w1, xv[r], lane);                   \
+		}                                                                        \
 	}
 
 ALWAYS_INLINE void tile(const struct product *b, uint32_t t, const struct panel *p,
@@ -30,19 +31,19 @@ ALWAYS_INLINE void tile(const struct product *b, uint32_t t, const struct panel 
 #pragma GCC unroll 24
 	for (int i = 0; i < R * V; i++)
 		sum[i] = vdupq_n_f32(0);
-	for (; k + 4 <= in; k += 4, w += 16 * V) {
+	for (; k + 4 <= in; k += 4, x += 4) {
 #pragma GCC unroll 6
 		for (int r = 0; r < R; r++)
-			xv[r] = vld1q_f32(x + (uintptr_t)(uint32_t)r * in + k);
+			xv[r] = vld1q_f32(x + (uintptr_t)(uint32_t)r * in);
 		STEP(0)
 		STEP(1)
 		STEP(2)
 		STEP(3)
 	}
-	for (; k < in; k++, w += 4 * V) {
+	for (; k < in; k++, x++) {
 #pragma GCC unroll 6
 		for (int r = 0; r < R; r++)
-			xv[r] = vld1q_dup_f32(x + (uintptr_t)(uint32_t)r * in + k);
+			xv[r] = vld1q_dup_f32(x + (uintptr_t)(uint32_t)r * in);
 		STEP(0)
 	}
 	store_tile(b, t, p, sum, R, V);

@@ -11,12 +11,6 @@
 #define TILE_BITS 4
 #include "src/infer/opt/arm64-neon/tile.h"
 
-ALWAYS_INLINE int16x8_t products(int8x16_t w, int8x16_t x)
-{
-	return vmlal_s8(vmull_s8(vget_low_s8(w), vget_low_s8(x)), vget_high_s8(w),
-		vget_high_s8(x));
-}
-
 /* Adds a group of four output columns to y. */
 ALWAYS_INLINE void group(float32x4_t *y, const int8_t *w, const int8x16_t *x,
 	float32x4_t scale, const int R)
@@ -28,10 +22,25 @@ ALWAYS_INLINE void group(float32x4_t *y, const int8_t *w, const int8x16_t *x,
 		int8x16_t both = vld1q_s8(w + 16 * c), low = vshlq_n_s8(both, 4);
 		int8x16_t high = vandq_s8(both, vdupq_n_s8(-16));
 
+		int16x8_t s[TILE_ROWS];
+
 #pragma GCC unroll 4
 		for (int r = 0; r < R; r++)
-			sum[r * 4 + c] = vpadalq_s16(vpaddlq_s16(products(low, x[2 * r])),
-				products(high, x[2 * r + 1]));
+			MULTIPLY_LOW(s[r], low, x[2 * r]);
+#pragma GCC unroll 4
+		for (int r = 0; r < R; r++)
+			MULTIPLY_HIGH(s[r], low, x[2 * r]);
+#pragma GCC unroll 4
+		for (int r = 0; r < R; r++) {
+			sum[r * 4 + c] = vpaddlq_s16(s[r]);
+			MULTIPLY_LOW(s[r], high, x[2 * r + 1]);
+		}
+#pragma GCC unroll 4
+		for (int r = 0; r < R; r++)
+			MULTIPLY_HIGH(s[r], high, x[2 * r + 1]);
+#pragma GCC unroll 4
+		for (int r = 0; r < R; r++)
+			ADD_PAIRS(sum[r * 4 + c], s[r]);
 	}
 #pragma GCC unroll 4
 	for (int r = 0; r < R; r++)

@@ -15,14 +15,17 @@ ALWAYS_INLINE void step(int32x4_t *sum, const int8_t *w, const int8x16_t *x, con
 #pragma GCC unroll 4
 	for (int c = 0; c < 4; c++) {
 		int8x16_t wv = vld1q_s8(w + 16 * c);
+		int16x8_t s[TILE_ROWS];
 
 #pragma GCC unroll 4
-		for (int r = 0; r < R; r++) {
-			int16x8_t s = vmull_s8(vget_low_s8(wv), vget_low_s8(x[r]));
-
-			s = vmlal_s8(s, vget_high_s8(wv), vget_high_s8(x[r]));
-			sum[r * 4 + c] = vpadalq_s16(sum[r * 4 + c], s);
-		}
+		for (int r = 0; r < R; r++)
+			MULTIPLY_LOW(s[r], wv, x[r]);
+#pragma GCC unroll 4
+		for (int r = 0; r < R; r++)
+			MULTIPLY_HIGH(s[r], wv, x[r]);
+#pragma GCC unroll 4
+		for (int r = 0; r < R; r++)
+			ADD_PAIRS(sum[r * 4 + c], s[r]);
 	}
 }
 
