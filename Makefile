@@ -68,7 +68,7 @@ TALLY := build/tally
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all help deps tests unit gradients e2e lint check test bench bench-core demo install clean \
+.PHONY: all help deps tests unit gradients e2e lint check test bench bench-core bench-arm demo install clean \
 	format FORCE
 
 all: $(BUILD)/hawser $(BUILD)/hawser-agent ## build hawser and the agent into build/release
@@ -150,17 +150,27 @@ lint: ## check include table, headers, names, sizes
 	@JOBS=$(JOBS) tests/run "lint" $(TALLY) tests/lint/check.sh tests/lint/selftest.sh
 
 check: lint ## lint, and compile everything with warnings as errors
-	@$(MAKE) --no-print-directory -j$(JOBS) all tests
+	@$(MAKE) --no-print-directory -j$(JOBS) all tests $(BUILD)/count $(BUILD)/count.so
 
 test: deps ## install what is missing, then run every test
 	@JOBS=$(JOBS) tests/all $(TALLY) $(MAKE)
 
-bench: bench-core ## every benchmark
+bench: bench-core bench-arm ## every benchmark
 
 # BENCH_QUICK=1: under a minute. BENCH_PEER=0: without ONNX Runtime (it needs the network once).
 BENCH_PEER ?= 1
 bench-core: $(BUILD)/bench-core ## the core beside ONNX Runtime and the machine's limits
 	@BENCH_PYTHON=$$([ "$(BENCH_PEER)" = 0 ] || tests/bench/peer build/bench/venv) $(BUILD)/bench-core
+
+# Counts, not times: BENCH_QUICK=1 for one shape.
+$(BUILD)/count: $(BUILD)/tests/count/main.o $(BUILD)/tests/bench/shapes.o $(LIB)
+	$(CC) $(CFLAGS) $^ $(LDLIBS) -o $@
+
+$(BUILD)/count.so: tests/count/plugin.c $(BUILD)/flags
+	$(CC) $(CPPFLAGS) -std=c11 $(WARN) -O2 -fPIC -shared $< -o $@
+
+bench-arm: $(BUILD)/count $(BUILD)/count.so ## instructions a multiply-add on Arm, under QEMU
+	@$(BUILD)/count $(BUILD)/count.so
 
 JOB_NAME = $(shell sed -n 's/^job: *//p' $(JOB))
 demo: deps ## search the built-in task on this machine: ten minutes to a measured front
@@ -185,4 +195,5 @@ format: ## run clang-format over every file of ours
 clean: ## remove build/
 	rm -rf build
 
--include $(patsubst %.o,%.d,$(HOST_OBJ) $(CLI_OBJ) $(AGENT_OBJ) $(CORE_OBJ) $(OPT_OBJ) $(TEST_OBJ) $(BENCH_OBJ))
+-include $(patsubst %.o,%.d,$(HOST_OBJ) $(CLI_OBJ) $(AGENT_OBJ) $(CORE_OBJ) $(OPT_OBJ) $(TEST_OBJ) $(BENCH_OBJ) \
+	$(BUILD)/tests/count/main.o)
