@@ -175,7 +175,7 @@ lint: ## check include table, headers, names, sizes
 	@JOBS=$(JOBS) tests/run "lint" $(TALLY) tests/lint/check.sh tests/lint/selftest.sh
 
 check: lint ## lint, and compile everything with warnings as errors
-	@$(MAKE) --no-print-directory -j$(JOBS) all tests
+	@$(MAKE) --no-print-directory -j$(JOBS) all tests $(BUILD)/count $(BUILD)/count.so
 
 test: deps ## install what is missing, then run every test
 	@JOBS=$(JOBS) tests/all $(TALLY) $(MAKE)

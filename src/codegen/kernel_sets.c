@@ -26,9 +26,10 @@ static const struct kernel_panels panels_48 = {
 static const struct kernel_panels panels_16 = {
 	.f32 = {16, 8, 1, 0}, .i8 = {16, 8, 4, 0}, .i4 = {16, 8, 8, 8}};
 
-static const char *const arm64_neon[] = {"act_gelu", "attention", "embed_f32", "embed_i4",
-	"embed_i8", "linear_back_f32", "linear_back_i4", "linear_back_i8", "linear_f32",
-	"linear_i4", "linear_i8", "norm_ln", "norm_rms", "quant_rows", NULL};
+static const char *const arm64_neon[] = {"act_gelu", "add", "attention", "embed_f32",
+	"embed_i4", "embed_i8", "linear_back_f32", "linear_back_i4", "linear_back_i8",
+	"linear_f32", "linear_i4", "linear_i8", "norm_ln", "norm_rms", "pool_mean",
+	"quant_rows", NULL};
 static const char *const arm64_products[] = {"linear_i4", "linear_i8", NULL};
 
 /* A column's 16 int8, or a group of int4, are one vector. */
@@ -71,7 +72,7 @@ static const struct kernel_set sets[] = {
 		.attention_rows = 8,
 		.schedules = {4, 4, 2}},
 	{.isa = "arm64-neon",
-		.cflags = "-O3",
+		.cflags = "-O3 -fno-schedule-insns",
 		.kernels = arm64_neon,
 		.panels = &panels_neon,
 		.fuses = FUSES_ACT | FUSES_QKV,
@@ -80,7 +81,7 @@ static const struct kernel_set sets[] = {
 	{.isa = "arm64-dotprod",
 		.base = "arm64-neon",
 		.cflags = "-march=armv8.2-a+dotprod -DPANEL_STEP_I8=4 -DPANEL_STEP_I4=8 "
-			  "-O3",
+			  "-O3 -fno-schedule-insns",
 		.kernels = arm64_products,
 		.panels = &panels_sdot,
 		.fuses = FUSES_ACT | FUSES_QKV,
@@ -89,7 +90,7 @@ static const struct kernel_set sets[] = {
 	{.isa = "arm64-i8mm",
 		.base = "arm64-neon",
 		.cflags = "-march=armv8.2-a+dotprod+i8mm -DPANEL_STEP_I8=8 "
-			  "-DPANEL_STEP_I4=16 -O3",
+			  "-DPANEL_STEP_I4=16 -O3 -fno-schedule-insns",
 		.kernels = arm64_products,
 		.panels = &panels_smmla,
 		.fuses = FUSES_ACT | FUSES_QKV,

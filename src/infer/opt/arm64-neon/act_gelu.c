@@ -2,10 +2,8 @@
 
 void act_gelu(uint32_t n, float *x)
 {
-	uint32_t i = 0;
-
-	for (; i + 4 <= n; i += 4)
-		vst1q_f32(x + i, vector_gelu(vld1q_f32(x + i)));
-	if (i < n)
-		store_part(x + i, vector_gelu(load_part(x + i, n - i)), n - i);
+	for (uint32_t k = n / 4; k; k--, x += 4)
+		vst1q_f32(x, vector_gelu(vld1q_f32(x)));
+	if (n % 4)
+		store_part(x, vector_gelu(load_part(x, n % 4)), n % 4);
 }

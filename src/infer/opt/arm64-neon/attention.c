@@ -21,79 +21,119 @@ struct head {
 	uint32_t q_stride, kv_stride, out_stride;
 };
 
-/* Four rows of four, transposed. */
-ALWAYS_INLINE void transpose4(const float *x, uint32_t stride, float *y, uint32_t to)
-{
-	float32x4x2_t a = vtrnq_f32(vld1q_f32(x), vld1q_f32(x + stride));
-	float32x4x2_t b = vtrnq_f32(vld1q_f32(x + (uintptr_t)2 * stride),
-		vld1q_f32(x + (uintptr_t)3 * stride));
-
-	for (int i = 0; i < 2; i++) {
-		vst1q_f32(y + (uintptr_t)(uint32_t)i * to,
-			vcombine_f32(vget_low_f32(a.val[i]), vget_low_f32(b.val[i])));
-		vst1q_f32(y + (uintptr_t)(uint32_t)(i + 2) * to,
-			vcombine_f32(vget_high_f32(a.val[i]), vget_high_f32(b.val[i])));
-	}
-}
-
+/* Four keys at a time, so that stores lie side by side. */
 static void transpose_keys(const struct head *hd, const float *k)
 {
+	const uintptr_t from = hd->kv_stride, to = hd->stride;
 	uint32_t d = hd->a->d_head, j = 0;
 
-	for (; j + 4 <= hd->seen; j += 4) {
-		const float *kj = k + (uintptr_t)j * hd->kv_stride;
-		uint32_t c = 0;
+	for (; j + 4 <= hd->seen; j += 4, k += 4 * from) {
+		const float *x = k;
+		float *y = hd->keys + j;
 
-		for (; c + 4 <= d; c += 4)
-			transpose4(kj + c, hd->kv_stride,
-				hd->keys + (uintptr_t)c * hd->stride + j, hd->stride);
-		for (; c < d; c++)
+		for (uint32_t c = d / 4; c; c--, x += 4, y += 4 * to) {
+			float32x4x2_t a = vtrnq_f32(vld1q_f32(x), vld1q_f32(x + from));
+			float32x4x2_t b = vtrnq_f32(
+				vld1q_f32(x + 2 * from), vld1q_f32(x + 3 * from));
+
+#pragma GCC unroll 2
+			for (int i = 0; i < 2; i++) {
+				float *yi = i ? y + to : y;
+
+				vst1q_f32(yi, vcombine_f32(vget_low_f32(a.val[i]),
+						      vget_low_f32(b.val[i])));
+				vst1q_f32(
+					yi + 2 * to, vcombine_f32(vget_high_f32(a.val[i]),
+							     vget_high_f32(b.val[i])));
+			}
+		}
+		for (uint32_t c = d % 4; c; c--, x++, y += to)
 			for (uint32_t i = 0; i < 4; i++)
-				hd->keys[(uintptr_t)c * hd->stride + j + i] =
-					kj[(uintptr_t)i * hd->kv_stride + c];
+				y[i] = x[i * from];
 	}
-	for (; j < hd->stride; j++)
+	for (; j < hd->stride; j++, k += from)
 		for (uint32_t c = 0; c < d; c++)
-			hd->keys[(uintptr_t)c * hd->stride + j] =
-				j < hd->seen ? k[(uintptr_t)j * hd->kv_stride + c] : 0;
+			hd->keys[c * to + j] = j < hd->seen ? k[c] : 0;
 }
 
 /* sum += column `lane` of four that a holds for each row, times a row of vectors. */
-#define STEP(lane)                                                                       \
+#ifdef __aarch64__
+#define STEP_4(lane)                                                                     \
 	{                                                                                \
-		float32x4_t bv[VECTORS];                                                 \
-		_Pragma("GCC unroll 4") for (int v = 0; v < V; v++) bv[v] =              \
+		FOUR_VECTORS(float32x4_t);                                               \
+		LOAD_FOUR(b, 4 * b_stride);                                              \
+		_Pragma("GCC unroll 4") for (int r = 0; r < R; r++)                      \
+		{                                                                        \
+			MLA_LANE(sum[r * V], w0, av[r], lane);                           \
+			MLA_LANE(sum[r * V + 1], w1, av[r], lane);                       \
+			MLA_LANE(sum[r * V + 2], w2, av[r], lane);                       \
+			MLA_LANE(sum[r * V + 3], w3, av[r], lane);                       \
+		}                                                                        \
+	}
+#else
+#define STEP_4(lane)
+#endif
+#define STEP(lane)                                                                       \
+	if (V == 4) {                                                                    \
+		STEP_4(lane)                                                             \
+	} else {                                                                         \
+		float32x4_t bv[2];                                                       \
+		_Pragma("GCC unroll 2") for (int v = 0; v < V; v++) bv[v] =              \
 			vld1q_f32(b + 4 * v);                                            \
 		b += b_stride;                                                           \
 		_Pragma("GCC unroll 4") for (int r = 0; r < R; r++)                      \
-			_Pragma("GCC unroll 4") for (int v = 0; v < V; v++)              \
+			_Pragma("GCC unroll 2") for (int v = 0; v < V; v++)              \
 				MLA_LANE(sum[r * V + v], bv[v], av[r], lane);            \
 	}
 
 /* sum [R, 4 V] = a [R, n] b [n, 4 V] */
-ALWAYS_INLINE void product(float32x4_t *sum, const float *a, uint32_t a_stride,
-	const float *b, uint32_t b_stride, uint32_t n, const int R, const int V)
+ALWAYS_INLINE void product(float32x4_t *sum, const float *a, uintptr_t a_stride,
+	const float *b, uintptr_t b_stride, uint32_t n, const int R, const int V)
 {
 	float32x4_t av[ROWS];
-	uint32_t i = 0;
 
 #pragma GCC unroll 16
 	for (int j = 0; j < R * V; j++)
 		sum[j] = vdupq_n_f32(0);
-	for (; i + 4 <= n; i += 4) {
+	for (uint32_t k = n / 4; k; k--, a += 4) {
 #pragma GCC unroll 4
 		for (int r = 0; r < R; r++)
-			av[r] = vld1q_f32(a + (uintptr_t)(uint32_t)r * a_stride + i);
+			av[r] = vld1q_f32(a + (uintptr_t)(uint32_t)r * a_stride);
 		STEP(0)
 		STEP(1)
 		STEP(2)
 		STEP(3)
 	}
-	for (; i < n; i++) {
+	for (uint32_t k = n % 4; k; k--, a++) {
 #pragma GCC unroll 4
 		for (int r = 0; r < R; r++)
-			av[r] = vld1q_dup_f32(a + (uintptr_t)(uint32_t)r * a_stride + i);
+			av[r] = vld1q_dup_f32(a + (uintptr_t)(uint32_t)r * a_stride);
 		STEP(0)
+	}
+}
+
+/* Row r of sum, times its factor, to rows of y. */
+ALWAYS_INLINE void store_rows(const float32x4_t *sum, const float *factor, float *y,
+	uintptr_t stride, const int R, const int V)
+{
+	float f[ROWS];
+
+#pragma GCC unroll 4
+	for (int r = 0; r < R; r++) /* before what is stored could be one of them */
+		f[r] = factor[r];
+#pragma GCC unroll 4
+	for (int r = 0; r < R; r++, y += stride - 4 * (uintptr_t)V) {
+		if (V == 1) {
+			vst1q_f32(y, vmulq_n_f32(sum[r], f[r]));
+			y += 4;
+		}
+#pragma GCC unroll 2
+		for (int v = 0; v + 1 < V; v += 2) {
+			float32x4_t s0 = vmulq_n_f32(sum[r * V + v], f[r]);
+			float32x4_t s1 = vmulq_n_f32(sum[r * V + v + 1], f[r]);
+
+			STORE_PAIR(y, s0, s1);
+		}
 	}
 }
 
@@ -102,17 +142,12 @@ ALWAYS_INLINE void score_tile(const struct head *hd, uint32_t t, uint32_t j, con
 {
 	const float *q = hd->data->q + (uintptr_t)t * hd->q_stride +
 			 (uintptr_t)hd->h * hd->a->d_head;
+	const float scale = hd->a->scale, factor[ROWS] = {scale, scale, scale, scale};
 	float32x4_t sum[ROWS * VECTORS];
 
 	product(sum, q, hd->q_stride, hd->keys + j, hd->stride, hd->a->d_head, R,
 		VECTORS);
-#pragma GCC unroll 4
-	for (int r = 0; r < R; r++)
-#pragma GCC unroll 4
-		for (int v = 0; v < VECTORS; v++)
-			vst1q_f32(hd->scores + (uintptr_t)(uint32_t)r * hd->stride + j +
-					  4 * v,
-				vmulq_n_f32(sum[r * VECTORS + v], hd->a->scale));
+	store_rows(sum, factor, hd->scores + j, hd->stride, R, VECTORS);
 }
 
 static void add_rel_bias(const struct head *hd, float *row, uint32_t i, uint32_t m)
@@ -129,49 +164,65 @@ static void add_rel_bias(const struct head *hd, float *row, uint32_t i, uint32_t
 }
 
 /* Leaves unnormalised weights in the first m of a row and zeros up to the stride; returns
- * 1 / their sum. */
-static float softmax(const struct head *hd, float *row, uint32_t i, uint32_t m)
+ * 1 / their sum. Sixteen at a time: what was not seen counts as exp(-87) = 1.6e-38. */
+ALWAYS_INLINE float softmax_row(float *row, uint32_t m, uint32_t stride)
 {
-	float32x4_t largest, sum = vdupq_n_f32(0);
-	uint32_t j = m;
+	const float32x4_t lowest = vdupq_n_f32(-87.0f);
+	uint32_t blocks = (m + 15) / 16;
+	float32x4_t largest = vdupq_n_f32(-3e38f), other = largest, sum = vdupq_n_f32(0);
+	float *at = row;
 
-	if (hd->a->rel)
-		add_rel_bias(hd, row, i, m);
-	for (; j < hd->stride; j++)
+	for (uint32_t j = m; j < stride; j++)
 		row[j] = -3e38f;
-	largest = vld1q_f32(row);
-	for (j = 4; j < m; j += 4)
-		largest = vmaxq_f32(largest, vld1q_f32(row + j));
-	largest = vdupq_n_f32(reduce_max(largest));
-	for (j = 0; j < m; j += 4) {
-		float32x4_t e = vector_exp(vsubq_f32(vld1q_f32(row + j), largest));
+	for (uint32_t k = blocks; k; k--, at += 16) {
+		float32x4x4_t v = load16(at);
 
-		vst1q_f32(row + j, e);
-		sum = vaddq_f32(sum, e);
+		largest = vmaxq_f32(largest, vmaxq_f32(v.val[0], v.val[1]));
+		other = vmaxq_f32(other, vmaxq_f32(v.val[2], v.val[3]));
 	}
-	for (j = m; j < hd->stride; j++)
+	largest = vdupq_n_f32(reduce_max(vmaxq_f32(largest, other)));
+	at = row;
+	for (uint32_t k = blocks; k; k--) {
+		float32x4x4_t v = load16(at);
+
+#pragma GCC unroll 4
+		for (int i = 0; i < 4; i++, at += 4) {
+			float32x4_t below = vsubq_f32(v.val[i], largest);
+			float32x4_t e = exp_within(vmaxq_f32(below, lowest));
+
+			vst1q_f32(at, e);
+			sum = vaddq_f32(sum, e);
+		}
+	}
+	for (uint32_t j = m; j < stride; j++)
 		row[j] = 0;
-	/* what was not seen counted as exp(-87) = 1.6e-38 */
 	return 1 / reduce_add(sum);
+}
+
+/* Of queries t.. */
+static __attribute__((noinline)) void softmax(
+	const struct head *hd, uint32_t t, uint32_t n_rows, float *inverse)
+{
+	uint32_t i = hd->n_past + t, stride = hd->stride;
+	uint32_t m = hd->a->causal ? i + 1 : hd->seen, step = hd->a->causal != 0;
+	float *row = hd->scores;
+
+	for (uint32_t r = 0; hd->a->rel && r < n_rows; r++)
+		add_rel_bias(hd, row + (uintptr_t)r * stride, i + r, m + r * step);
+	for (; n_rows; n_rows--, row += stride, m += step)
+		*inverse++ = softmax_row(row, m, stride);
 }
 
 /* Columns c.. of the mixture of m values. */
 ALWAYS_INLINE void mix_tile(const struct head *hd, uint32_t t, uint32_t c, uint32_t m,
 	const float *inverse, const int R, const int V)
 {
+	float *out = hd->data->out + (uintptr_t)t * hd->out_stride +
+		     (uintptr_t)hd->h * hd->a->d_head + c;
 	float32x4_t sum[ROWS * VECTORS];
 
 	product(sum, hd->scores, hd->stride, hd->v + c, hd->kv_stride, m, R, V);
-#pragma GCC unroll 4
-	for (int r = 0; r < R; r++) {
-		float *out = hd->data->out +
-			     (uintptr_t)(t + (uint32_t)r) * hd->out_stride +
-			     (uintptr_t)hd->h * hd->a->d_head + c;
-
-#pragma GCC unroll 4
-		for (int v = 0; v < V; v++)
-			vst1q_f32(out + 4 * v, vmulq_n_f32(sum[r * V + v], inverse[r]));
-	}
+	store_rows(sum, inverse, out, hd->out_stride, R, V);
 }
 
 /* A column where a head has fewer than four. */
@@ -228,12 +279,7 @@ ALWAYS_INLINE void queries(const struct head *hd, uint32_t t, const int R)
 
 	for (uint32_t j = 0; j < end; j += 4 * VECTORS)
 		score_tile(hd, t, j, R);
-	for (uint32_t r = 0; r < (uint32_t)R; r++) {
-		uint32_t i = hd->n_past + t + r;
-
-		inverse[r] = softmax(hd, hd->scores + (uintptr_t)r * hd->stride, i,
-			hd->a->causal ? i + 1 : end);
-	}
+	softmax(hd, t, (uint32_t)R, inverse);
 	mix(hd, t, end, inverse, R);
 }
 

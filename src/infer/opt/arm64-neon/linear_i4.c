@@ -10,7 +10,6 @@
 #define TILE_TAIL 32
 #define TILE_BITS 4
 #include "src/infer/opt/arm64-neon/tile.h"
-#include "src/infer/opt/arm64-neon/written.h"
 
 /* Adds a group of four output columns to y. */
 ALWAYS_INLINE void group(float32x4_t *y, const int8_t *w, const int8x16_t *x,

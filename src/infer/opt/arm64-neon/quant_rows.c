@@ -8,24 +8,25 @@ static float row_largest(const float *x, uint32_t d)
 {
 	float32x4_t m0 = vdupq_n_f32(0), m1 = m0;
 	float largest;
-	uint32_t i = 0;
 
-	for (; i + 16 <= d; i += 16) {
-		m0 = vmaxq_f32(m0, vabsq_f32(vld1q_f32(x + i)));
-		m1 = vmaxq_f32(m1, vabsq_f32(vld1q_f32(x + i + 4)));
-		m0 = vmaxq_f32(m0, vabsq_f32(vld1q_f32(x + i + 8)));
-		m1 = vmaxq_f32(m1, vabsq_f32(vld1q_f32(x + i + 12)));
+	for (uint32_t k = d / 16; k; k--, x += 16) {
+		float32x4x4_t v = load16(x);
+
+		m0 = vmaxq_f32(m0, vabsq_f32(v.val[0]));
+		m1 = vmaxq_f32(m1, vabsq_f32(v.val[1]));
+		m0 = vmaxq_f32(m0, vabsq_f32(v.val[2]));
+		m1 = vmaxq_f32(m1, vabsq_f32(v.val[3]));
 	}
 	largest = reduce_max(vmaxq_f32(m0, m1));
-	for (; i < d; i++)
-		largest = fmath_abs(x[i]) > largest ? fmath_abs(x[i]) : largest;
+	for (uint32_t k = d % 16; k; k--, x++)
+		largest = fmath_abs(*x) > largest ? fmath_abs(*x) : largest;
 	return largest;
 }
 
 /* Whole numbers in 32 bits; they fit in eight. */
-ALWAYS_INLINE int32x4_t quantise4(const float *x, float32x4_t inverse)
+ALWAYS_INLINE int32x4_t quantise4(float32x4_t x, float32x4_t inverse)
 {
-	float32x4_t v = vmulq_f32(vld1q_f32(x), inverse);
+	float32x4_t v = vmulq_f32(x, inverse);
 
 #ifdef __aarch64__
 	return vcvtaq_s32_f32(v);
@@ -63,20 +64,20 @@ static int8_t quantise1(float x, float inverse)
 void quant_rows(uint32_t n, uint32_t d, const float *x, int8_t *q, float *scale)
 {
 	for (uint32_t t = 0; t < n; t++) {
-		const float *row = x + (uintptr_t)t * d;
-		int8_t *out = q + (uintptr_t)t * d;
-		float largest = row_largest(row, d);
+		float largest = row_largest(x, d);
 		float inverse = largest < 1e-30f ? 0 : 127 / largest;
 		float32x4_t times = vdupq_n_f32(inverse);
-		uint32_t i = 0;
 
-		for (; i + 16 <= d; i += 16)
-			vst1q_s8(out + i, narrow(quantise4(row + i, times),
-						  quantise4(row + i + 4, times),
-						  quantise4(row + i + 8, times),
-						  quantise4(row + i + 12, times)));
-		for (; i < d; i++)
-			out[i] = quantise1(row[i], inverse);
+		for (uint32_t k = d / 16; k; k--, x += 16, q += 16) {
+			float32x4x4_t v = load16(x);
+
+			vst1q_s8(q, narrow(quantise4(v.val[0], times),
+					    quantise4(v.val[1], times),
+					    quantise4(v.val[2], times),
+					    quantise4(v.val[3], times)));
+		}
+		for (uint32_t k = d % 16; k; k--)
+			*q++ = quantise1(*x++, inverse);
 		scale[t] = largest / 127;
 	}
 }

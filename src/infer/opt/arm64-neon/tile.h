@@ -13,6 +13,7 @@
 
 #include "src/infer/opt/arm64-neon/panels.h"
 #include "src/infer/opt/arm64-neon/vector.h"
+#include "src/infer/opt/arm64-neon/written.h"
 
 #define TILE_BLOCK 64 /* rows whose tails are kept at once */
 #define TILE_MAX_ROWS 8
@@ -34,8 +35,11 @@ struct product {
 struct panel {
 	uint32_t o, cols;
 	const uint8_t *w;
-	const uint16_t *scales;
+	const uint16_t *scales; /* of int4 */
 	const float *bias;
+#if TILE_BITS == 8
+	float column_scale[PANEL_WIDTH];
+#endif
 	float edge[PANEL_WIDTH]; /* bias of a panel that is not full */
 };
 
@@ -59,9 +63,8 @@ static __attribute__((noinline)) void store_edge(const struct product *b, uint32
 ALWAYS_INLINE void store_tile(const struct product *b, uint32_t t, const struct panel *p,
 	float32x4_t *s, const int R, const int V)
 {
-	uint32_t out = b->l->out;
-	uintptr_t at = (uintptr_t)t * out + p->o;
-	const float *add = b->add + at;
+	uintptr_t out = b->l->out, at = t * out + p->o;
+	const float *bias = p->bias, *add = b->add;
 	float *y = b->y + at;
 
 	if (p->cols < 4 * (uint32_t)V) {
@@ -73,29 +76,56 @@ ALWAYS_INLINE void store_tile(const struct product *b, uint32_t t, const struct 
 		store_edge(b, t, p, sums, (uint32_t)R, 4 * (uint32_t)V);
 		return;
 	}
-#pragma GCC unroll 4
-	for (int v = 0; v < V; v++) {
-		float32x4_t bias = vld1q_f32(p->bias + 4 * v);
+#pragma GCC unroll 2
+	for (int v = 0; v < V; v += 2) {
+		float32x4_t b0, b1;
 
+		LOAD_PAIR(b0, b1, bias, 32);
 #pragma GCC unroll 8
-		for (int r = 0; r < R; r++)
-			s[r * V + v] = vaddq_f32(s[r * V + v], bias);
+		for (int r = 0; r < R; r++) {
+			s[r * V + v] = vaddq_f32(s[r * V + v], b0);
+			s[r * V + v + 1] = vaddq_f32(s[r * V + v + 1], b1);
+		}
 	}
-	if (b->add)
+	if (add) {
+		add += at;
 #pragma GCC unroll 8
-		for (int r = 0; r < R; r++, add += out)
-#pragma GCC unroll 4
-			for (int v = 0; v < V; v++)
-				s[r * V + v] =
-					vaddq_f32(vld1q_f32(add + 4 * v), s[r * V + v]);
+		for (int r = 0; r < R; r++, add += out - 4 * (uintptr_t)V)
+#pragma GCC unroll 2
+			for (int v = 0; v < V; v += 2) {
+				float32x4_t a0, a1;
+
+				LOAD_PAIR(a0, a1, add, 32);
+				s[r * V + v] = vaddq_f32(a0, s[r * V + v]);
+				s[r * V + v + 1] = vaddq_f32(a1, s[r * V + v + 1]);
+			}
+	}
 #pragma GCC unroll 8
-	for (int r = 0; r < R; r++, y += out)
-#pragma GCC unroll 4
-		for (int v = 0; v < V; v++)
-			vst1q_f32(y + 4 * v, s[r * V + v]);
+	for (int r = 0; r < R; r++, y += out - 4 * (uintptr_t)V)
+#pragma GCC unroll 2
+		for (int v = 0; v < V; v += 2)
+			STORE_PAIR(y, s[r * V + v], s[r * V + v + 1]);
 }
 
-#if TILE_TAIL
+#if TILE_BITS == 8
+/* a x[r] */
+ALWAYS_INLINE float32x4_t times_lane(float32x4_t a, const float *x, int r, const int R)
+{
+#ifdef __aarch64__
+	float32x4_t four;
+
+	if (R == 4) { /* one load for all rows */
+		four = vld1q_f32(x);
+		return r == 0	? vmulq_laneq_f32(a, four, 0)
+		       : r == 1 ? vmulq_laneq_f32(a, four, 1)
+		       : r == 2 ? vmulq_laneq_f32(a, four, 2)
+				: vmulq_laneq_f32(a, four, 3);
+	}
+#endif
+	(void)R;
+	return vmulq_n_f32(a, x[r]);
+}
+
 /* The same for sums of int8 products. */
 ALWAYS_INLINE void store_sums(const struct product *b, uint32_t t, const struct panel *p,
 	const int32x4_t *sum, const int R, const int V)
@@ -104,16 +134,18 @@ ALWAYS_INLINE void store_sums(const struct product *b, uint32_t t, const struct 
 
 #pragma GCC unroll 4
 	for (int v = 0; v < V; v++) {
-		float32x4_t scale = load_bf16(p->scales + 4 * v);
+		float32x4_t scale = vld1q_f32(p->column_scale + 4 * v);
 
 #pragma GCC unroll 8
 		for (int r = 0; r < R; r++)
 			s[r * V + v] = vmulq_f32(vcvtq_f32_s32(sum[r * V + v]),
-				vmulq_n_f32(scale, b->x_scale[t + (uint32_t)r]));
+				times_lane(scale, b->x_scale + t, r, R));
 	}
 	store_tile(b, t, p, s, R, V);
 }
+#endif
 
+#if TILE_TAIL
 static void product_init(struct product *b, const struct linear *l, const float *x_scale,
 	const float *add, float *y)
 {
@@ -130,36 +162,61 @@ static void product_init(struct product *b, const struct linear *l, const float 
 
 /* ---- activation of a panel's columns */
 
+/* Columns beyond a multiple of four are left. */
+#if defined(__aarch64__) && TILE_BITS != 32
+/* For values that are about to be quantised. */
+static __attribute__((noinline)) void near_gelu_rows(
+	float *y, uint32_t n, uint32_t cols, uint32_t stride)
+{
+	const uint8x16x4_t c0 = near_table(0), c1 = near_table(1);
+	const uint8x16x4_t c2 = near_table(2), c3 = near_table(3);
+
+	if (cols == 16) {
+		for (; n; n--, y += stride - 16) {
+			float32x4x4_t v = load16(y);
+
+#pragma GCC unroll 4
+			for (int i = 0; i < 4; i++, y += 4)
+				vst1q_f32(y, vector_near_gelu(v.val[i], c0, c1, c2, c3));
+		}
+		return;
+	}
+	for (; n; n--, y += stride - cols / 4 * 4)
+		for (uint32_t k = cols / 4; k; k--, y += 4)
+			vst1q_f32(y, vector_near_gelu(vld1q_f32(y), c0, c1, c2, c3));
+}
+#endif
+
 ALWAYS_INLINE void act_rows(float *y, uint32_t n, uint32_t cols, uint32_t stride, int act)
 {
-	for (; n; n--, y += stride) {
-		uint32_t c = 0;
-
-		for (; c + 8 <= cols; c += 8) {
-			vst1q_f32(y + c,
-				vector_act(vld1q_f32(y + c), act, TILE_BITS != 32));
-			vst1q_f32(y + c + 4,
-				vector_act(vld1q_f32(y + c + 4), act, TILE_BITS != 32));
-		}
-		for (; c < cols; c += 4) {
-			uint32_t left = cols - c < 4 ? cols - c : 4;
-
-			store_part(y + c,
-				vector_act(load_part(y + c, left), act, TILE_BITS != 32),
-				left);
-		}
-	}
+	for (; n; n--, y += stride - cols / 4 * 4)
+		for (uint32_t k = cols / 4; k; k--, y += 4)
+			vst1q_f32(y, vector_act(vld1q_f32(y), act));
 }
 
 static __attribute__((noinline)) void act_panel(
 	float *y, uint32_t n, uint32_t cols, const struct linear *l)
 {
+	uint32_t part = cols % 4;
+
 	if (l->act == KERNEL_GELU)
+#if defined(__aarch64__) && TILE_BITS != 32
+		near_gelu_rows(y, n, cols, l->out);
+#else
 		act_rows(y, n, cols, l->out, KERNEL_GELU);
+#endif
 	else if (l->act == KERNEL_SILU)
 		act_rows(y, n, cols, l->out, KERNEL_SILU);
 	else
 		act_rows(y, n, cols, l->out, KERNEL_RELU);
+	for (y += cols - part; part && n; n--, y += l->out) {
+		float32x4_t v = load_part(y, part);
+
+		v = l->act == KERNEL_GELU   ? vector_gelu(v)
+		    : l->act == KERNEL_SILU ? vector_silu(v)
+					    : vector_act(v, KERNEL_RELU);
+		store_part(y, v, part);
+	}
 }
 
 /* ---- loops */
@@ -167,17 +224,18 @@ static __attribute__((noinline)) void act_panel(
 #ifdef __aarch64__
 #define TILE_CASE(R)                                                                     \
 	case R:                                                                          \
-		if (R <= TILE_ROWS)                                                      \
+		for (; R <= TILE_ROWS && count; count--, t += R)                         \
 			tile(b, t, p, R <= TILE_ROWS ? R : 1, V);                        \
 		break;
 
+/* The larger tiles, then those with a row less. */
 ALWAYS_INLINE void each_tile(
 	const struct product *b, uint32_t n, const struct panel *p, const int V)
 {
-	uint32_t tiles = (n + TILE_ROWS - 1) / TILE_ROWS, rows;
+	uint32_t tiles = (n + TILE_ROWS - 1) / TILE_ROWS, t = 0;
+	uint32_t rows = n / tiles + 1, count = n % tiles;
 
-	for (uint32_t t = 0; tiles; tiles--, t += rows) {
-		rows = (n - t + tiles - 1) / tiles;
+	for (int i = 0; i < 2; i++, rows--, count = tiles - n % tiles) {
 		switch (rows) {
 			TILE_CASE(1)
 			TILE_CASE(2)
@@ -212,6 +270,10 @@ static void panel_at(const struct product *b, uint32_t o, struct panel *p)
 	p->w = (const uint8_t *)l->w + o * b->column_bytes;
 	p->scales = l->scales + (uintptr_t)o * b->groups;
 	p->bias = l->bias ? l->bias + o : none;
+#if TILE_BITS == 8
+	for (uint32_t c = 0; c < (p->cols + 7) / 8 * 8; c += 4)
+		vst1q_f32(p->column_scale + c, load_bf16(p->scales + c));
+#endif
 	if (p->cols % 8 == 0 || !l->bias)
 		return;
 	for (uint32_t c = 0; c < p->cols; c++)

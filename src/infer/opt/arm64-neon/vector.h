@@ -4,10 +4,10 @@
  *   vector_exp   relative error <= 2.5e-7 for -87 <= x <= 88, clipped outside as fmath_exp
  *   vector_gelu  absolute error <= 2e-7 * (1 + |x|)
  *   vector_silu  absolute error <= 2e-7 * (1 + |x|)
- *   vector_near_gelu  absolute error <= 1.2e-5
+ *   vector_near_gelu  absolute error <= 1.2e-5, on AArch64
  *
  * exp: Cody and Waite's reduction and a polynomial through the Chebyshev nodes. GELU: erf
- * by Abramowitz and Stegun 7.1.26. Near GELU: max(x, 0) - T(|x|), T(a) = a (1 - Phi(a)) in
+ * by Abramowitz and Stegun 7.1.26. Near GELU: x / 2 + E(|x|), E(a) = a (Phi(a) - 1/2) in
  * sixteen pieces of degree three, looked up by TBL.
  */
 #ifndef HAWSER_INFER_OPT_ARM64_NEON_VECTOR_H
@@ -16,6 +16,7 @@
 #include <arm_neon.h>
 #include <stdint.h>
 
+#include "src/infer/fmath.h"
 #include "src/infer/kernels.h"
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
@@ -89,20 +90,42 @@ ALWAYS_INLINE void store_part(float *x, float32x4_t v, uint32_t n)
 		x[i] = part[i];
 }
 
+/* Relative error <= 3e-7 for 1e-30 <= x <= 1e30. */
+ALWAYS_INLINE float reciprocal_root(float x)
+{
+#ifdef __aarch64__
+	float r = vrsqrtes_f32(x);
+
+	r *= vrsqrtss_f32(x * r, r);
+	return r * vrsqrtss_f32(x * r, r);
+#else
+	return fmath_rsqrt(x);
+#endif
+}
+
+ALWAYS_INLINE float32x4x4_t load16(const float *x)
+{
+#ifdef __aarch64__
+	return vld1q_f32_x4(x);
+#else
+	return (float32x4x4_t){
+		{vld1q_f32(x), vld1q_f32(x + 4), vld1q_f32(x + 8), vld1q_f32(x + 12)}};
+#endif
+}
+
 ALWAYS_INLINE float32x4_t load_bf16(const uint16_t *p)
 {
 	return vreinterpretq_f32_u32(vshll_n_u16(vld1_u16(p), 16));
 }
 
-ALWAYS_INLINE float32x4_t vector_exp(float32x4_t x)
+/* For x between -87 and 88. */
+ALWAYS_INLINE float32x4_t exp_within(float32x4_t x)
 {
 	/* Adding 1.5 * 2^23 leaves the nearest whole number in the low bits. */
 	const float32x4_t magic = vdupq_n_f32(12582912.0f), one = vdupq_n_f32(1.0f);
 	float32x4_t shifted, n, r, r2, low, middle, high;
 	int32x4_t two_n;
 
-	x = vmaxq_f32(x, vdupq_n_f32(-87.0f));
-	x = vminq_f32(x, vdupq_n_f32(88.0f));
 	shifted = vfmaq_f32(magic, x, vdupq_n_f32(1.44269504f));
 	two_n = vshlq_n_s32(vreinterpretq_s32_f32(shifted), 23);
 	n = vsubq_f32(shifted, magic);
@@ -115,6 +138,12 @@ ALWAYS_INLINE float32x4_t vector_exp(float32x4_t x)
 	middle = vfmaq_f32(middle, r2, high);
 	low = vfmaq_f32(vaddq_f32(r, one), r2, middle);
 	return vreinterpretq_f32_s32(vaddq_s32(vreinterpretq_s32_f32(low), two_n));
+}
+
+ALWAYS_INLINE float32x4_t vector_exp(float32x4_t x)
+{
+	x = vmaxq_f32(x, vdupq_n_f32(-87.0f));
+	return exp_within(vminq_f32(x, vdupq_n_f32(88.0f)));
 }
 
 ALWAYS_INLINE float32x4_t vector_gelu(float32x4_t x)
@@ -137,34 +166,40 @@ ALWAYS_INLINE float32x4_t vector_gelu(float32x4_t x)
 
 #ifdef __aarch64__
 #define NEAR_STEPS (15 / 5.6f)
-/* Coefficients of |x|; the last piece is zero. */
+/* Coefficients of |x|; the last piece is |x| / 2. */
 static const _Alignas(16) float near_pieces[4][16] = {
-	{0, -7.82231335e-04f, -6.49165455e-03f, 1.35437204e-02f, 1.30287752e-01f,
-		3.46337438e-01f, 5.42958617e-01f, 5.93001187e-01f, 4.85634297e-01f,
-		3.10638696e-01f, 1.59213945e-01f, 6.65213168e-02f, 2.29353290e-02f,
-		6.58470159e-03f, 1.58504245e-03f, 0},
-	{5.00089467e-01f, 5.09877682e-01f, 5.42085707e-01f, 4.82294679e-01f,
-		2.17248023e-01f, -1.69555083e-01f, -4.60130990e-01f, -5.24764240e-01f,
-		-4.10757691e-01f, -2.45112628e-01f, -1.16475374e-01f, -4.51221317e-02f,
-		-1.44597683e-02f, -3.87110515e-03f, -8.71940982e-04f, 0},
-	{-4.01710033e-01f, -4.43884403e-01f, -5.05472958e-01f, -4.45987701e-01f,
-		-2.44768590e-01f, -1.34623377e-02f, 1.29861563e-01f, 1.57667682e-01f,
-		1.17290720e-01f, 6.49963617e-02f, 2.85537560e-02f, 1.02384351e-02f,
-		3.04616429e-03f, 7.59902876e-04f, 1.60084543e-04f, 0},
-	{2.46055517e-02f, 8.87195021e-02f, 1.28534928e-01f, 1.08800747e-01f,
-		5.77142984e-02f, 1.15148593e-02f, -1.20785153e-02f, -1.60633158e-02f,
-		-1.12936515e-02f, -5.78741217e-03f, -2.34452682e-03f, -7.76890549e-04f,
-		-2.14386149e-04f, -4.98024638e-05f, -9.80825007e-06f, 0},
+	{0, 7.82231335e-04f, 6.49165455e-03f, -1.35437204e-02f, -1.30287752e-01f,
+		-3.46337438e-01f, -5.42958617e-01f, -5.93001187e-01f, -4.85634297e-01f,
+		-3.10638696e-01f, -1.59213945e-01f, -6.65213168e-02f, -2.29353290e-02f,
+		-6.58470159e-03f, -1.58504245e-03f, 0},
+	{-8.94892873e-05f, -9.87767056e-03f, -4.20856886e-02f, 1.77053269e-02f,
+		2.82751977e-01f, 6.69555068e-01f, 9.60130990e-01f, 1.02476418e+00f,
+		9.10757720e-01f, 7.45112598e-01f, 6.16475344e-01f, 5.45122147e-01f,
+		5.14459789e-01f, 5.03871083e-01f, 5.00871956e-01f, 5.00000000e-01f},
+	{4.01710033e-01f, 4.43884403e-01f, 5.05472958e-01f, 4.45987701e-01f,
+		2.44768590e-01f, 1.34623377e-02f, -1.29861563e-01f, -1.57667682e-01f,
+		-1.17290720e-01f, -6.49963617e-02f, -2.85537560e-02f, -1.02384351e-02f,
+		-3.04616429e-03f, -7.59902876e-04f, -1.60084543e-04f, 0},
+	{-2.46055517e-02f, -8.87195021e-02f, -1.28534928e-01f, -1.08800747e-01f,
+		-5.77142984e-02f, -1.15148593e-02f, 1.20785153e-02f, 1.60633158e-02f,
+		1.12936515e-02f, 5.78741217e-03f, 2.34452682e-03f, 7.76890549e-04f,
+		2.14386149e-04f, 4.98024638e-05f, 9.80825007e-06f, 0},
 };
 
-ALWAYS_INLINE float32x4_t near_coefficient(uint8x16_t bytes, int degree)
+/* Sixteen bytes of each of four registers: what near_pieces[degree] holds. */
+ALWAYS_INLINE uint8x16x4_t near_table(int degree)
 {
-	const uint8x16x4_t table = vld1q_u8_x4((const void *)near_pieces[degree]);
+	return vld1q_u8_x4((const void *)near_pieces[degree]);
+}
 
+ALWAYS_INLINE float32x4_t near_coefficient(uint8x16x4_t table, uint8x16_t bytes)
+{
 	return vreinterpretq_f32_u8(vqtbl4q_u8(table, bytes));
 }
 
-ALWAYS_INLINE float32x4_t vector_near_gelu(float32x4_t x)
+/* c0.. are near_table(0)..: by value, or gcc keeps them in memory. */
+ALWAYS_INLINE float32x4_t vector_near_gelu(
+	float32x4_t x, uint8x16x4_t c0, uint8x16x4_t c1, uint8x16x4_t c2, uint8x16x4_t c3)
 {
 	/* Between 2 and 4 the unit in the last place is 2^-22, and what lies above the
 	 * piece's number is 0x404040: times 0x04040404 the bytes 4 piece + 0, 1, 2, 3. */
@@ -176,14 +211,12 @@ ALWAYS_INLINE float32x4_t vector_near_gelu(float32x4_t x)
 	at = vaddq_f32(vmulq_f32(vminq_f32(a, vdupq_n_f32(5.6f)), steps), magic);
 	bytes = vreinterpretq_u8_u32(
 		vmulq_u32(vreinterpretq_u32_f32(at), vdupq_n_u32(0x04040404)));
-	p = near_coefficient(bytes, 3);
-	p = vfmaq_f32(near_coefficient(bytes, 2), p, a);
-	p = vfmaq_f32(near_coefficient(bytes, 1), p, a);
-	p = vfmaq_f32(near_coefficient(bytes, 0), p, a);
-	return vsubq_f32(vmaxq_f32(x, vdupq_n_f32(0)), p);
+	p = near_coefficient(c3, bytes);
+	p = vfmaq_f32(near_coefficient(c2, bytes), p, a);
+	p = vfmaq_f32(near_coefficient(c1, bytes), p, a);
+	p = vfmaq_f32(near_coefficient(c0, bytes), p, a);
+	return vfmaq_f32(p, x, vdupq_n_f32(0.5f));
 }
-#else
-#define vector_near_gelu vector_gelu
 #endif
 
 ALWAYS_INLINE float32x4_t vector_silu(float32x4_t x)
@@ -193,11 +226,10 @@ ALWAYS_INLINE float32x4_t vector_silu(float32x4_t x)
 	return divide(x, vaddq_f32(e, vdupq_n_f32(1.0f)));
 }
 
-/* `near` is for a product whose output is quantised next. */
-ALWAYS_INLINE float32x4_t vector_act(float32x4_t x, int act, int near)
+ALWAYS_INLINE float32x4_t vector_act(float32x4_t x, int act)
 {
 	if (act == KERNEL_GELU)
-		return near ? vector_near_gelu(x) : vector_gelu(x);
+		return vector_gelu(x);
 	if (act == KERNEL_SILU)
 		return vector_silu(x);
 	return vmaxq_f32(x, vdupq_n_f32(0));
