@@ -8,6 +8,7 @@
 struct printer {
 	const struct program *p;
 	const struct packed_tensor *at;
+	const struct act_scales *scales; /* of genomes with static ones */
 	struct buf *out;
 };
 
@@ -111,6 +112,34 @@ static int has_table(const struct program *p, const struct step *s)
 	return 0;
 }
 
+/* "layer3_hidden_scale" */
+static void put_scale_name(const struct printer *pr, const struct step *s)
+{
+	if (s->layer >= 0)
+		buf_printf(pr->out, "layer%d_", s->layer);
+	buf_printf(pr->out, "%s_scale", quant_point_names[s->src_point - 1]);
+}
+
+/* Products take a scale a token: a static one is written as often as there are tokens,
+ * once for all products that read the point. */
+static void put_scale_table(const struct printer *pr, const struct step *s)
+{
+	const struct program *p = pr->p;
+	float scale =
+		act_scale(pr->scales, s->layer, (enum quant_point)(s->src_point - 1));
+	unsigned n = s->rows == ROWS_ALL ? p->chunk : 1;
+
+	for (const struct step *o = p->step; o < s; o++)
+		if (o->src_point == s->src_point && o->layer == s->layer)
+			return;
+	buf_puts(pr->out, "static const float ");
+	put_scale_name(pr, s);
+	buf_printf(pr->out, "[%u] = {", n);
+	for (unsigned i = 0; i < n; i++)
+		buf_printf(pr->out, "%s%.9ef,", i % 5 ? " " : "\n\t", (double)scale);
+	buf_puts(pr->out, "\n};\n");
+}
+
 static void put_tables(const struct printer *pr)
 {
 	for (size_t i = 0; i < pr->p->n_steps; i++) {
@@ -122,6 +151,8 @@ static void put_tables(const struct printer *pr)
 		case STEP_LINEAR_BACK:
 			if (!has_table(pr->p, s))
 				put_linear_table(pr, s);
+			if (s->src_point)
+				put_scale_table(pr, s);
 			break;
 		case STEP_CONV:
 			if (!has_table(pr->p, s))
@@ -169,9 +200,14 @@ static void put_linear(const struct printer *pr, const struct step *s)
 	if (s->kind == STEP_LINEAR)
 		buf_printf(pr->out, ", %s", rows_text(s));
 	buf_puts(pr->out, ", ");
-	put_source(pr, s, s->scale == NO_BUFFER ? "" : "(const int8_t *)");
-	if (s->scale != NO_BUFFER)
+	put_source(
+		pr, s, s->scale == NO_BUFFER && !s->src_point ? "" : "(const int8_t *)");
+	if (s->src_point) {
+		buf_puts(pr->out, ", ");
+		put_scale_name(pr, s);
+	} else if (s->scale != NO_BUFFER) {
 		buf_printf(pr->out, ", %s", name_of(pr, s->scale));
+	}
 	if (s->kind == STEP_LINEAR)
 		buf_printf(
 			pr->out, ", %s", s->add == NO_BUFFER ? "0" : name_of(pr, s->add));
@@ -183,8 +219,19 @@ static void put_linear(const struct printer *pr, const struct step *s)
 /* Where a quantising step leaves its rows. */
 static void put_integers(const struct printer *pr, const struct step *s)
 {
-	buf_printf(
-		pr->out, ", (int8_t *)%s, %s", name_of(pr, s->q), name_of(pr, s->scale));
+	buf_printf(pr->out, ", (int8_t *)%s", name_of(pr, s->q));
+	if (s->scale != NO_BUFFER)
+		buf_printf(pr->out, ", %s", name_of(pr, s->scale));
+}
+
+/* Of a step that quantises with a static scale: the scale's inverse, and a comma. */
+static void put_inverse(const struct printer *pr, const struct step *s)
+{
+	enum quant_point point = (enum quant_point)(s->q_point - 1);
+
+	if (s->q_point)
+		buf_printf(pr->out, "%.9ef, ",
+			(double)(1 / act_scale(pr->scales, s->layer, point)));
 }
 
 static void put_norm(const struct printer *pr, const struct step *s)
@@ -291,6 +338,7 @@ static void put_quant(const struct printer *pr, const struct step *s)
 		(unsigned)pr->p->buffer[s->src].width);
 	if (s->act)
 		buf_printf(pr->out, "%s, ", act_words[s->act - 1]);
+	put_inverse(pr, s);
 	put_source(pr, s, "");
 	put_integers(pr, s);
 	buf_puts(pr->out, ");\n");
@@ -540,7 +588,7 @@ static void put_text(const struct printer *pr, const struct codegen_input *in)
 void emit_model(const struct codegen_input *in, const struct program *p, struct buf *out)
 {
 	struct packed_tensor *at = calloc(p->layout.n_tensors, sizeof(*at));
-	struct printer pr = {p, at, out};
+	struct printer pr = {p, at, in->scales, out};
 
 	if (!at) {
 		out->failed = 1;

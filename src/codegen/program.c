@@ -83,6 +83,7 @@ static const struct tensor *find(const struct lowering *lo, enum tensor_kind kin
 /* What a product reads: floats, or int8 with a scale a row. */
 struct operand {
 	int data, scale;
+	uint8_t point; /* as step.src_point */
 };
 
 /* The step that quantises src: the one that made it, where the set can do both. */
@@ -90,8 +91,8 @@ static struct step *quantising_step(struct lowering *lo, int src, int keep, int 
 {
 	struct program *p = lo->p;
 	struct step *last = p->n_steps ? &p->step[p->n_steps - 1] : NULL;
-	int fuses = p->set->fuses & FUSES_QUANT && last && last->dst == src &&
-		    last->rows == rows;
+	int fuses = p->set->fuses & FUSES_QUANT && !p->genome->act_scales && last &&
+		    last->dst == src && last->rows == rows;
 
 	if (fuses && last->kind == STEP_NORM) {
 		if (!keep) { /* only the integers are left, in the floats' place */
@@ -112,21 +113,27 @@ static struct step *quantising_step(struct lowering *lo, int src, int keep, int 
 	return last;
 }
 
-/* `keep`: the floats are needed again, so the integers get a buffer of their own. */
-static struct operand quantise(struct lowering *lo, int src, int bits, int keep, int rows)
+/* What products with the matrix `reader` read. `keep`: the floats are needed again, so the
+ * integers get a buffer of their own. */
+static struct operand quantise(
+	struct lowering *lo, int src, enum tensor_kind reader, int keep, int rows)
 {
-	struct operand o = {src, NO_BUFFER};
+	struct operand o = {src, NO_BUFFER, 0};
 	uint32_t n = rows == ROWS_ALL ? lo->p->chunk : 1;
 	struct step *s;
 
-	if (bits == 32)
+	if (find(lo, reader)->bits == 32)
 		return o;
 	if (keep)
 		o.data = new_buffer(lo, "int8", n, lo->p->buffer[src].width, 1);
-	o.scale = new_buffer(lo, "scales", n, 1, 4);
+	if (lo->p->genome->act_scales)
+		o.point = (uint8_t)(1 + quant_point_of(reader));
+	else
+		o.scale = new_buffer(lo, "scales", n, 1, 4);
 	s = quantising_step(lo, src, keep, rows);
 	s->q = o.data;
 	s->scale = o.scale;
+	s->q_point = o.point;
 	return o;
 }
 
@@ -138,6 +145,7 @@ static struct step *linear(struct lowering *lo, enum tensor_kind weight,
 	s->weight = find(lo, weight);
 	s->bias = find(lo, bias);
 	s->scale = in.scale;
+	s->src_point = in.point;
 	return s;
 }
 
@@ -161,8 +169,8 @@ static void lower_embedding(struct lowering *lo)
 	if (g->abs_pos)
 		add_step(lo, STEP_POS, NO_BUFFER, e)->weight = find(lo, T_POS);
 	if (thin)
-		linear(lo, T_PROJ, N_TENSOR_KINDS,
-			quantise(lo, e, g->embed_bits, 0, ROWS_ALL), lo->x);
+		linear(lo, T_PROJ, N_TENSOR_KINDS, quantise(lo, e, T_PROJ, 0, ROWS_ALL),
+			lo->x);
 	if (g->norm_place == NORM_POST)
 		norm(lo, T_NORM0_G, T_NORM0_B, lo->x, lo->x);
 }
@@ -317,7 +325,7 @@ static void lower_attention(struct lowering *lo)
 	uint32_t q_width = (uint32_t)l->n_heads * l->d_head;
 	uint32_t kv_width = (uint32_t)l->n_kv_heads * l->d_head;
 	int u = lower_before_attention(lo);
-	struct operand in = quantise(lo, u, l->bits, u == lo->x, ROWS_ALL);
+	struct operand in = quantise(lo, u, T_WQ, u == lo->x, ROWS_ALL);
 	struct step *s;
 
 	if (g->kv != 32)
@@ -328,7 +336,7 @@ static void lower_attention(struct lowering *lo)
 		s = single_qkv(lo, in, q_width, kv_width);
 	s->weight = g->rel_radius ? find(lo, T_REL) : NULL;
 	s->row = new_buffer(lo, "scores", score_floats(lo->p, l), 1, 4);
-	in = quantise(lo, s->dst, l->bits, 0, ROWS_ALL);
+	in = quantise(lo, s->dst, T_WO, 0, ROWS_ALL);
 	linear(lo, T_WO, T_BO, in, lo->x)->add = lo->x;
 }
 
@@ -344,12 +352,12 @@ static void lower_ffn(struct lowering *lo)
 		u = new_floats(lo, "u", g->d_model);
 		norm(lo, T_NORM2_G, T_NORM2_B, lo->x, u);
 	}
-	in = quantise(lo, u, l->bits, u == lo->x, ROWS_ALL);
+	in = quantise(lo, u, l->ffn_rank ? T_W1_IN : T_W1, u == lo->x, ROWS_ALL);
 	if (l->ffn_rank) {
 		int thin = new_floats(lo, "thin", l->ffn_rank);
 
 		linear(lo, T_W1_IN, N_TENSOR_KINDS, in, thin);
-		in = quantise(lo, thin, l->bits, 0, ROWS_ALL);
+		in = quantise(lo, thin, T_W1_OUT, 0, ROWS_ALL);
 		s = linear(lo, T_W1_OUT, T_B1, in, h);
 	} else {
 		s = linear(lo, T_W1, T_B1, in, h);
@@ -359,12 +367,12 @@ static void lower_ffn(struct lowering *lo)
 		s->act = (uint8_t)(1 + g->act);
 	else
 		add_step(lo, STEP_ACT, h, h);
-	in = quantise(lo, h, l->bits, 0, ROWS_ALL);
+	in = quantise(lo, h, l->ffn_rank ? T_W2_IN : T_W2, 0, ROWS_ALL);
 	if (l->ffn_rank) {
 		int thin = new_floats(lo, "thin", l->ffn_rank);
 
 		linear(lo, T_W2_IN, N_TENSOR_KINDS, in, thin);
-		in = quantise(lo, thin, l->bits, 0, ROWS_ALL);
+		in = quantise(lo, thin, T_W2_OUT, 0, ROWS_ALL);
 		linear(lo, T_W2_OUT, T_B2, in, lo->x)->add = lo->x;
 	} else {
 		linear(lo, T_W2, T_B2, in, lo->x)->add = lo->x;
@@ -402,8 +410,7 @@ static void lower_language_head(struct lowering *lo)
 		rows = ROWS_ONE;
 	}
 	if (g->embed_bits != 32) {
-		struct operand in =
-			quantise(lo, last, g->embed_bits, last == lo->x, rows);
+		struct operand in = quantise(lo, last, T_EMBED, last == lo->x, rows);
 
 		p->lm = output(lo, "lm", 1, g->vocab_size);
 		s = linear(lo, T_EMBED, N_TENSOR_KINDS, in, p->lm);
@@ -411,7 +418,8 @@ static void lower_language_head(struct lowering *lo)
 		return;
 	}
 	p->lm = output(lo, "lm", 1, g->vocab_size);
-	s = linear(lo, T_EMBED, N_TENSOR_KINDS, (struct operand){last, NO_BUFFER}, p->lm);
+	s = linear(
+		lo, T_EMBED, N_TENSOR_KINDS, (struct operand){last, NO_BUFFER, 0}, p->lm);
 	s->rows = (uint8_t)rows;
 }
 
@@ -431,12 +439,12 @@ static void lower_heads(struct lowering *lo)
 		norm(lo, T_NORMF_G, T_NORMF_B, lo->x, lo->x);
 	pooled = new_buffer(lo, "pooled", 1, g->d_model, 4);
 	add_step(lo, STEP_POOL, lo->x, pooled);
-	in = quantise(lo, pooled, g->embed_bits, 0, ROWS_ONE);
+	in = quantise(lo, pooled, T_INTENT_W, 0, ROWS_ONE);
 	p->intent = output(lo, "intent", 1, (uint32_t)p->task.n_intents);
 	linear(lo, T_INTENT_W, T_INTENT_B, in, p->intent)->rows = ROWS_ONE;
 	if (p->task.kind != TASK_INTENT_SLOTS)
 		return;
-	in = quantise(lo, lo->x, g->embed_bits, 0, ROWS_ALL);
+	in = quantise(lo, lo->x, T_TAG_W, 0, ROWS_ALL);
 	p->tags = output(lo, "tags", p->chunk, (uint32_t)p->task.n_tags);
 	linear(lo, T_TAG_W, T_TAG_B, in, p->tags);
 }
@@ -595,6 +603,8 @@ const char *step_kernel(const struct program *p, const struct step *s)
 	case STEP_POS:
 		return "add";
 	case STEP_QUANT:
+		if (s->q_point)
+			return "quant_rows_static";
 		return s->act ? "act_quant_rows" : "quant_rows";
 	case STEP_LINEAR:
 		return by_bits(s->weight, linears);

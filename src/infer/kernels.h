@@ -67,6 +67,10 @@ void linear_back_i4(const struct linear *l, const float *x, float *y);
  * byte i * d). */
 void quant_rows(uint32_t n, uint32_t d, const float *x, int8_t *q, float *scale);
 
+/* With a scale that is known beforehand, 1 / scale as `inverse`: q = x * inverse, at most
+ * 127 either way, rounded half away from zero. Bit-exact; in place as above. */
+void quant_rows_static(uint32_t n, uint32_t d, float inverse, const float *x, int8_t *q);
+
 /* For sets whose row in the table says so (FUSES_QUANT): quant_rows of what an activation
  * or a norm leaves, bit for bit, except that GELU's absolute error may be 1.1e-4 more.
  * act_quant_rows uses x as scratch, and q may lie on it as above. The norms write their
