@@ -112,6 +112,12 @@ static int has_table(const struct program *p, const struct step *s)
 	return 0;
 }
 
+/* Of what a step's product reads. */
+static float scale_read(const struct printer *pr, const struct step *s)
+{
+	return act_scale(pr->scales, s->layer, (enum quant_point)(s->src_point - 1));
+}
+
 /* "layer3_hidden_scale" */
 static void put_scale_name(const struct printer *pr, const struct step *s)
 {
@@ -130,7 +136,8 @@ static void put_scale_table(const struct printer *pr, const struct step *s)
 	unsigned n = s->rows == ROWS_ALL ? p->chunk : 1;
 
 	for (const struct step *o = p->step; o < s; o++)
-		if (o->src_point == s->src_point && o->layer == s->layer)
+		if (o->src_point == s->src_point && o->layer == s->layer &&
+			o->q == NO_BUFFER)
 			return;
 	buf_puts(pr->out, "static const float ");
 	put_scale_name(pr, s);
@@ -151,7 +158,7 @@ static void put_tables(const struct printer *pr)
 		case STEP_LINEAR_BACK:
 			if (!has_table(pr->p, s))
 				put_linear_table(pr, s);
-			if (s->src_point)
+			if (s->src_point && s->q == NO_BUFFER)
 				put_scale_table(pr, s);
 			break;
 		case STEP_CONV:
@@ -193,6 +200,37 @@ static void put_destination(const struct printer *pr, int buffer)
 		buf_printf(pr->out, " + n_past * %u", (unsigned)b->width);
 }
 
+/* Where a quantising step leaves its rows. */
+static void put_integers(const struct printer *pr, const struct step *s)
+{
+	buf_printf(pr->out, ", (int8_t *)%s", name_of(pr, s->q));
+	if (s->scale != NO_BUFFER)
+		buf_printf(pr->out, ", %s", name_of(pr, s->scale));
+}
+
+/* Of a step that quantises with a static scale: a comma and the scale's inverse. */
+static void put_inverse(const struct printer *pr, const struct step *s)
+{
+	enum quant_point point = (enum quant_point)(s->q_point - 1);
+
+	if (s->q_point)
+		buf_printf(pr->out, ", %.9ef",
+			(double)(1 / act_scale(pr->scales, s->q_layer, point)));
+}
+
+/* A product whose results are integers. */
+static void put_linear_quant(const struct printer *pr, const struct step *s)
+{
+	buf_printf(pr->out, "\t%s(&", step_kernel(pr->p, s));
+	put_tensor_name(pr, s->weight);
+	buf_printf(pr->out, ", %s", rows_text(s));
+	put_source(pr, s, ", (const int8_t *)");
+	buf_printf(pr->out, ", %.9ef", (double)scale_read(pr, s));
+	put_inverse(pr, s);
+	put_integers(pr, s);
+	buf_puts(pr->out, ");\n");
+}
+
 static void put_linear(const struct printer *pr, const struct step *s)
 {
 	buf_printf(pr->out, "\t%s(&", step_kernel(pr->p, s));
@@ -216,24 +254,6 @@ static void put_linear(const struct printer *pr, const struct step *s)
 	buf_puts(pr->out, ");\n");
 }
 
-/* Where a quantising step leaves its rows. */
-static void put_integers(const struct printer *pr, const struct step *s)
-{
-	buf_printf(pr->out, ", (int8_t *)%s", name_of(pr, s->q));
-	if (s->scale != NO_BUFFER)
-		buf_printf(pr->out, ", %s", name_of(pr, s->scale));
-}
-
-/* Of a step that quantises with a static scale: the scale's inverse, and a comma. */
-static void put_inverse(const struct printer *pr, const struct step *s)
-{
-	enum quant_point point = (enum quant_point)(s->q_point - 1);
-
-	if (s->q_point)
-		buf_printf(pr->out, "%.9ef, ",
-			(double)(1 / act_scale(pr->scales, s->layer, point)));
-}
-
 static void put_norm(const struct printer *pr, const struct step *s)
 {
 	buf_printf(pr->out, "\t%s(%s, %u, ", step_kernel(pr->p, s), rows_text(s),
@@ -244,6 +264,7 @@ static void put_norm(const struct printer *pr, const struct step *s)
 	if (s->bias)
 		buf_printf(pr->out, ", F32(%llu)", data_at(pr, s->bias));
 	buf_printf(pr->out, ", %s", s->dst == NO_BUFFER ? "0" : name_of(pr, s->dst));
+	put_inverse(pr, s);
 	if (s->q != NO_BUFFER)
 		put_integers(pr, s);
 	buf_puts(pr->out, ");\n");
@@ -334,12 +355,12 @@ static void put_attention(const struct printer *pr, const struct step *s)
 
 static void put_quant(const struct printer *pr, const struct step *s)
 {
-	buf_printf(pr->out, "\t%s(%s, %u, ", step_kernel(pr->p, s), rows_text(s),
+	buf_printf(pr->out, "\t%s(%s, %u", step_kernel(pr->p, s), rows_text(s),
 		(unsigned)pr->p->buffer[s->src].width);
 	if (s->act)
-		buf_printf(pr->out, "%s, ", act_words[s->act - 1]);
+		buf_printf(pr->out, ", %s", act_words[s->act - 1]);
 	put_inverse(pr, s);
-	put_source(pr, s, "");
+	put_source(pr, s, ", ");
 	put_integers(pr, s);
 	buf_puts(pr->out, ");\n");
 }
@@ -362,7 +383,10 @@ static void put_step(const struct printer *pr, const struct step *s)
 		break;
 	case STEP_LINEAR:
 	case STEP_LINEAR_BACK:
-		put_linear(pr, s);
+		if (s->q == NO_BUFFER)
+			put_linear(pr, s);
+		else
+			put_linear_quant(pr, s);
 		break;
 	case STEP_NORM:
 		put_norm(pr, s);

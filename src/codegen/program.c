@@ -91,10 +91,12 @@ static struct step *quantising_step(struct lowering *lo, int src, int keep, int 
 {
 	struct program *p = lo->p;
 	struct step *last = p->n_steps ? &p->step[p->n_steps - 1] : NULL;
-	int fuses = p->set->fuses & FUSES_QUANT && !p->genome->act_scales && last &&
-		    last->dst == src && last->rows == rows;
+	int bit = p->genome->act_scales ? FUSES_STATIC : FUSES_QUANT;
+	int fuses = p->set->fuses & bit && last && last->dst == src && last->rows == rows;
+	int product = bit == FUSES_STATIC && last && last->kind == STEP_LINEAR &&
+		      last->src_point && last->add == NO_BUFFER && !keep;
 
-	if (fuses && last->kind == STEP_NORM) {
+	if (fuses && (last->kind == STEP_NORM || product)) {
 		if (!keep) { /* only the integers are left, in the floats' place */
 			last->dst = NO_BUFFER;
 			p->buffer[src].bytes /= 4;
@@ -134,6 +136,7 @@ static struct operand quantise(
 	s->q = o.data;
 	s->scale = o.scale;
 	s->q_point = o.point;
+	s->q_layer = (int16_t)lo->layer;
 	return o;
 }
 
@@ -340,6 +343,18 @@ static void lower_attention(struct lowering *lo)
 	linear(lo, T_WO, T_BO, in, lo->x)->add = lo->x;
 }
 
+/* Does the first product of the feed-forward part apply the activation? */
+static int product_acts(const struct program *p, int bits)
+{
+	int fuses = p->set->fuses;
+
+	if (bits == 32)
+		return fuses & FUSES_ACT;
+	if (p->genome->act_scales && fuses & FUSES_STATIC)
+		return 1;
+	return fuses & FUSES_ACT && !(fuses & FUSES_QUANT);
+}
+
 static void lower_ffn(struct lowering *lo)
 {
 	const struct genome *g = lo->p->genome;
@@ -362,8 +377,7 @@ static void lower_ffn(struct lowering *lo)
 	} else {
 		s = linear(lo, T_W1, T_B1, in, h);
 	}
-	if (lo->p->set->fuses & FUSES_ACT &&
-		(l->bits == 32 || !(lo->p->set->fuses & FUSES_QUANT)))
+	if (product_acts(lo->p, l->bits))
 		s->act = (uint8_t)(1 + g->act);
 	else
 		add_step(lo, STEP_ACT, h, h);
@@ -594,8 +608,9 @@ const char *step_kernel(const struct program *p, const struct step *s)
 	static const char *const acts[N_ACTS] = {"act_relu", "act_gelu", "act_silu"};
 	static const char *const pools[N_POOLS] = {"pool_mean", "pool_max", "pool_first"};
 	static const char *const norms[N_NORMS] = {"norm_ln", "norm_rms"};
-	static const char *const quantising[N_NORMS] = {
-		"norm_ln_quant", "norm_rms_quant"};
+	static const char *const quantising[2][N_NORMS] = {
+		{"norm_ln_quant", "norm_rms_quant"},
+		{"norm_ln_quant_static", "norm_rms_quant_static"}};
 
 	switch ((enum step_kind)s->kind) {
 	case STEP_EMBED:
@@ -607,11 +622,15 @@ const char *step_kernel(const struct program *p, const struct step *s)
 			return "quant_rows_static";
 		return s->act ? "act_quant_rows" : "quant_rows";
 	case STEP_LINEAR:
+		if (s->q != NO_BUFFER)
+			return s->weight->bits == 8 ? "linear_i8_quant"
+						    : "linear_i4_quant";
 		return by_bits(s->weight, linears);
 	case STEP_LINEAR_BACK:
 		return by_bits(s->weight, backs);
 	case STEP_NORM:
-		return (s->q == NO_BUFFER ? norms : quantising)[p->genome->norm];
+		return (s->q == NO_BUFFER ? norms
+					  : quantising[s->q_point > 0])[p->genome->norm];
 	case STEP_CONV:
 		return "conv_depthwise";
 	case STEP_KEEP:
