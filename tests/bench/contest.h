@@ -30,6 +30,6 @@ enum err contest_run_decoder(struct contest *c, const struct options *o,
 /* Names of the decoder's readings: its weights at full speed. */
 #define READING "reading of the %s weights"
 #define SHORT_TOKENS 9
-#define SHORT_NAME "%s %s, 9 tokens"
+#define SHORT_NAME "%s, 9 tokens"
 
 #endif
