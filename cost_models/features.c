@@ -23,6 +23,7 @@ enum feature {
 	F_N_SILU,
 	F_N_SOFTMAX,
 	F_N_QUANT,
+	F_N_STATIC,
 	F_N_CONV,
 	F_N_OPS,
 	F_N_OUT,
@@ -57,6 +58,7 @@ static const char *const names[N_FEATURES] = {
 	[F_N_SILU] = "n_silu",
 	[F_N_SOFTMAX] = "n_softmax",
 	[F_N_QUANT] = "n_quant",
+	[F_N_STATIC] = "n_static",
 	[F_N_CONV] = "n_conv",
 	[F_N_OPS] = "n_ops",
 	[F_N_OUT] = "n_out",
@@ -139,6 +141,7 @@ void cost_features(const struct genome *g, const struct task_shape *task,
 	x[F_N_SILU] = g->act == ACT_SILU ? c.n_act : 0;
 	x[F_N_SOFTMAX] = c.n_softmax;
 	x[F_N_QUANT] = c.n_quant;
+	x[F_N_STATIC] = g->act_scales ? c.n_quant : 0;
 	x[F_N_CONV] = c.n_conv;
 	x[F_N_OPS] = c.n_ops;
 	x[F_TOKENS_D_MODEL] = (double)n_tokens * g->d_model;

@@ -26,8 +26,9 @@ static struct genome_key key_of(const struct genome *g)
 			    ((uint64_t)g->abs_pos << 16) |
 			    ((uint64_t)g->rel_radius << 8) | g->conv);
 	key_mix(&k, ((uint64_t)g->attn_int8 << 63) | ((uint64_t)g->embed_bits << 56) |
-			    ((uint64_t)g->opt << 48) | ((uint64_t)g->kernels << 40) |
-			    ((uint64_t)g->n_layers << 32) | g->vocab_size);
+			    ((uint64_t)g->act_scales << 55) | ((uint64_t)g->opt << 48) |
+			    ((uint64_t)g->kernels << 40) | ((uint64_t)g->n_layers << 32) |
+			    g->vocab_size);
 	key_mix(&k,
 		((uint64_t)g->seq_len << 32) | ((uint64_t)g->d_model << 16) | g->d_embed);
 	for (int i = 0; i < g->n_layers; i++) {

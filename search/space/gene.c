@@ -107,6 +107,8 @@ const struct gene genes[N_GENES] = {
 	[GENE_ATTN_INT8] = {"attn_int8", FIELD(attn_int8), .order = ORDER_DOWN,
 		.fits = fits_attn_int8, WORDS(no_yes)},
 	[GENE_KV] = {"kv", FIELD(kv), .fallback = 32},
+	[GENE_ACT_SCALES] = {"act_scales", FIELD(act_scales), .order = ORDER_DOWN,
+		WORDS(scale_names)},
 	[GENE_N_HEADS] = {"n_heads", LAYER(n_heads), .required = 1, .fits = fits_heads},
 	[GENE_N_KV_HEADS] = {"n_kv_heads", LAYER(n_kv_heads), .order = ORDER_ZERO_TOP,
 		.symbol = "same", .fits = fits_kv_heads, .n_context = 1,
@@ -248,6 +250,9 @@ void gene_raw(const struct space *s, const struct genome *g, struct genome *raw)
 	*raw = *g;
 	if (raw->d_embed == raw->d_model && choices_has(&s->c[GENE_D_EMBED], 0))
 		raw->d_embed = 0;
+	/* Where all is fp32 scales do not matter and are written as dynamic. */
+	if (!choices_has(&s->c[GENE_ACT_SCALES], raw->act_scales) && genome_is_fp32(raw))
+		raw->act_scales = (uint8_t)s->c[GENE_ACT_SCALES].v[0];
 	for (int i = 0; i < raw->n_layers; i++) {
 		struct layer_genes *l = &raw->layer[i];
 

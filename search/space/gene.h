@@ -35,6 +35,7 @@ enum gene_id {
 	GENE_KERNELS,
 	GENE_ATTN_INT8,
 	GENE_KV,
+	GENE_ACT_SCALES,
 	GENE_N_HEADS, /* per layer from here */
 	GENE_N_KV_HEADS,
 	GENE_D_HEAD,

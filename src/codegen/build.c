@@ -254,12 +254,15 @@ static enum err prepare(struct job *j)
 enum err codegen_build(const struct codegen_input *in, const struct target *target,
 	const char *cache_dir, struct artefact *out, int *hit, struct err_ctx *ctx)
 {
-	struct job j = {.in = in, .target = target, .ctx = ctx};
+	struct codegen_input own;
+	struct act_scales scales;
+	struct job j = {.in = &own, .target = target, .ctx = ctx};
 	char *cache = NULL;
 	int found = 0;
 	enum err e = check_input(in, target, ctx);
 
-	if (e || (e = codegen_program(&j.program, in, target, ctx)))
+	if (e || (e = codegen_calibrated(in, &own, &scales, ctx)) ||
+		(e = codegen_program(&j.program, &own, target, ctx)))
 		return e;
 	e = prepare(&j);
 	if (!e)

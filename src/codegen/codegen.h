@@ -20,6 +20,7 @@
 
 #include "src/base/err.h"
 #include "src/base/hash.h"
+#include "src/model/act_scales.h"
 #include "src/model/artefact.h"
 #include "src/model/genome.h"
 #include "src/model/product.h"
@@ -31,6 +32,9 @@ struct codegen_input {
 	struct task_shape task;
 	struct tensor_source weights;
 	struct hash weights_hash; /* names the weights in the build's key */
+	/* For genomes with static scales: those of src/model/calibrate.h. NULL: they are
+	 * calibrated on the golden inputs, which reads the weights before the key is known. */
+	const struct act_scales *scales;
 	/* Tokeniser tables, names of labels: the text that travels with the model.
 	 * NULL when there are none (presets with random weights). Bytes of
 	 * tokeniser_save (src/infer/tokenise.h's table format) and '\n'-joined names. */

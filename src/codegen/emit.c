@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "src/base/file.h"
+#include "src/model/calibrate.h"
 
 static enum err check_names(
 	const char *what, const char *names, int n, struct err_ctx *ctx)
@@ -56,6 +57,11 @@ static enum err emit_check(
 		return err_set(ctx, ERR_INVALID,
 			"timed input of %u tokens, allowed are 1 to %u",
 			(unsigned)in->timed_tokens, in->genome->seq_len);
+	if (in->genome->act_scales && !in->scales)
+		return err_set(ctx, ERR_INVALID, "static scales, but none are given");
+	if (in->genome->act_scales &&
+		(e = act_scales_check(in->genome, &in->task, in->scales, ctx)))
+		return e;
 	if (!in->vocab)
 		return ERR_OK;
 	if (in->vocab_len < 1 || in->vocab_len > 1u << 24)
@@ -108,6 +114,24 @@ static struct program_threads threads_of(const struct codegen_input *in)
 	struct program_threads t = {in->n_threads ? in->n_threads : 1, in->split_rows};
 
 	return t;
+}
+
+enum err codegen_calibrated(const struct codegen_input *in, struct codegen_input *own,
+	struct act_scales *scales, struct err_ctx *ctx)
+{
+	struct calibration_inputs golden = {in->golden_ids, in->golden_len, in->n_golden};
+	enum err e;
+
+	*own = *in;
+	if (!in->genome->act_scales || in->scales)
+		return ERR_OK;
+	e = genome_check(in->genome, ctx);
+	if (!e)
+		e = check_golden(in, ctx);
+	if (!e)
+		e = calibrate(in->genome, &in->task, &in->weights, &golden, scales, ctx);
+	own->scales = scales;
+	return e;
 }
 
 enum err codegen_program(struct program **out, const struct codegen_input *in,
@@ -166,16 +190,18 @@ enum err emit_folder(const struct codegen_input *in, const struct program *p,
 enum err codegen_emit(
 	const struct codegen_input *in, const char *dir, struct err_ctx *ctx)
 {
+	struct act_scales scales;
+	struct codegen_input own;
 	struct program *p;
 	struct generated gen;
-	enum err e = program_new_threads(
-		&p, in->genome, &in->task, kernel_set_at(0), threads_of(in), ctx);
+	enum err e = codegen_calibrated(in, &own, &scales, ctx);
 
-	if (e)
+	if (e || (e = program_new_threads(&p, in->genome, &in->task, kernel_set_at(0),
+			  threads_of(in), ctx)))
 		return e;
-	e = emit_texts(in, p, &gen, ctx);
+	e = emit_texts(&own, p, &gen, ctx);
 	if (!e)
-		e = emit_folder(in, p, &gen, dir, ctx);
+		e = emit_folder(&own, p, &gen, dir, ctx);
 	generated_release(&gen);
 	program_free(p);
 	return e;

@@ -14,7 +14,7 @@
 
 /* Raised when packing, golden values or the core's contract change without a change of
  * the generated text: part of every build's key. */
-#define EMIT_VERSION 3
+#define EMIT_VERSION 4
 
 #define CARD_BEGIN "HAWSER-CARD-BEGIN\n"
 #define CARD_END "HAWSER-CARD-END\n"
@@ -29,6 +29,10 @@ enum err emit_texts(const struct codegen_input *in, const struct program *p,
 	struct generated *out, struct err_ctx *ctx);
 void generated_release(struct generated *g);
 
+/* `in` as it is, or in `own` with `scales`, calibrated on the golden inputs, when the genome
+ * wants some and `in` brings none. What `in` points to is borrowed. */
+enum err codegen_calibrated(const struct codegen_input *in, struct codegen_input *own,
+	struct act_scales *scales, struct err_ctx *ctx);
 /* The program of `in` for the kernels that `target` and the candidate choose. */
 enum err codegen_program(struct program **out, const struct codegen_input *in,
 	const struct target *target, struct err_ctx *ctx);

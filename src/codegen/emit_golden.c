@@ -28,8 +28,11 @@ static enum err put_input(const struct codegen_input *in, const struct expected 
 {
 	struct reference_output ro = {x->intent, x->tags, x->lm};
 	uint32_t n = in->golden_len[which];
+	struct reference_input input = {
+		ids, n, in->genome->act_scales ? in->scales : NULL, NULL};
 	int finite = 1;
-	enum err e = reference_run(in->genome, &in->task, &in->weights, ids, n, &ro, ctx);
+	enum err e =
+		reference_run_on(in->genome, &in->task, &in->weights, &input, &ro, ctx);
 
 	if (e)
 		return e;

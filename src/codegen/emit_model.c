@@ -10,6 +10,7 @@ struct printer {
 	const struct program *p;
 	const struct packed_tensor *at;
 	const struct codegen_input *in;
+	const struct act_scales *scales; /* of genomes with static ones */
 	struct buf *out;
 	int split; /* steps are printed for `rows` rows from `first`, one thread's */
 };
@@ -63,8 +64,8 @@ static void put_linear_table(const struct printer *pr, const struct step *s)
 {
 	unsigned rows = program_rows(pr->p, s->weight);
 	const struct tensor *t = s->weight;
-	uint8_t schedule = program_schedule(pr->p, t, pr->in->timed_tokens, pr->in->tuned,
-		pr->in->n_tuned);
+	uint8_t schedule = program_schedule(
+		pr->p, t, pr->in->timed_tokens, pr->in->tuned, pr->in->n_tuned);
 
 	buf_puts(pr->out, "static const struct linear ");
 	put_tensor_name(pr, t);
@@ -120,6 +121,41 @@ static int has_table(const struct program *p, const struct step *s)
 	return 0;
 }
 
+/* Of what a step's product reads. */
+static float scale_read(const struct printer *pr, const struct step *s)
+{
+	return act_scale(pr->scales, s->layer, (enum quant_point)(s->src_point - 1));
+}
+
+/* "layer3_hidden_scale" */
+static void put_scale_name(const struct printer *pr, const struct step *s)
+{
+	if (s->layer >= 0)
+		buf_printf(pr->out, "layer%d_", s->layer);
+	buf_printf(pr->out, "%s_scale", quant_point_names[s->src_point - 1]);
+}
+
+/* Products take a scale a token: a static one is written as often as there are tokens,
+ * once for all products that read the point. */
+static void put_scale_table(const struct printer *pr, const struct step *s)
+{
+	const struct program *p = pr->p;
+	float scale =
+		act_scale(pr->scales, s->layer, (enum quant_point)(s->src_point - 1));
+	unsigned n = s->rows == ROWS_ALL ? p->chunk : 1;
+
+	for (const struct step *o = p->step; o < s; o++)
+		if (o->src_point == s->src_point && o->layer == s->layer &&
+			o->q == NO_BUFFER)
+			return;
+	buf_puts(pr->out, "static const float ");
+	put_scale_name(pr, s);
+	buf_printf(pr->out, "[%u] = {", n);
+	for (unsigned i = 0; i < n; i++)
+		buf_printf(pr->out, "%s%.9ef,", i % 5 ? " " : "\n\t", (double)scale);
+	buf_puts(pr->out, "\n};\n");
+}
+
 static void put_tables(const struct printer *pr)
 {
 	for (size_t i = 0; i < pr->p->n_steps; i++) {
@@ -131,6 +167,8 @@ static void put_tables(const struct printer *pr)
 		case STEP_LINEAR_BACK:
 			if (!has_table(pr->p, s))
 				put_linear_table(pr, s);
+			if (s->src_point && s->q == NO_BUFFER)
+				put_scale_table(pr, s);
 			break;
 		case STEP_CONV:
 			if (!has_table(pr->p, s))
@@ -199,6 +237,43 @@ static void put_destination(const struct printer *pr, int buffer)
 	put_first_row(pr, b);
 }
 
+/* Where a quantising step leaves its rows. */
+static void put_integers(const struct printer *pr, const struct step *s)
+{
+	int in_place = is_in_place(pr, &pr->p->buffer[s->q]);
+
+	buf_printf(pr->out, ", (int8_t *)%s", in_place ? "(" : "");
+	put_destination(pr, s->q);
+	buf_puts(pr->out, in_place ? ")" : "");
+	if (s->scale != NO_BUFFER) {
+		buf_puts(pr->out, ", ");
+		put_destination(pr, s->scale);
+	}
+}
+
+/* Of a step that quantises with a static scale: a comma and the scale's inverse. */
+static void put_inverse(const struct printer *pr, const struct step *s)
+{
+	enum quant_point point = (enum quant_point)(s->q_point - 1);
+
+	if (s->q_point)
+		buf_printf(pr->out, ", %.9ef",
+			(double)(1 / act_scale(pr->scales, s->q_layer, point)));
+}
+
+/* A product whose results are integers. */
+static void put_linear_quant(const struct printer *pr, const struct step *s)
+{
+	buf_printf(pr->out, "\t%s(&", step_kernel(pr->p, s));
+	put_tensor_name(pr, s->weight);
+	buf_printf(pr->out, ", %s", rows_text(pr, s));
+	put_source(pr, s, ", (const int8_t *)");
+	buf_printf(pr->out, ", %.9ef", (double)scale_read(pr, s));
+	put_inverse(pr, s);
+	put_integers(pr, s);
+	buf_puts(pr->out, ");\n");
+}
+
 static void put_linear(const struct printer *pr, const struct step *s)
 {
 	buf_printf(pr->out, "\t%s(&", step_kernel(pr->p, s));
@@ -206,8 +281,12 @@ static void put_linear(const struct printer *pr, const struct step *s)
 	if (s->kind == STEP_LINEAR)
 		buf_printf(pr->out, ", %s", rows_text(pr, s));
 	buf_puts(pr->out, ", ");
-	put_source(pr, s, s->scale == NO_BUFFER ? "" : "(const int8_t *)");
-	if (s->scale != NO_BUFFER) {
+	put_source(
+		pr, s, s->scale == NO_BUFFER && !s->src_point ? "" : "(const int8_t *)");
+	if (s->src_point) {
+		buf_puts(pr->out, ", ");
+		put_scale_name(pr, s);
+	} else if (s->scale != NO_BUFFER) {
 		buf_puts(pr->out, ", ");
 		put_destination(pr, s->scale);
 	}
@@ -218,17 +297,6 @@ static void put_linear(const struct printer *pr, const struct step *s)
 	buf_puts(pr->out, ", ");
 	put_destination(pr, s->dst);
 	buf_puts(pr->out, ");\n");
-}
-
-/* Where a quantising step leaves its rows. */
-static void put_integers(const struct printer *pr, const struct step *s)
-{
-	int in_place = is_in_place(pr, &pr->p->buffer[s->q]);
-
-	buf_printf(pr->out, ", (int8_t *)%s", in_place ? "(" : "");
-	put_destination(pr, s->q);
-	buf_puts(pr->out, in_place ? "), " : ", ");
-	put_destination(pr, s->scale);
 }
 
 static void put_norm(const struct printer *pr, const struct step *s)
@@ -245,6 +313,7 @@ static void put_norm(const struct printer *pr, const struct step *s)
 		buf_puts(pr->out, "0");
 	else
 		put_destination(pr, s->dst);
+	put_inverse(pr, s);
 	if (s->q != NO_BUFFER)
 		put_integers(pr, s);
 	buf_puts(pr->out, ");\n");
@@ -349,11 +418,12 @@ static void put_attention(const struct printer *pr, const struct step *s)
 
 static void put_quant(const struct printer *pr, const struct step *s)
 {
-	buf_printf(pr->out, "\t%s(%s, %u, ", step_kernel(pr->p, s), rows_text(pr, s),
+	buf_printf(pr->out, "\t%s(%s, %u", step_kernel(pr->p, s), rows_text(pr, s),
 		(unsigned)pr->p->buffer[s->src].width);
 	if (s->act)
-		buf_printf(pr->out, "%s, ", act_words[s->act - 1]);
-	put_source(pr, s, "");
+		buf_printf(pr->out, ", %s", act_words[s->act - 1]);
+	put_inverse(pr, s);
+	put_source(pr, s, ", ");
 	put_integers(pr, s);
 	buf_puts(pr->out, ");\n");
 }
@@ -395,7 +465,10 @@ static void put_step(const struct printer *pr, const struct step *s)
 		break;
 	case STEP_LINEAR:
 	case STEP_LINEAR_BACK:
-		put_linear(pr, s);
+		if (s->q == NO_BUFFER)
+			put_linear(pr, s);
+		else
+			put_linear_quant(pr, s);
 		break;
 	case STEP_NORM:
 		put_norm(pr, s);
@@ -678,7 +751,7 @@ static void put_text(const struct printer *pr, const struct codegen_input *in)
 void emit_model(const struct codegen_input *in, const struct program *p, struct buf *out)
 {
 	struct packed_tensor *at = calloc(p->layout.n_tensors, sizeof(*at));
-	struct printer pr = {p, at, in, out, 0};
+	struct printer pr = {p, at, in, in->scales, out, 0};
 
 	if (!at) {
 		out->failed = 1;

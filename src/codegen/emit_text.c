@@ -97,6 +97,23 @@ static void put_count(struct buf *out, const char *key, double value)
 	buf_printf(out, "%s: %.0f\n", key, value);
 }
 
+/* "scale_layer0_hidden: 1.234567890e-02", and "scale_tags" outside layers. */
+static void put_scales(const struct codegen_input *in, struct buf *out)
+{
+	for (int layer = -1; in->genome->act_scales && layer < in->genome->n_layers;
+		layer++)
+		for (int i = 0; i < N_QUANT_POINTS; i++) {
+			float s = act_scale(in->scales, layer, (enum quant_point)i);
+
+			if (!(s > 0))
+				continue;
+			buf_puts(out, "scale_");
+			if (layer >= 0)
+				buf_printf(out, "layer%d_", layer);
+			buf_printf(out, "%s: %.9e\n", quant_point_names[i], (double)s);
+		}
+}
+
 void emit_card(const struct codegen_input *in, const struct program *p,
 	uint64_t weight_bytes, struct buf *out)
 {
@@ -130,4 +147,5 @@ void emit_card(const struct codegen_input *in, const struct program *p,
 	put_count(out, "state_bytes", (double)p->state_bytes);
 	put_count(out, "depth", in->genome->n_layers);
 	put_count(out, "timed_tokens", in->timed_tokens);
+	put_scales(in, out);
 }

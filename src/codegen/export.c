@@ -243,6 +243,8 @@ static enum err export(const struct codegen_input *in, const struct target *targ
 enum err codegen_export(const struct codegen_input *in, const struct target *target,
 	const char *dir, struct err_ctx *ctx)
 {
+	struct act_scales scales;
+	struct codegen_input own;
 	struct generated gen;
 	struct program *p;
 	enum err e;
@@ -251,12 +253,12 @@ enum err codegen_export(const struct codegen_input *in, const struct target *tar
 		return err_set(ctx, ERR_INVALID,
 			"a model without a vocabulary cannot be exported: nothing could "
 			"be typed at it");
-	e = codegen_program(&p, in, target, ctx);
-	if (e)
+	if ((e = codegen_calibrated(in, &own, &scales, ctx)) ||
+		(e = codegen_program(&p, &own, target, ctx)))
 		return e;
-	e = emit_texts(in, p, &gen, ctx);
+	e = emit_texts(&own, p, &gen, ctx);
 	if (!e)
-		e = export(in, target, p, &gen, dir, ctx);
+		e = export(&own, target, p, &gen, dir, ctx);
 	generated_release(&gen);
 	program_free(p);
 	return e;

@@ -16,8 +16,9 @@ static const char *const x86_avxvnni[] = {"linear_i4", "linear_i8", NULL};
 static const char *const x86_avx512vnni[] = {"act_gelu", "act_quant_rows", "attention",
 	"attention_dot8", "attention_f16", "attention_i8", "embed_f32", "embed_i4",
 	"embed_i8", "kv_store_f16", "linear_back_f32", "linear_back_i4", "linear_back_i8",
-	"linear_f32", "linear_i4", "linear_i8", "norm_ln", "norm_ln_quant", "norm_rms",
-	"norm_rms_quant", "quant_rows", NULL};
+	"linear_f32", "linear_i4", "linear_i4_quant", "linear_i8", "linear_i8_quant",
+	"norm_ln", "norm_ln_quant", "norm_ln_quant_static", "norm_rms", "norm_rms_quant",
+	"norm_rms_quant_static", "quant_rows", "quant_rows_static", NULL};
 
 /* Three vectors of sixteen: with eight rows 24 accumulators. */
 static const struct kernel_panels panels_48 = {
@@ -66,7 +67,7 @@ static const struct kernel_set sets[] = {
 			  "-O3 -mprefer-vector-width=512",
 		.kernels = x86_avx512vnni,
 		.panels = &panels_48,
-		.fuses = FUSES_ACT | FUSES_QKV | FUSES_QUANT,
+		.fuses = FUSES_ACT | FUSES_QKV | FUSES_QUANT | FUSES_STATIC,
 		.macros = "__AVX512F__ __AVX512BW__ __AVX512VL__ __AVX512DQ__ "
 			  "__AVX512VNNI__",
 		.attention_rows = 8,

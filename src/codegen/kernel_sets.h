@@ -40,6 +40,8 @@ enum kernel_fusion {
 	/* attention reads q, k, v from one buffer, attention_data.stride */
 	FUSES_QKV = 2,
 	FUSES_QUANT = 4, /* act_quant_rows, norm_ln_quant, norm_rms_quant */
+	/* linear_i8_quant, linear_i4_quant, norm_ln_quant_static, norm_rms_quant_static */
+	FUSES_STATIC = 8,
 };
 
 struct kernel_set {

@@ -90,6 +90,7 @@ static const struct tensor *find(const struct lowering *lo, enum tensor_kind kin
 /* What a product reads: floats, or int8 with a scale a row. */
 struct operand {
 	int data, scale;
+	uint8_t point; /* as step.src_point */
 };
 
 /* The step that quantises src: the one that made it, where the set can do both. */
@@ -97,10 +98,12 @@ static struct step *quantising_step(struct lowering *lo, int src, int keep, int 
 {
 	struct program *p = lo->p;
 	struct step *last = p->n_steps ? &p->step[p->n_steps - 1] : NULL;
-	int fuses = p->set->fuses & FUSES_QUANT && last && last->dst == src &&
-		    last->rows == rows;
+	int bit = p->genome->act_scales ? FUSES_STATIC : FUSES_QUANT;
+	int fuses = p->set->fuses & bit && last && last->dst == src && last->rows == rows;
+	int product = bit == FUSES_STATIC && last && last->kind == STEP_LINEAR &&
+		      last->src_point && last->add == NO_BUFFER && !keep;
 
-	if (fuses && last->kind == STEP_NORM) {
+	if (fuses && (last->kind == STEP_NORM || product)) {
 		if (!keep) { /* only the integers are left, in the floats' place */
 			last->dst = NO_BUFFER;
 			p->buffer[src].bytes /= 4;
@@ -119,21 +122,28 @@ static struct step *quantising_step(struct lowering *lo, int src, int keep, int 
 	return last;
 }
 
-/* `keep`: the floats are needed again, so the integers get a buffer of their own. */
-static struct operand quantise(struct lowering *lo, int src, int bits, int keep, int rows)
+/* What products with the matrix `reader` read. `keep`: the floats are needed again, so the
+ * integers get a buffer of their own. */
+static struct operand quantise(
+	struct lowering *lo, int src, enum tensor_kind reader, int keep, int rows)
 {
-	struct operand o = {src, NO_BUFFER};
+	struct operand o = {src, NO_BUFFER, 0};
 	uint32_t n = rows == ROWS_ALL ? lo->p->chunk : 1;
 	struct step *s;
 
-	if (bits == 32)
+	if (find(lo, reader)->bits == 32)
 		return o;
 	if (keep)
 		o.data = new_buffer(lo, "int8", n, lo->p->buffer[src].width, 1);
-	o.scale = new_buffer(lo, "scales", n, 1, 4);
+	if (lo->p->genome->act_scales)
+		o.point = (uint8_t)(1 + quant_point_of(reader));
+	else
+		o.scale = new_buffer(lo, "scales", n, 1, 4);
 	s = quantising_step(lo, src, keep, rows);
 	s->q = o.data;
 	s->scale = o.scale;
+	s->q_point = o.point;
+	s->q_layer = (int16_t)lo->layer;
 	return o;
 }
 
@@ -145,6 +155,7 @@ static struct step *linear(struct lowering *lo, enum tensor_kind weight,
 	s->weight = find(lo, weight);
 	s->bias = find(lo, bias);
 	s->scale = in.scale;
+	s->src_point = in.point;
 	return s;
 }
 
@@ -168,8 +179,8 @@ static void lower_embedding(struct lowering *lo)
 	if (g->abs_pos)
 		add_step(lo, STEP_POS, NO_BUFFER, e)->weight = find(lo, T_POS);
 	if (thin)
-		linear(lo, T_PROJ, N_TENSOR_KINDS,
-			quantise(lo, e, g->embed_bits, 0, ROWS_ALL), lo->x);
+		linear(lo, T_PROJ, N_TENSOR_KINDS, quantise(lo, e, T_PROJ, 0, ROWS_ALL),
+			lo->x);
 	if (g->norm_place == NORM_POST)
 		norm(lo, T_NORM0_G, T_NORM0_B, lo->x, lo->x);
 }
@@ -324,7 +335,7 @@ static void lower_attention(struct lowering *lo)
 	uint32_t q_width = (uint32_t)l->n_heads * l->d_head;
 	uint32_t kv_width = (uint32_t)l->n_kv_heads * l->d_head;
 	int u = lower_before_attention(lo);
-	struct operand in = quantise(lo, u, l->bits, u == lo->x, ROWS_ALL);
+	struct operand in = quantise(lo, u, T_WQ, u == lo->x, ROWS_ALL);
 	struct step *s;
 
 	if (g->kv != 32)
@@ -335,8 +346,20 @@ static void lower_attention(struct lowering *lo)
 		s = single_qkv(lo, in, q_width, kv_width);
 	s->weight = g->rel_radius ? find(lo, T_REL) : NULL;
 	s->row = new_buffer(lo, "scores", score_floats(lo->p, l) * lo->p->threads, 1, 4);
-	in = quantise(lo, s->dst, l->bits, 0, ROWS_ALL);
+	in = quantise(lo, s->dst, T_WO, 0, ROWS_ALL);
 	linear(lo, T_WO, T_BO, in, lo->x)->add = lo->x;
+}
+
+/* Does the first product of the feed-forward part apply the activation? */
+static int product_acts(const struct program *p, int bits)
+{
+	int fuses = p->set->fuses;
+
+	if (bits == 32)
+		return fuses & FUSES_ACT;
+	if (p->genome->act_scales && fuses & FUSES_STATIC)
+		return 1;
+	return fuses & FUSES_ACT && !(fuses & FUSES_QUANT);
 }
 
 static void lower_ffn(struct lowering *lo)
@@ -351,27 +374,26 @@ static void lower_ffn(struct lowering *lo)
 		u = new_floats(lo, "u", g->d_model);
 		norm(lo, T_NORM2_G, T_NORM2_B, lo->x, u);
 	}
-	in = quantise(lo, u, l->bits, u == lo->x, ROWS_ALL);
+	in = quantise(lo, u, l->ffn_rank ? T_W1_IN : T_W1, u == lo->x, ROWS_ALL);
 	if (l->ffn_rank) {
 		int thin = new_floats(lo, "thin", l->ffn_rank);
 
 		linear(lo, T_W1_IN, N_TENSOR_KINDS, in, thin);
-		in = quantise(lo, thin, l->bits, 0, ROWS_ALL);
+		in = quantise(lo, thin, T_W1_OUT, 0, ROWS_ALL);
 		s = linear(lo, T_W1_OUT, T_B1, in, h);
 	} else {
 		s = linear(lo, T_W1, T_B1, in, h);
 	}
-	if (lo->p->set->fuses & FUSES_ACT &&
-		(l->bits == 32 || !(lo->p->set->fuses & FUSES_QUANT)))
+	if (product_acts(lo->p, l->bits))
 		s->act = (uint8_t)(1 + g->act);
 	else
 		add_step(lo, STEP_ACT, h, h);
-	in = quantise(lo, h, l->bits, 0, ROWS_ALL);
+	in = quantise(lo, h, l->ffn_rank ? T_W2_IN : T_W2, 0, ROWS_ALL);
 	if (l->ffn_rank) {
 		int thin = new_floats(lo, "thin", l->ffn_rank);
 
 		linear(lo, T_W2_IN, N_TENSOR_KINDS, in, thin);
-		in = quantise(lo, thin, l->bits, 0, ROWS_ALL);
+		in = quantise(lo, thin, T_W2_OUT, 0, ROWS_ALL);
 		linear(lo, T_W2_OUT, T_B2, in, lo->x)->add = lo->x;
 	} else {
 		linear(lo, T_W2, T_B2, in, lo->x)->add = lo->x;
@@ -409,8 +431,7 @@ static void lower_language_head(struct lowering *lo)
 		rows = ROWS_ONE;
 	}
 	if (g->embed_bits != 32) {
-		struct operand in =
-			quantise(lo, last, g->embed_bits, last == lo->x, rows);
+		struct operand in = quantise(lo, last, T_EMBED, last == lo->x, rows);
 
 		p->lm = output(lo, "lm", 1, g->vocab_size);
 		s = linear(lo, T_EMBED, N_TENSOR_KINDS, in, p->lm);
@@ -418,7 +439,8 @@ static void lower_language_head(struct lowering *lo)
 		return;
 	}
 	p->lm = output(lo, "lm", 1, g->vocab_size);
-	s = linear(lo, T_EMBED, N_TENSOR_KINDS, (struct operand){last, NO_BUFFER}, p->lm);
+	s = linear(
+		lo, T_EMBED, N_TENSOR_KINDS, (struct operand){last, NO_BUFFER, 0}, p->lm);
 	s->rows = (uint8_t)rows;
 }
 
@@ -438,12 +460,12 @@ static void lower_heads(struct lowering *lo)
 		norm(lo, T_NORMF_G, T_NORMF_B, lo->x, lo->x);
 	pooled = new_buffer(lo, "pooled", 1, g->d_model, 4);
 	add_step(lo, STEP_POOL, lo->x, pooled);
-	in = quantise(lo, pooled, g->embed_bits, 0, ROWS_ONE);
+	in = quantise(lo, pooled, T_INTENT_W, 0, ROWS_ONE);
 	p->intent = output(lo, "intent", 1, (uint32_t)p->task.n_intents);
 	linear(lo, T_INTENT_W, T_INTENT_B, in, p->intent)->rows = ROWS_ONE;
 	if (p->task.kind != TASK_INTENT_SLOTS)
 		return;
-	in = quantise(lo, lo->x, g->embed_bits, 0, ROWS_ALL);
+	in = quantise(lo, lo->x, T_TAG_W, 0, ROWS_ALL);
 	p->tags = output(lo, "tags", p->chunk, (uint32_t)p->task.n_tags);
 	linear(lo, T_TAG_W, T_TAG_B, in, p->tags);
 }
@@ -538,7 +560,8 @@ static uint32_t least_split_rows(const struct program *p)
 {
 	uint32_t n = SPLIT_MIN_ROWS * p->threads;
 
-	if (p->threads < 2)
+	/* Products that quantise leave no floats whose place a thread's integers take. */
+	if (p->threads < 2 || p->genome->act_scales)
 		return 0;
 	while (n <= p->chunk && pass_work(p->genome, &p->task, n) < SPLIT_WORK)
 		n++;
@@ -624,7 +647,7 @@ enum err program_new_threads(struct program **out, const struct genome *g,
 	p->intent = p->tags = p->lm = NO_BUFFER;
 	layout_init(&p->layout, g, task);
 	p->split_rows = least_split_rows(p);
-	if (threads.from_rows && threads.n > 1)
+	if (threads.from_rows && threads.n > 1 && !g->act_scales)
 		p->split_rows = threads.from_rows;
 	if (!p->split_rows)
 		p->threads = 1;
@@ -665,8 +688,9 @@ const char *step_kernel(const struct program *p, const struct step *s)
 	static const char *const acts[N_ACTS] = {"act_relu", "act_gelu", "act_silu"};
 	static const char *const pools[N_POOLS] = {"pool_mean", "pool_max", "pool_first"};
 	static const char *const norms[N_NORMS] = {"norm_ln", "norm_rms"};
-	static const char *const quantising[N_NORMS] = {
-		"norm_ln_quant", "norm_rms_quant"};
+	static const char *const quantising[2][N_NORMS] = {
+		{"norm_ln_quant", "norm_rms_quant"},
+		{"norm_ln_quant_static", "norm_rms_quant_static"}};
 
 	switch ((enum step_kind)s->kind) {
 	case STEP_EMBED:
@@ -674,13 +698,19 @@ const char *step_kernel(const struct program *p, const struct step *s)
 	case STEP_POS:
 		return "add";
 	case STEP_QUANT:
+		if (s->q_point)
+			return "quant_rows_static";
 		return s->act ? "act_quant_rows" : "quant_rows";
 	case STEP_LINEAR:
+		if (s->q != NO_BUFFER)
+			return s->weight->bits == 8 ? "linear_i8_quant"
+						    : "linear_i4_quant";
 		return by_bits(s->weight, linears);
 	case STEP_LINEAR_BACK:
 		return by_bits(s->weight, backs);
 	case STEP_NORM:
-		return (s->q == NO_BUFFER ? norms : quantising)[p->genome->norm];
+		return (s->q == NO_BUFFER ? norms
+					  : quantising[s->q_point > 0])[p->genome->norm];
 	case STEP_CONV:
 		return "conv_depthwise";
 	case STEP_KEEP:

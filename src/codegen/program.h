@@ -16,6 +16,7 @@
 #include "src/base/err.h"
 #include "src/codegen/kernel_sets.h"
 #include "src/codegen/plan.h"
+#include "src/model/act_scales.h"
 #include "src/model/genome.h"
 #include "src/model/product.h"
 #include "src/model/task.h"
@@ -29,7 +30,7 @@ enum step_kind {
 	STEP_EMBED,	  /* ids -> dst */
 	STEP_POS,	  /* dst += positions */
 	STEP_QUANT,	  /* src -> q (int8) and scale; act first when it is not 0 */
-	STEP_LINEAR,	  /* src (and scale) -> dst, + add when >= 0 */
+	STEP_LINEAR,	  /* src (and scale) -> dst, + add when >= 0; or to q */
 	STEP_LINEAR_BACK, /* src w -> dst, one token */
 	STEP_NORM,	  /* src -> dst, and to q and scale when it quantises too */
 	STEP_CONV,
@@ -65,6 +66,10 @@ struct step {
 	uint8_t rows; /* enum step_rows: of src; dst has as many, or one */
 	int16_t layer;
 	uint8_t act; /* 1 + enum act when a product or a quantisation applies it */
+	/* 1 + enum quant_point where integers have a static scale, and then no buffer of
+	 * scales: of what the step leaves in q, of what a product reads. Else 0. */
+	uint8_t q_point, src_point;
+	int16_t q_layer; /* of q_point: a norm belongs to the layer below its reader's */
 	const struct tensor *weight, *bias;	/* in the program's layout, or NULL */
 	int src, dst, q, scale, add, k, v, row; /* buffers, or NO_BUFFER */
 	int k_scale, v_scale;			/* of STEP_ATTENTION on int8 */

@@ -5,8 +5,16 @@
 
 #include "src/base/file.h"
 #include "src/codegen/codegen.h"
+#include "src/model/calibrate.h"
+#include "src/model/graph.h"
 
 #define N_GOLDEN 4
+
+/* Static scales come from so many training sentences, or from fewer, where these would be
+ * too many multiply-adds for the host's reference. */
+#define MAX_CALIBRATION 64
+#define MIN_CALIBRATION 8
+#define CALIBRATION_MACS 1e9
 
 /* The vocabulary that travels with a model: the first ids of the corpus's table. */
 static void pack_vocabulary(
@@ -91,7 +99,59 @@ struct embedded {
 	struct buf vocab, intents, tags;
 	int32_t *ids;
 	uint32_t len[N_GOLDEN];
+	struct act_scales scales;
 };
+
+static size_t n_calibration(
+	const struct session *s, const struct genome *g, const struct encoded *e)
+{
+	struct graph_cost c;
+	double n;
+
+	graph_cost(
+		g, &s->task, (e->start[e->n] + (uint32_t)e->n - 1) / (uint32_t)e->n, &c);
+	n = CALIBRATION_MACS / (c.macs + 1);
+	n = n < MIN_CALIBRATION ? MIN_CALIBRATION : n;
+	n = n > MAX_CALIBRATION ? MAX_CALIBRATION : n;
+	return n < (double)e->n ? (size_t)n : e->n;
+}
+
+/* Evenly over the training split. */
+static enum err calibrate_on_train(struct session *s, const struct genome *g,
+	const struct tensor_source *weights, struct act_scales *out, struct err_ctx *ctx)
+{
+	uint32_t len[MAX_CALIBRATION];
+	struct calibration_inputs in = {.len = len};
+	const struct encoded *e;
+	size_t n, at = 0;
+	int32_t *ids;
+	enum err rc = corpus_encoded(
+		&s->corpus, SPLIT_TRAIN, g->vocab_size, g->seq_len, &e, ctx);
+
+	if (rc)
+		return rc;
+	if (!e->n)
+		return err_set(ctx, ERR_INVALID, "data '%s' has no training sentences",
+			s->job.data);
+	n = n_calibration(s, g, e);
+	ids = malloc(n * g->seq_len * sizeof(*ids));
+	if (!ids)
+		return err_set(ctx, ERR_NOMEM, "out of memory");
+	for (size_t i = 0; i < n; i++) {
+		uint32_t from = e->start[i * e->n / n];
+		uint32_t count = e->start[i * e->n / n + 1] - from;
+
+		if (!count)
+			continue;
+		len[in.n++] = count;
+		memcpy(ids + at, e->ids + from, count * sizeof(*ids));
+		at += count;
+	}
+	in.ids = ids;
+	rc = calibrate(g, &s->task, weights, &in, out, ctx);
+	free(ids);
+	return rc;
+}
 
 static enum err collect(struct session *s, const struct genome *g, struct embedded *m,
 	struct codegen_input *in, struct err_ctx *ctx)
@@ -144,6 +204,10 @@ enum err session_codegen_input(struct session *s, const struct genome *g,
 	in.weights_hash = w->hash;
 	in.broken_kernel = s->broken_kernel;
 	e = collect(s, g, &m, &in, ctx);
+	if (!e && g->act_scales) {
+		in.scales = &m.scales;
+		e = calibrate_on_train(s, g, &in.weights, &m.scales, ctx);
+	}
 	if (!e)
 		e = use(self, &in, ctx);
 	buf_release(&m.vocab);

@@ -18,7 +18,7 @@
  * Errors: none; arguments come from generated code that has checked them.
  * Bounds hold for finite inputs, against exact arithmetic on the same float inputs; eps
  * is 2^-24 and S the sum of |products| (and of |bias|, |add|). Tested in tests/unit/
- * test_infer.c and, for opt, test_infer_opt.c.
+ * test_infer.c and, for opt, test_infer_opt.c and test_infer_static.c.
  */
 #ifndef HAWSER_INFER_KERNELS_H
 #define HAWSER_INFER_KERNELS_H
@@ -79,6 +79,10 @@ void linear_back_i4(const struct linear *l, const float *x, float *y);
  * byte i * d). */
 void quant_rows(uint32_t n, uint32_t d, const float *x, int8_t *q, float *scale);
 
+/* With a scale that is known beforehand, 1 / scale as `inverse`: q = x * inverse, at most
+ * 127 either way, rounded half away from zero. Bit-exact; in place as above. */
+void quant_rows_static(uint32_t n, uint32_t d, float inverse, const float *x, int8_t *q);
+
 /* For sets whose row in the table says so (FUSES_QUANT): quant_rows of what an activation
  * or a norm leaves, bit for bit, except that GELU's absolute error may be 1.1e-4 more.
  * act_quant_rows uses x as scratch, and q may lie on it as above. The norms write their
@@ -89,6 +93,19 @@ void norm_ln_quant(uint32_t n, uint32_t d, const float *x, const float *gain,
 	const float *bias, float *y, int8_t *q, float *scale);
 void norm_rms_quant(uint32_t n, uint32_t d, const float *x, const float *gain, float *y,
 	int8_t *q, float *scale);
+
+/* For sets whose row in the table says so (FUSES_STATIC): quant_rows_static of what a norm
+ * leaves, and of a product with l->act applied; q [n, out] lies apart from x. All tokens
+ * of the product have the one x_scale. Errors before rounding as those of the parts, and
+ * GELU's 1.1e-4 more. */
+void norm_ln_quant_static(uint32_t n, uint32_t d, const float *x, const float *gain,
+	const float *bias, float *y, float inverse, int8_t *q);
+void norm_rms_quant_static(uint32_t n, uint32_t d, const float *x, const float *gain,
+	float *y, float inverse, int8_t *q);
+void linear_i8_quant(const struct linear *l, uint32_t n, const int8_t *x, float x_scale,
+	float inverse, int8_t *q);
+void linear_i4_quant(const struct linear *l, uint32_t n, const int8_t *x, float x_scale,
+	float inverse, int8_t *q);
 
 /* y[t] = dequantised row ids[t] of the table; l->in is the width, l->out the vocabulary.
  * 0 <= id < l->out. Exact for fp32, one rounding otherwise. */

@@ -11,6 +11,7 @@ const char *const norm_place_names[N_NORM_PLACES] = {"pre", "post"};
 const char *const pool_names[N_POOLS] = {"mean", "max", "first"};
 const char *const opt_level_names[N_OPT_LEVELS] = {"O2", "O3", "Os"};
 const char *const kernel_names[N_KERNEL_CHOICES] = {"ref", "opt"};
+const char *const scale_names[N_SCALE_CHOICES] = {"dynamic", "static"};
 
 static enum err check_range(
 	const char *gene, long value, long lo, long hi, struct err_ctx *ctx)
@@ -88,6 +89,8 @@ enum err genome_check(const struct genome *g, struct err_ctx *ctx)
 		(e = check_range("opt", g->opt, 0, N_OPT_LEVELS - 1, ctx)) ||
 		(e = check_range("kernels", g->kernels, 0, N_KERNEL_CHOICES - 1, ctx)) ||
 		(e = check_range("attn_int8", g->attn_int8, 0, 1, ctx)) ||
+		(e = check_range(
+			 "act_scales", g->act_scales, 0, N_SCALE_CHOICES - 1, ctx)) ||
 		(e = check_range("n_layers", g->n_layers, 1, GENOME_MAX_LAYERS, ctx)) ||
 		(e = check_range("seq_len", g->seq_len, 1, 8192, ctx)) ||
 		(e = check_range("d_model", g->d_model, 1, 8192, ctx)) ||
@@ -103,8 +106,19 @@ enum err genome_check(const struct genome *g, struct err_ctx *ctx)
 	return ERR_OK;
 }
 
+int genome_is_fp32(const struct genome *g)
+{
+	int quantised = g->embed_bits != 32;
+
+	for (int i = 0; i < g->n_layers; i++)
+		quantised |= g->layer[i].bits != 32;
+	return !quantised;
+}
+
 void genome_canonicalise(struct genome *g)
 {
+	if (genome_is_fp32(g))
+		g->act_scales = SCALES_DYNAMIC;
 	if (g->arch == ARCH_DECODER)
 		g->pool = g->attn_int8 = 0;
 	else
@@ -127,6 +141,9 @@ void genome_format(const struct genome *g, char *out)
 		g->attn_int8 ? ";attn=8" : "");
 	if (g->kv != 32)
 		n += (size_t)snprintf(out + n, GENOME_TEXT_MAX - n, ";kv=%u", g->kv);
+	if (g->act_scales)
+		n += (size_t)snprintf(out + n, GENOME_TEXT_MAX - n, ";as=%s",
+			scale_names[g->act_scales]);
 	n += (size_t)snprintf(out + n, GENOME_TEXT_MAX - n, ";L=");
 	for (int i = 0; i < g->n_layers; i++) {
 		const struct layer_genes *l = &g->layer[i];
@@ -243,6 +260,9 @@ static enum err parse_head(struct cursor *c, struct genome *g)
 	g->attn_int8 = !strncmp(c->at, ";attn=8", 7);
 	c->at += g->attn_int8 ? 7 : 0;
 	if ((!strncmp(c->at, ";kv=", 4) && (e = number(c, ";kv=", 255, &kv))) ||
+		(!strncmp(c->at, ";as=", 4) &&
+			(e = word(c, ";as=", scale_names, N_SCALE_CHOICES,
+				 &g->act_scales))) ||
 		(e = literal(c, ";L=")))
 		return e;
 	g->vocab_size = (uint32_t)v;

@@ -9,8 +9,9 @@
  * (one line, no spaces). A decoder that keeps its keys and values in less than fp32 has
  * ";kv=16" or ";kv=8" after kern. A layer is h<n_heads> k<n_kv_heads> x<d_head> f<d_ff>
  * r<ffn_rank> b<bits>, with a trailing 's' when it shares the weights of the layer
- * before it. ";attn=8" after the kernels: attention's products are in int8. What the
- * network computes is defined in src/model/graph.h.
+ * before it. ";attn=8" after the kernels: attention's products are in int8; ";as=static"
+ * before the layers: activations are quantised with calibrated scales. What the network
+ * computes is defined in src/model/graph.h.
  */
 #ifndef HAWSER_MODEL_GENOME_H
 #define HAWSER_MODEL_GENOME_H
@@ -30,6 +31,7 @@ enum norm_place { NORM_PRE, NORM_POST, N_NORM_PLACES };
 enum pool { POOL_MEAN, POOL_MAX, POOL_FIRST, N_POOLS };
 enum opt_level { OPT_O2, OPT_O3, OPT_OS, N_OPT_LEVELS };	   /* compiler flag set */
 enum kernel_choice { KERNELS_REF, KERNELS_OPT, N_KERNEL_CHOICES }; /* opt: per ISA */
+enum scale_choice { SCALES_DYNAMIC, SCALES_STATIC, N_SCALE_CHOICES };
 
 /* Names as they stand in texts and YAML files, indexed by the enums above. */
 extern const char *const arch_names[N_ARCHS];		  /* "enc" "dec" */
@@ -39,6 +41,7 @@ extern const char *const norm_place_names[N_NORM_PLACES]; /* "pre" "post" */
 extern const char *const pool_names[N_POOLS];		  /* "mean" "max" "first" */
 extern const char *const opt_level_names[N_OPT_LEVELS];	  /* "O2" "O3" "Os" */
 extern const char *const kernel_names[N_KERNEL_CHOICES];  /* "ref" "opt" */
+extern const char *const scale_names[N_SCALE_CHOICES];	  /* "dynamic" "static" */
 
 struct layer_genes {
 	uint16_t n_heads;
@@ -62,8 +65,9 @@ struct genome {
 	uint8_t embed_bits; /* 32, 8 or 4: embedding table and output heads */
 	uint8_t kv;  /* 32, 16 (fp16) or 8 bits of kept keys and values; decoders only */
 	uint8_t opt; /* enum opt_level */
-	uint8_t kernels;   /* enum kernel_choice */
-	uint8_t attn_int8; /* 1: scores and mix as int8 products; encoders only */
+	uint8_t kernels;    /* enum kernel_choice */
+	uint8_t attn_int8;  /* 1: scores and mix as int8 products; encoders only */
+	uint8_t act_scales; /* enum scale_choice, of what int8 and int4 products read */
 	uint8_t n_layers;
 	uint16_t seq_len; /* the longest input, tokens */
 	uint16_t d_model;
@@ -75,7 +79,10 @@ struct genome {
 /* Allowed ranges of every gene and the relations between them; the message names the
  * gene and the range. */
 enum err genome_check(const struct genome *g, struct err_ctx *ctx);
-/* Sets what cannot matter (genes of absent layers, pooling of a decoder) to zero, and an
+/* No weight is quantised. */
+int genome_is_fp32(const struct genome *g);
+/* Sets what cannot matter (genes of absent layers, pooling of a decoder, static scales
+ * where all is fp32) to zero, and an
  * encoder's kv to 32, so that equal networks have equal texts. */
 void genome_canonicalise(struct genome *g);
 /* Writes the canonical text; `out` holds GENOME_TEXT_MAX bytes. */

@@ -34,7 +34,9 @@
  *
  * Quantised linear ops: weights as in src/model/quant.h, the op's input quantised per
  * token to int8 (bits 8 and 4), products summed in integers, then
- * y = (sum q_a q_w) * s_a * s_w + bias (per group for int4). Embedding rows are
+ * y = (sum q_a q_w) * s_a * s_w + bias (per group for int4). act_scales == static: s_a is
+ * not the token's own but one number for each point of src/model/act_scales.h, and what
+ * lies beyond 127 s_a saturates. Embedding rows are
  * dequantised on look-up. Norm, softmax, activation, conv, residual are fp32. The pooled
  * vector counts as one token.
  *

@@ -46,6 +46,7 @@ struct tensor_source tensor_source_random(struct random_weights *random)
 struct pass {
 	const struct genome *g;
 	const struct tensor_source *source;
+	const struct reference_input *in;
 	struct layout *layout;
 	size_t n, width; /* width: of the widest row */
 	double *x, *u, *q, *k, *v, *o, *f, *scores;
@@ -100,20 +101,45 @@ static void quantise_row(const double *x, size_t n, double *out)
 		out[i] = round(x[i] * inverse) * scale;
 }
 
+static void quantise_static(const double *x, size_t n, float scale, double *out)
+{
+	double inverse = (double)(1 / scale);
+
+	for (size_t i = 0; i < n; i++)
+		out[i] = fmax(fmin(round(x[i] * inverse), 127), -127) * (double)scale;
+}
+
+/* What a product with the matrix `t` reads of a row, of which `layer` is the reader. */
+static void take_row(const struct pass *p, const struct tensor *t, int layer,
+	const double *x, double *row)
+{
+	const struct reference_input *in = p->in;
+	enum quant_point point = quant_point_of((enum tensor_kind)t->kind);
+
+	if (t->bits == 32) {
+		memcpy(row, x, t->cols * sizeof(*row));
+		return;
+	}
+	if (in->watch && t->kind != T_WK && t->kind != T_WV)
+		in->watch->see(in->watch->self, layer, point, x, t->cols);
+	if (in->scales)
+		quantise_static(x, t->cols, act_scale(in->scales, layer, point), row);
+	else
+		quantise_row(x, t->cols, row);
+}
+
 #define BLOCK 8 /* rows side by side, so that a weight is read once for all of them */
 
 /* The next rows of x, at most BLOCK, quantised when the device does: [cols, BLOCK]. */
-static size_t take_rows(
-	const struct tensor *t, const double *x, size_t rows, double *row, double *block)
+static size_t take_rows(const struct pass *p, const struct tensor *t, int layer,
+	const double *x, size_t rows, double *block)
 {
+	double *row = block + t->cols * BLOCK;
 	size_t n = rows < BLOCK ? rows : BLOCK;
 
 	memset(block, 0, t->cols * BLOCK * sizeof(*block));
 	for (size_t j = 0; j < n; j++) {
-		if (t->bits == 32)
-			memcpy(row, x + j * t->cols, t->cols * sizeof(*row));
-		else
-			quantise_row(x + j * t->cols, t->cols, row);
+		take_row(p, t, layer, x + j * t->cols, row);
 		for (size_t c = 0; c < t->cols; c++)
 			block[c * BLOCK + j] = row[c];
 	}
@@ -139,13 +165,11 @@ static void linear(struct pass *p, enum tensor_kind weight, enum tensor_kind bia
 	const struct tensor *t, *tb = NULL;
 	float *w = fetch(p, weight, layer, &t);
 	float *b = w && bias != N_TENSOR_KINDS ? fetch(p, bias, layer, &tb) : NULL;
-	double *row = w ? malloc(t->cols * (1 + BLOCK) * sizeof(*row)) : NULL;
+	double *block = w ? malloc(t->cols * (1 + BLOCK) * sizeof(*block)) : NULL;
 	size_t n;
 
-	for (size_t i = 0; row && i < rows; i += n) {
-		double *block = row + t->cols;
-
-		n = take_rows(t, x + i * t->cols, rows - i, row, block);
+	for (size_t i = 0; block && i < rows; i += n) {
+		n = take_rows(p, t, layer, x + i * t->cols, rows - i, block);
 		for (size_t o = 0; o < t->rows; o++) {
 			double sum[BLOCK];
 
@@ -156,9 +180,9 @@ static void linear(struct pass *p, enum tensor_kind weight, enum tensor_kind bia
 				y[(i + j) * t->rows + o] = sum[j];
 		}
 	}
-	if (w && !row && !p->err)
+	if (w && !block && !p->err)
 		p->err = err_set(p->ctx, ERR_NOMEM, "out of memory");
-	free(row);
+	free(block);
 	free(w);
 	free(b);
 }
@@ -464,8 +488,23 @@ enum err reference_run(const struct genome *g, const struct task_shape *task,
 	const struct tensor_source *weights, const int32_t *ids, uint32_t n,
 	const struct reference_output *out, struct err_ctx *ctx)
 {
-	struct pass p = {
-		.g = g, .source = weights, .n = n, .width = widest(g), .ctx = ctx};
+	struct reference_input in = {ids, n, NULL, NULL};
+
+	return reference_run_on(g, task, weights, &in, out, ctx);
+}
+
+enum err reference_run_on(const struct genome *g, const struct task_shape *task,
+	const struct tensor_source *weights, const struct reference_input *in,
+	const struct reference_output *out, struct err_ctx *ctx)
+{
+	const int32_t *ids = in->ids;
+	uint32_t n = in->n;
+	struct pass p = {.g = g,
+		.source = weights,
+		.in = in,
+		.n = n,
+		.width = widest(g),
+		.ctx = ctx};
 	double *memory;
 
 	if (n < 1 || n > g->seq_len)

@@ -6,6 +6,7 @@
 #ifndef HAWSER_MODEL_REFERENCE_H
 #define HAWSER_MODEL_REFERENCE_H
 
+#include "src/model/act_scales.h"
 #include "src/model/graph.h"
 
 /* Weights by tensor, so that a billion-parameter network need not lie in memory at once:
@@ -33,7 +34,25 @@ struct reference_output {
 	double *lm;	/* [vocab] after the last token; caller's, NULL unless TASK_LM */
 };
 
-/* One input of n ids (0 <= id < vocab_size, 1 <= n <= seq_len). */
+/* Is shown each row that is about to be quantised. */
+struct reference_watch {
+	void (*see)(
+		void *self, int layer, enum quant_point point, const double *x, size_t n);
+	void *self;
+};
+
+struct reference_input {
+	const int32_t *ids;		     /* 0 <= id < vocab_size */
+	uint32_t n;			     /* 1..seq_len */
+	const struct act_scales *scales;     /* NULL: a scale a token, whatever the
+						genome says */
+	const struct reference_watch *watch; /* or NULL */
+};
+
+enum err reference_run_on(const struct genome *g, const struct task_shape *task,
+	const struct tensor_source *weights, const struct reference_input *in,
+	const struct reference_output *out, struct err_ctx *ctx);
+/* The same with a scale a token. */
 enum err reference_run(const struct genome *g, const struct task_shape *task,
 	const struct tensor_source *weights, const int32_t *ids, uint32_t n,
 	const struct reference_output *out, struct err_ctx *ctx);

@@ -18,13 +18,15 @@ static void print_genome(const struct view *v, struct buf *out)
 		"network    %s, %u layer%s, d_model %u, d_embed %u (%u bit), vocabulary "
 		"%u, at most %u tokens\n"
 		"           %s, %s norm (%s), pooling %s, conv %u, relative positions "
-		"%u, kernels %s%s, -%s\n",
+		"%u, kernels %s%s%s, -%s\n",
 		g->arch == ARCH_ENCODER ? "encoder" : "decoder", g->n_layers,
 		g->n_layers == 1 ? "" : "s", g->d_model, g->d_embed, g->embed_bits,
 		g->vocab_size, g->seq_len, act_names[g->act], norm_names[g->norm],
 		norm_place_names[g->norm_place], pool_names[g->pool], g->conv,
 		g->rel_radius, kernel_names[g->kernels],
-		g->attn_int8 ? ", int8 attention" : "", opt_level_names[g->opt]);
+		g->attn_int8 ? ", int8 attention" : "",
+		g->act_scales ? ", static activation scales" : "",
+		opt_level_names[g->opt]);
 	for (int l = 0; l < g->n_layers; l++) {
 		const struct layer_genes *y = &g->layer[l];
 

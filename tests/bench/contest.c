@@ -135,34 +135,48 @@ static void build(struct engine *e, const struct genome *g, struct contest *c,
 	}
 }
 
+/* One of ours; `g` is left as built. */
+static enum err add_one(struct contest *c, const struct options *o, enum precision p,
+	const struct set_choice *set, enum scale_choice scales, struct genome *g,
+	struct err_ctx *ctx)
+{
+	enum kernel_choice k = set->optimised ? KERNELS_OPT : KERNELS_REF;
+	struct engine *e = engine_add(c->engine, &c->n, ENGINE_OURS, p, "%s %s%s",
+		precision_names[p], set->name, scales ? STATIC_SUFFIX : "");
+	enum err rc = c->shape ? shape_genome(c->shape, p, k, g, ctx)
+			       : decoder_genome(p, k, g, ctx);
+
+	if (rc)
+		return rc;
+	g->act_scales = scales;
+	e->set = set;
+	e->tokens = c->shape ? c->shape->seq_len : DECODER_PREFILL;
+	if (!c->shape) {
+		e->inner = DECODER_STEPS;
+		snprintf(e->verb, sizeof(e->verb), "steps");
+	}
+	build(e, g, c, o);
+	return ERR_OK;
+}
+
+/* The best set's integers both ways: with scales a token and with static ones. */
 static enum err add_ours(struct contest *c, const struct options *o,
 	const struct machine *m, struct err_ctx *ctx)
 {
+	const struct set_choice *best = &m->set[m->n_sets - 1];
 	struct graph_cost cost;
 	struct genome g;
-	enum err rc;
+	enum err rc = ERR_OK;
 
-	for (int p = 0; p < N_PRECISIONS; p++) {
-		for (unsigned i = 0; i < m->n_sets; i++) {
-			enum kernel_choice k =
-				m->set[i].optimised ? KERNELS_OPT : KERNELS_REF;
-			struct engine *e = engine_add(c->engine, &c->n, ENGINE_OURS,
-				(enum precision)p, "%s %s", precision_names[p],
-				m->set[i].name);
-
-			rc = c->shape ? shape_genome(
-						c->shape, (enum precision)p, k, &g, ctx)
-				      : decoder_genome((enum precision)p, k, &g, ctx);
-			if (rc)
-				return rc;
-			e->set = &m->set[i];
-			e->tokens = c->shape ? c->shape->seq_len : DECODER_PREFILL;
-			if (!c->shape) {
-				e->inner = DECODER_STEPS;
-				snprintf(e->verb, sizeof(e->verb), "steps");
-			}
-			build(e, &g, c, o);
-		}
+	for (int p = 0; p < N_PRECISIONS && !rc; p++) {
+		for (unsigned i = 0; i < m->n_sets && !rc; i++)
+			rc = add_one(c, o, (enum precision)p, &m->set[i], SCALES_DYNAMIC,
+				&g, ctx);
+		if (!rc && p != FP32)
+			rc = add_one(
+				c, o, (enum precision)p, best, SCALES_STATIC, &g, ctx);
+		if (rc)
+			return rc;
 		graph_cost(&g, c->shape ? &encoder_task : &decoder_task,
 			c->shape ? c->shape->seq_len : 1, &cost);
 		c->macs = cost.macs;
@@ -186,19 +200,20 @@ static void add_rates(struct contest *c)
 	}
 }
 
-/* A short input in the same image: padding is to cost nothing. */
+/* A short input in the same images: padding is to cost nothing. */
 static void add_short(struct contest *c, const struct machine *m)
 {
-	for (int p = 0; p < N_PRECISIONS && c->shape->seq_len == 32; p++) {
-		const struct set_choice *best = &m->set[m->n_sets - 1];
-		const struct engine *full =
-			engine_ours(c->engine, c->n, best, (enum precision)p);
+	const struct set_choice *best = &m->set[m->n_sets - 1];
+
+	for (int i = 0; i < 2 * N_PRECISIONS && c->shape->seq_len == 32; i++) {
+		const struct engine *full = engine_ours(c->engine, c->n, best,
+			(enum precision)(i / 2), (enum scale_choice)(i % 2));
 		struct engine *e;
 
 		if (!full)
 			continue;
-		e = engine_add(c->engine, &c->n, ENGINE_OURS, (enum precision)p,
-			SHORT_NAME, precision_names[p], best->name);
+		e = engine_add(c->engine, &c->n, ENGINE_OURS, full->precision, SHORT_NAME,
+			full->name);
 		e->set = full->set;
 		e->artefact = full->artefact;
 		e->tokens = SHORT_TOKENS;
@@ -211,7 +226,8 @@ static enum err add_two_threads(struct contest *c, const struct options *o,
 	const struct machine *m, struct err_ctx *ctx)
 {
 	const struct set_choice *best = &m->set[m->n_sets - 1];
-	const struct engine *one = engine_ours(c->engine, c->n, best, INT8);
+	const struct engine *one =
+		engine_ours(c->engine, c->n, best, INT8, SCALES_DYNAMIC);
 	struct genome g;
 	struct engine *e;
 	enum err rc = shape_genome(
@@ -402,8 +418,8 @@ enum err contest_run_decoder(struct contest *c, const struct options *o,
 	f->o = o;
 	rc = add_ours(c, o, m, ctx);
 	for (int p = 0; p < N_PRECISIONS && !rc; p++) {
-		const struct engine *ours = engine_ours(
-			c->engine, c->n, &m->set[m->n_sets - 1], (enum precision)p);
+		const struct engine *ours = engine_ours(c->engine, c->n,
+			&m->set[m->n_sets - 1], (enum precision)p, SCALES_DYNAMIC);
 		struct engine *e = engine_add(c->engine, &c->n, ENGINE_READING,
 			(enum precision)p, READING, precision_names[p]);
 

@@ -31,6 +31,6 @@ enum err contest_run_decoder(struct contest *c, const struct options *o,
 #define READING "reading of the %s weights"
 #define TWO_THREADS "int8 %s, 2 threads"
 #define SHORT_TOKENS 9
-#define SHORT_NAME "%s %s, 9 tokens"
+#define SHORT_NAME "%s, 9 tokens"
 
 #endif

@@ -53,11 +53,12 @@ const struct engine *engine_find(const struct engine *all, unsigned n, const cha
 }
 
 const struct engine *engine_ours(const struct engine *all, unsigned n,
-	const struct set_choice *set, enum precision p)
+	const struct set_choice *set, enum precision p, enum scale_choice scales)
 {
-	char name[64];
+	char name[80];
 
-	snprintf(name, sizeof(name), "%s %s", precision_names[p], set->name);
+	snprintf(name, sizeof(name), "%s %s%s", precision_names[p], set->name,
+		scales ? STATIC_SUFFIX : "");
 	return engine_find(all, n, name);
 }
 

@@ -63,9 +63,11 @@ struct engine *engine_add(struct engine *all, unsigned *n, enum engine_kind kind
 	enum precision p, const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 /* By name; NULL when it is not there, or absent. */
 const struct engine *engine_find(const struct engine *all, unsigned n, const char *name);
+/* "int8 x86-avx2 static" has static scales of activations. */
+#define STATIC_SUFFIX " static"
 /* Ours by kernel set; NULL when absent. */
 const struct engine *engine_ours(const struct engine *all, unsigned n,
-	const struct set_choice *set, enum precision p);
+	const struct set_choice *set, enum precision p, enum scale_choice scales);
 /* The faster of two by their medians; either may be NULL. */
 const struct engine *engine_faster(
 	const struct engine *a, const struct engine *b, enum bench_clock clock);

@@ -60,10 +60,14 @@ static const struct set_choice *best_set(const struct list *l)
 	return &l->r->machine->set[l->r->machine->n_sets - 1];
 }
 
+/* The better one of dynamic and static scales. */
 static const struct engine *best(
 	const struct list *l, const struct contest *c, enum precision p)
 {
-	return engine_ours(c->engine, c->n, best_set(l), p);
+	const struct set_choice *set = best_set(l);
+
+	return engine_faster(engine_ours(c->engine, c->n, set, p, SCALES_DYNAMIC),
+		engine_ours(c->engine, c->n, set, p, SCALES_STATIC), c->clock);
 }
 
 /* The peer's engine that a precision is held against. */
@@ -100,7 +104,9 @@ static void judge_peer(struct list *l, const struct contest *c, enum precision p
 
 static void judge_threads(struct list *l, const struct contest *c)
 {
-	const struct engine *one = best(l, c, INT8), *two = NULL;
+	const struct engine *one = engine_ours(
+				    c->engine, c->n, best_set(l), INT8, SCALES_DYNAMIC),
+			    *two = NULL;
 	struct judgement *j = add(l,
 		c->shape - shapes >= TWO_THREADS_FROM ? TWO_THREADS_TIMES
 						      : TWO_THREADS_LEAST,
@@ -129,6 +135,9 @@ static void judge_threads(struct list *l, const struct contest *c)
 static void judge_shape(struct list *l, const struct contest *c)
 {
 	const struct engine *ours = best(l, c, INT8), *v3 = NULL;
+	/* the network that the AVX2 build is of */
+	const struct engine *same =
+		engine_ours(c->engine, c->n, best_set(l), INT8, SCALES_DYNAMIC);
 	struct judgement *j;
 
 	judge_peer(l, c, INT8);
@@ -144,9 +153,10 @@ static void judge_shape(struct list *l, const struct contest *c)
 	judge_threads(l, c);
 	for (unsigned i = 0; i + 1 < l->r->machine->n_sets && ours; i++)
 		if (!strcmp(l->r->machine->set[i].isa, "x86-avx2"))
-			v3 = engine_ours(c->engine, c->n, &l->r->machine->set[i], INT8);
-	if (v3) {
-		struct ratio r = series_ratio(&v3->series, &ours->series, c->clock, 0);
+			v3 = engine_ours(c->engine, c->n, &l->r->machine->set[i], INT8,
+				SCALES_DYNAMIC);
+	if (v3 && same) {
+		struct ratio r = series_ratio(&v3->series, &same->series, c->clock, 0);
 
 		j = add(l, 2.2, "%s int8: AVX2 build, times slower than the best",
 			c->shape->name);
@@ -155,10 +165,10 @@ static void judge_shape(struct list *l, const struct contest *c)
 		j->range = r.range;
 	}
 	if (ours && c->shape->seq_len == 32) {
-		char name[64];
+		char name[96];
 		const struct engine *few;
 
-		snprintf(name, sizeof(name), SHORT_NAME, "int8", best_set(l)->name);
+		snprintf(name, sizeof(name), SHORT_NAME, ours->name);
 		few = engine_find(c->engine, c->n, name);
 		if (few) {
 			struct ratio r =

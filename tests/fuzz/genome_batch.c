@@ -162,14 +162,19 @@ static enum err put_file(
 static enum err write_model(
 	struct drawn *d, const struct program *p, const char *dir, struct err_ctx *ctx)
 {
+	struct act_scales scales;
+	struct codegen_input in;
 	struct generated gen;
 	char path[BATCH_PATH];
 	struct buf golden;
-	enum err e = emit_texts(&d->in, p, &gen, ctx);
+	enum err e = codegen_calibrated(&d->in, &in, &scales, ctx);
 
+	if (e)
+		return e;
+	e = emit_texts(&in, p, &gen, ctx);
 	buf_init(&golden);
 	if (!e && !(e = file_mkdirs(dir, ctx)) &&
-		!(e = emit_golden(&d->in, p, buf_str(&gen.card), &golden, ctx)) &&
+		!(e = emit_golden(&in, p, buf_str(&gen.card), &golden, ctx)) &&
 		!(e = put_file(dir, "model.c", &gen.model_c, ctx)) &&
 		!(e = put_file(dir, "model.h", &gen.model_h, ctx)) &&
 		!(e = put_file(dir, "golden.c", &golden, ctx)) &&

@@ -19,6 +19,7 @@
 	"  conv: [0, 0, 1, 3, 5, 7]\n"                                                   \
 	"  opt: [O2, O3, Os]\n"                                                          \
 	"  kernels: opt\n"                                                               \
+	"  act_scales: [dynamic, static]\n"                                              \
 	"  n_layers: [1, 1, 2, 2, 3, 4, 6]\n"                                            \
 	"  n_heads: [1, 2, 3, 4, 5, 6, 8]\n"                                             \
 	"  n_kv_heads: [same, same, 1, 2, 3]\n"                                          \

@@ -155,6 +155,35 @@ static void build_key_changes_with_whatever_changes_the_image(void **state)
 	assert_false(hash_equal(&a.build, &b.build));
 }
 
+static void build_key_changes_with_static_scales(void **state)
+{
+	struct act_scales scales;
+	struct err_ctx ctx = {""};
+	struct artefact a, b, c;
+	struct fixture f;
+	int hit;
+
+	(void)state;
+	small_fixture(&f);
+	f.genome.embed_bits = 8; /* the head reads the pooled text */
+	ASSERT_OK(codegen_build(&f.in, &target, cache, &a, &hit, &ctx), &ctx);
+	f.genome.act_scales = SCALES_STATIC;
+	ASSERT_OK(codegen_build(&f.in, &target, cache, &b, &hit, &ctx), &ctx);
+	assert_false(hash_equal(&a.build, &b.build));
+	ASSERT_OK(codegen_build(&f.in, &target, cache, &b, &hit, &ctx), &ctx);
+	assert_true(hit);
+	memset(&scales, 0, sizeof(scales));
+	f.in.scales = &scales;
+	assert_int_equal(
+		codegen_build(&f.in, &target, cache, &c, &hit, &ctx), ERR_INVALID);
+	for (int i = 0; i <= f.genome.n_layers; i++)
+		for (int j = 0; j < N_QUANT_POINTS; j++)
+			scales.of[i][j] = 0.03f;
+	ASSERT_OK(codegen_build(&f.in, &target, cache, &c, &hit, &ctx), &ctx);
+	assert_false(hash_equal(&b.build, &c.build));
+	run_image(&c, "coarse scales");
+}
+
 static void build_mends_a_damaged_entry(void **state)
 {
 	struct err_ctx ctx = {""};
@@ -506,6 +535,7 @@ int main(void)
 		cmocka_unit_test(emit_writes_the_same_bytes_twice),
 		cmocka_unit_test(build_is_found_again_and_equal_in_another_cache),
 		cmocka_unit_test(build_key_changes_with_whatever_changes_the_image),
+		cmocka_unit_test(build_key_changes_with_static_scales),
 		cmocka_unit_test(build_mends_a_damaged_entry),
 		cmocka_unit_test(broken_kernel_fails_the_golden_check),
 		cmocka_unit_test(

@@ -108,6 +108,25 @@ static const struct model_case models[] = {
 		"enc;v=400;t=32;d=64;e=64;eb=8;act=relu;norm=ln;place=pre;pool=mean;abs="
 		"0;"
 		"rel=8;conv=3;opt=O2;kern=ref;L=h2k2x16f128r0b8,h2k2x16f64r16b8"},
+	{"static scales", &slots,
+		"enc;v=50;t=19;d=33;e=33;eb=8;act=gelu;norm=ln;place=post;pool=mean;abs="
+		"1;rel=2;conv=0;opt=O2;kern=ref;as=static;"
+		"L=h2k1x11f45r0b8,h2k2x11f40r0b4"},
+	{"static scales factorised mixed", &slots,
+		"enc;v=60;t=20;d=32;e=16;eb=4;act=silu;norm=rms;place=pre;pool=max;abs=0;"
+		"rel=8;conv=3;opt=O2;kern=ref;attn=8;as=static;"
+		"L=h2k2x16f64r0b32,h2k1x16f70r8b8,h4k4x8f50r9b4"},
+	{"static scales of shared layers", &classify,
+		"enc;v=30;t=10;d=48;e=48;eb=8;act=relu;norm=ln;place=pre;pool=first;abs="
+		"0;rel=4;conv=3;opt=O2;kern=ref;as=static;"
+		"L=h2k2x8f96r0b8,h2k2x8f96r0b8s,h2k2x8f96r0b8s"},
+	{"decoder static factorised", &lm,
+		"dec;v=64;t=40;d=32;e=10;eb=8;act=gelu;norm=ln;place=pre;pool=mean;abs=0;"
+		"rel=8;conv=3;opt=O2;kern=ref;kv=8;as=static;"
+		"L=h2k1x16f64r0b8,h2k1x16f64r7b4"},
+	{"decoder static post", &lm,
+		"dec;v=64;t=36;d=24;e=24;eb=4;act=silu;norm=rms;place=post;pool=mean;abs="
+		"1;rel=3;conv=0;opt=O2;kern=ref;as=static;L=h2k2x12f40r0b8"},
 	{"optimised kernels without an ISA", &slots,
 		"enc;v=40;t=12;d=48;e=48;eb=8;act=relu;norm=ln;place=pre;pool=mean;abs=0;"
 		"rel=0;conv=0;opt=O2;kern=opt;L=h2k2x8f20r0b8"},

@@ -247,6 +247,45 @@ static void program_keeps_as_many_bytes_as_kv_says(void **state)
 	}
 }
 
+/* A set that quantises in the epilogue: hidden values are bytes, and a norm's integers
+ * have the scale of the layer that reads them. */
+static void program_keeps_no_hidden_floats_with_static_scales(void **state)
+{
+	struct task_shape task = {TASK_CLASSIFY, 3, 0};
+	const struct kernel_set *set;
+	unsigned n_products = 0, n_norms = 0;
+	struct program *p;
+	struct genome g;
+
+	(void)state;
+	assert_int_equal(kernel_set_find("x86-avx512vnni", &set, NULL), ERR_OK);
+	assert_int_equal(genome_parse(&g,
+				 "enc;v=100;t=16;d=32;e=32;eb=8;act=gelu;norm=ln;"
+				 "place=post;pool=mean;abs=1;rel=0;conv=0;opt=O2;"
+				 "kern=opt;as=static;"
+				 "L=h2k2x16f512r0b8,h2k2x16f512r0b4",
+				 NULL),
+		ERR_OK);
+	assert_int_equal(program_new_for(&p, &g, &task, set, NULL), ERR_OK);
+	for (size_t i = 0; i < p->n_steps; i++) {
+		const struct step *s = &p->step[i];
+
+		assert_true(s->kind != STEP_ACT && s->scale == NO_BUFFER);
+		if (s->kind == STEP_LINEAR && s->q_point) {
+			assert_int_equal(s->q_point, 1 + QP_HIDDEN);
+			assert_int_equal(p->buffer[s->q].bytes, 16 * 512);
+			assert_int_equal(s->act, 1 + ACT_GELU);
+			n_products++;
+		}
+		if (s->kind != STEP_NORM || s->q_point != 1 + QP_ATTN_IN)
+			continue;
+		assert_int_equal(s->q_layer, s->layer + 1);
+		n_norms++;
+	}
+	assert_true(n_products == 2 && n_norms == 2);
+	program_free(p);
+}
+
 static void program_refuses_an_impossible_task(void **state)
 {
 	struct task_shape none = {TASK_CLASSIFY, 0, 0}, tags = {TASK_INTENT_SLOTS, 3, 0};
@@ -272,6 +311,7 @@ int main(void)
 		cmocka_unit_test(program_memory_does_not_hold_a_matrix_of_scores),
 		cmocka_unit_test(program_of_a_decoder_runs_in_chunks),
 		cmocka_unit_test(program_keeps_as_many_bytes_as_kv_says),
+		cmocka_unit_test(program_keeps_no_hidden_floats_with_static_scales),
 		cmocka_unit_test(program_refuses_an_impossible_task),
 	};
 

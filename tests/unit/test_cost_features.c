@@ -56,6 +56,20 @@ static void features_start_with_macs_and_depth(void **state)
 	assert_true(x[index_of("kv_bytes")] == 0);
 }
 
+static void features_tell_static_scales_apart(void **state)
+{
+	double x[COST_FEATURES_MAX], y[COST_FEATURES_MAX];
+	struct genome g;
+
+	(void)state;
+	parse(&g, base);
+	cost_features(&g, &task, 10, x);
+	g.act_scales = SCALES_STATIC;
+	cost_features(&g, &task, 10, y);
+	assert_true(x[index_of("n_quant")] > 0 && x[index_of("n_static")] == 0);
+	assert_true(y[index_of("n_static")] == x[index_of("n_quant")]);
+}
+
 static void features_grow_with_the_input(void **state)
 {
 	double a[COST_FEATURES_MAX], b[COST_FEATURES_MAX];
@@ -106,6 +120,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(features_start_with_macs_and_depth),
+		cmocka_unit_test(features_tell_static_scales_apart),
 		cmocka_unit_test(features_grow_with_the_input),
 		cmocka_unit_test(features_tell_genes_apart_that_change_the_price),
 	};

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "src/base/rng.h"
+#include "src/model/calibrate.h"
 #include "src/model/graph.h"
 #include "src/model/objective.h"
 #include "src/model/quant.h"
@@ -47,6 +48,10 @@ static void genome_text_round_trips_when_valid(void **state)
 		"abs=1;rel=0;conv=0;opt=Os;kern=opt;L=h32k8x64f8192r0b4",
 		"dec;v=512;t=20;d=24;e=24;eb=8;act=gelu;norm=rms;place=post;pool=mean;"
 		"abs=1;rel=0;conv=0;opt=O2;kern=opt;kv=8;L=h3k1x8f32r0b4",
+		"dec;v=512;t=20;d=24;e=24;eb=8;act=gelu;norm=rms;place=post;pool=mean;"
+		"abs=1;rel=0;conv=0;opt=O2;kern=opt;kv=8;as=static;L=h3k1x8f32r0b4",
+		"enc;v=20;t=8;d=8;e=8;eb=8;act=relu;norm=ln;place=pre;pool=mean;abs=0;rel=2;"
+		"conv=3;opt=O2;kern=opt;attn=8;as=static;L=h2k1x4f16r0b8",
 	};
 	char out[GENOME_TEXT_MAX];
 
@@ -80,6 +85,8 @@ static void genome_parse_refuses_when_malformed_or_out_of_range(void **state)
 		{SMALL "h99999999k2x4f16r0b8", "a smaller number"},
 		{DECODER "kv=4;L=h2k2x4f16r0b32", "gene 'kv' is 4"},
 		{DECODER "kv=;L=h2k2x4f16r0b32", "expected a number"},
+		{DECODER "as=;L=h2k2x4f16r0b32", "expected a known word"},
+		{DECODER "as=8;L=h2k2x4f16r0b32", "expected a known word"},
 		{"enc;v=20;t=8;d=8;e=8;eb=32;act=relu;norm=ln;place=pre;pool=mean;abs=0;rel=2;"
 		 "conv=3;opt=O2;kern=ref;kv=8;L=h2k2x4f16r0b32",
 			"only decoders keep keys"},
@@ -376,6 +383,107 @@ static void reference_keeps_less_when_kv_says_so(void **state)
 	assert_true(apart[2] > apart[1] && apart[2] < 0.05);
 }
 
+/* Scales of 1/127 of 1, and a few values far outside. */
+static void calibration_clips_what_lies_far_out(void **state)
+{
+	static struct magnitudes even, peaked, none;
+	double x[1000];
+	float s;
+
+	(void)state;
+	for (int i = 0; i < 1000; i++)
+		x[i] = (i - 500) / 500.0;
+	magnitudes_add(&even, x, 1000);
+	s = magnitudes_scale(&even);
+	assert_true(s > 0.99f / 127 && s <= 1.0f / 127);
+	for (int i = 0; i < 200; i++)
+		magnitudes_add(&peaked, x, 1000);
+	x[0] = 1.6; /* once in 200,000: not worth a coarser step */
+	magnitudes_add(&peaked, x, 1);
+	s = magnitudes_scale(&peaked);
+	assert_true(s > 0.9f / 127 && s < 1.2f / 127);
+	x[0] = 0;
+	magnitudes_add(&none, x, 1);
+	assert_true(magnitudes_scale(&none) == 1.0f / 127);
+}
+
+static void calibrate_gives_each_point_a_scale(void **state)
+{
+	struct genome g = parse(
+		"enc;v=20;t=8;d=8;e=4;eb=8;act=relu;norm=ln;place=pre;pool=mean;abs=0;rel=2;"
+		"conv=3;opt=O2;kern=ref;as=static;L=h2k1x4f16r0b32,h2k1x4f16r3b8,"
+		"h2k1x4f16r0b4");
+	const int32_t ids[6] = {3, 1, 4, 1, 5, 9};
+	const uint32_t len[2] = {4, 2};
+	struct calibration_inputs in = {ids, len, 2};
+	struct random_weights random = {5};
+	struct tensor_source source = tensor_source_random(&random);
+	struct reference_input input = {ids, 4, NULL, NULL};
+	double intent[2][3], tags[2][5 * 8];
+	struct act_scales s;
+	struct err_ctx ctx;
+
+	(void)state;
+	assert_int_equal(calibrate(&g, &joint, &source, &in, &s, &ctx), ERR_OK);
+	assert_int_equal(act_scales_check(&g, &joint, &s, &ctx), ERR_OK);
+	for (int i = -1; i < g.n_layers; i++)
+		for (int p = 0; p < N_QUANT_POINTS; p++) {
+			int thin = p == QP_FFN_THIN || p == QP_HIDDEN_THIN;
+			int there = i < 0 ? p < QP_LM
+					  : i > 0 && p >= QP_ATTN_IN && (i == 1 || !thin);
+
+			assert_int_equal(
+				act_scale(&s, i, (enum quant_point)p) > 0, there);
+		}
+	for (int k = 0; k < 2; k++) {
+		struct reference_output out = {intent[k], tags[k], NULL};
+
+		input.scales = k ? &s : NULL;
+		assert_int_equal(
+			reference_run_on(&g, &joint, &source, &input, &out, &ctx),
+			ERR_OK);
+	}
+	for (int i = 0; i < 3; i++) {
+		assert_true(intent[0][i] != intent[1][i]);
+		assert_true(fabs(intent[0][i] - intent[1][i]) < 0.1);
+	}
+	s.of[2][QP_HIDDEN_THIN] = 0;
+	assert_int_equal(act_scales_check(&g, &joint, &s, &ctx), ERR_INVALID);
+	assert_non_null(strstr(ctx.msg, "hidden_thin"));
+	in.n = 0;
+	assert_int_equal(calibrate(&g, &joint, &source, &in, &s, &ctx), ERR_INVALID);
+}
+
+/* A scale that is too small saturates at 127 of it. */
+static void reference_saturates_when_a_scale_is_small(void **state)
+{
+	struct genome g = parse(
+		"enc;v=20;t=8;d=8;e=8;eb=8;act=relu;norm=ln;place=pre;pool=mean;abs=0;rel=0;"
+		"conv=0;opt=O2;kern=ref;as=static;L=h2k1x4f16r0b32");
+	struct random_weights random = {5};
+	struct tensor_source source = tensor_source_random(&random);
+	static struct act_scales s;
+	const int32_t ids[2] = {3, 7};
+	struct reference_input input = {ids, 2, &s, NULL};
+	double intent[3], twice[3], tags[5 * 2];
+	struct reference_output out = {intent, tags, NULL};
+	struct err_ctx ctx;
+
+	(void)state;
+	s.of[0][QP_TAGS] = 1;
+	s.of[0][QP_POOLED] = 1e-6f;
+	assert_int_equal(
+		reference_run_on(&g, &joint, &source, &input, &out, &ctx), ERR_OK);
+	s.of[0][QP_POOLED] = 2e-6f;
+	out.intent = twice;
+	assert_int_equal(
+		reference_run_on(&g, &joint, &source, &input, &out, &ctx), ERR_OK);
+	for (int i = 0; i < 3; i++) {
+		assert_true(fabs(intent[i]) < 127e-6 * 8 && intent[i] != 0);
+		assert_true(fabs(twice[i] - 2 * intent[i]) < 1e-9);
+	}
+}
+
 static void reference_refuses_when_input_is_out_of_range(void **state)
 {
 	struct genome g = parse(SMALL "h2k2x4f16r0b32");
@@ -473,6 +581,9 @@ int main(void)
 		cmocka_unit_test(genome_keeps_fp32_unless_it_says_less),
 		cmocka_unit_test(quant_kv_keeps_what_its_bits_hold),
 		cmocka_unit_test(reference_keeps_less_when_kv_says_so),
+		cmocka_unit_test(calibration_clips_what_lies_far_out),
+		cmocka_unit_test(calibrate_gives_each_point_a_scale),
+		cmocka_unit_test(reference_saturates_when_a_scale_is_small),
 		cmocka_unit_test(reference_refuses_when_input_is_out_of_range),
 		cmocka_unit_test(objective_parse_checks_metric_and_device),
 		cmocka_unit_test(limit_parse_and_hold_when_written_as_documented),

@@ -443,6 +443,29 @@ static void space_preset_lists_points_of_the_space(void **state)
 	space_close(s);
 }
 
+static void space_draws_static_scales_where_something_is_quantised(void **state)
+{
+	struct space *s =
+		parse(TOP "  d_model: [16, 32]\n  d_ff: [16, 32]\n  embed_bits: [32, "
+			  "8]\n  bits: [32, 4]\n  act_scales: static\n");
+	struct task_shape task = task_of(s);
+	unsigned n[2] = {0};
+	struct rng rng;
+
+	(void)state;
+	rng_init(&rng, 4);
+	for (int i = 0; i < 200; i++) {
+		struct genome g;
+
+		space_sample(s, &task, &rng, &g);
+		check_point(s, &g, &task);
+		assert_int_equal(g.act_scales, !genome_is_fp32(&g));
+		n[g.act_scales]++;
+	}
+	assert_true(n[SCALES_DYNAMIC] > 0 && n[SCALES_STATIC] > n[SCALES_DYNAMIC]);
+	space_close(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -460,6 +483,7 @@ int main(void)
 		cmocka_unit_test(preset_has_the_size_its_paper_tells),
 		cmocka_unit_test(preset_find_hints_when_unknown),
 		cmocka_unit_test(space_preset_lists_points_of_the_space),
+		cmocka_unit_test(space_draws_static_scales_where_something_is_quantised),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

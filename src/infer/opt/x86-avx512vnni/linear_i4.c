@@ -2,22 +2,8 @@
  * four in the low nibbles and four in the high. The sums of a group start at -8 times the
  * sum of the row's group, and are scaled into float sums at its end; four rows, so that
  * both kinds of sums stay in registers. */
+#include "src/infer/opt/x86-avx512vnni/linear_i4.h"
 #include "src/infer/opt/x86-avx512vnni/one_row.h"
-#include "src/infer/opt/x86-avx512vnni/tile.h"
-#include "src/infer/opt/x86-avx512vnni/vector.h"
-
-#define ROWS 4
-#define MAX_GROUPS (65536 / KERNEL_GROUP)
-
-struct block {
-	const struct linear *l;
-	uint32_t n_groups; /* whole ones; a short last one lies in `tail` */
-	const int8_t *x;
-	const float *x_scale, *add;
-	float *y;
-	int8_t tail[ROWS][KERNEL_GROUP]; /* zeros behind the row's end */
-	int32_t start[ROWS][MAX_GROUPS];
-};
 
 /* Any four bytes of a row. */
 struct __attribute__((packed, may_alias)) four {
@@ -125,6 +111,15 @@ ALWAYS_INLINE void tile(const struct block *b, uint32_t t, const struct panel *p
 	if (groups > b->n_groups)
 		group(b, b->n_groups, w, scales, b->tail[0], KERNEL_GROUP,
 			(in % KERNEL_GROUP + 7) / 8, y, R, V);
+	if (b->take) {
+		__m512 sums[ROWS * 3];
+
+#pragma GCC unroll 12
+		for (int i = 0; i < R * V; i++)
+			sums[i] = y[i];
+		b->take(b, t, p, sums, (uint32_t)R, (uint32_t)V);
+		return;
+	}
 #pragma GCC unroll 3
 	for (int v = 0; v < V; v++)
 		finish_column(b, t, p->o + 16 * (uint32_t)v, y + v, R, V);
@@ -172,10 +167,29 @@ static void start_row(struct block *b, uint32_t t, uint32_t r)
 	b->start[r][b->n_groups] = group_start(b->tail[r]);
 }
 
+void x86_avx512vnni_rows_i4(struct block *b, uint32_t n)
+{
+	const struct linear *l = b->l;
+	const struct cut c = cut_of(l->schedule, n, ROWS);
+
+	b->n_groups = l->in / KERNEL_GROUP;
+	for (uint32_t i = 0, t = 0; i < c.n_tiles; i++) {
+		uint32_t r = cut_rows(&c, i, t);
+
+		for (uint32_t j = 0; j < r; j++)
+			start_row(b, t, j);
+		for (uint32_t o = 0; o < l->out; o += TILE_COLS) {
+			struct panel p = panel_at(l->out, o, l->w, (l->in + 7) / 8 * 4);
+
+			tiles[p.width / 16 - 1][r - 1](b, t, &p);
+		}
+		t += r;
+	}
+}
+
 void linear_i4(const struct linear *l, uint32_t n, const int8_t *x, const float *x_scale,
 	const float *add, float *y)
 {
-	const struct cut c = cut_of(l->schedule, n, ROWS);
 	struct block b;
 
 	if (n == 1) {
@@ -183,21 +197,10 @@ void linear_i4(const struct linear *l, uint32_t n, const int8_t *x, const float 
 		return;
 	}
 	b.l = l;
-	b.n_groups = l->in / KERNEL_GROUP;
+	b.take = 0;
 	b.x = x;
 	b.x_scale = x_scale;
 	b.add = add;
 	b.y = y;
-	for (uint32_t i = 0, t = 0; i < c.n_tiles; i++) {
-		uint32_t r = cut_rows(&c, i, t);
-
-		for (uint32_t j = 0; j < r; j++)
-			start_row(&b, t, j);
-		for (uint32_t o = 0; o < l->out; o += TILE_COLS) {
-			struct panel p = panel_at(l->out, o, l->w, (l->in + 7) / 8 * 4);
-
-			tiles[p.width / 16 - 1][r - 1](&b, t, &p);
-		}
-		t += r;
-	}
+	x86_avx512vnni_rows_i4(&b, n);
 }

@@ -2,18 +2,8 @@
  * start at -128 times the sum of the row, which takes the offset out again. The
  * instructions are written out because gcc 12 moves accumulators through the stack around
  * the intrinsic. */
+#include "src/infer/opt/x86-avx512vnni/linear_i8.h"
 #include "src/infer/opt/x86-avx512vnni/one_row.h"
-#include "src/infer/opt/x86-avx512vnni/tile.h"
-#include "src/infer/opt/x86-avx512vnni/vector.h"
-
-struct block {
-	const struct linear *l;
-	const int8_t *x;
-	const float *x_scale, *add;
-	float *y;
-	int32_t start[TILE_BLOCK];
-	int8_t tail[TILE_BLOCK][4]; /* the last in % 4 columns, then zeros */
-};
 
 /* Any four bytes of a row. */
 struct __attribute__((packed, may_alias)) four {
@@ -110,6 +100,15 @@ ALWAYS_INLINE void tile(const struct block *b, uint32_t t, const struct panel *p
 	}
 	if (in % 4)
 		step(sum, w, b->tail[t], sizeof(b->tail[0]), R, V);
+	if (b->take) {
+		__m512i sums[TILE_ROWS * 3];
+
+#pragma GCC unroll 24
+		for (int i = 0; i < R * V; i++)
+			sums[i] = sum[i];
+		b->take(b, t, p, sums, (uint32_t)R, (uint32_t)V);
+		return;
+	}
 	finish(b, t, p, sum, R, V);
 }
 
@@ -177,7 +176,7 @@ ALWAYS_INLINE uint32_t one_tile(
 	return r;
 }
 
-static void rows(struct block *b, uint32_t n)
+void x86_avx512vnni_rows_i8(struct block *b, uint32_t n)
 {
 	const struct linear *l = b->l;
 	const struct cut c = cut_of(l->schedule, n, TILE_ROWS);
@@ -212,11 +211,12 @@ void linear_i8(const struct linear *l, uint32_t n, const int8_t *x, const float 
 		return;
 	}
 	b.l = l;
+	b.take = 0;
 	for (uint32_t t = 0; t < n; t += TILE_BLOCK) {
 		b.x = x + (uintptr_t)t * l->in;
 		b.x_scale = x_scale + t;
 		b.add = add ? add + (uintptr_t)t * l->out : 0;
 		b.y = y + (uintptr_t)t * l->out;
-		rows(&b, n - t < TILE_BLOCK ? n - t : TILE_BLOCK);
+		x86_avx512vnni_rows_i8(&b, n - t < TILE_BLOCK ? n - t : TILE_BLOCK);
 	}
 }

@@ -1,4 +1,4 @@
-/* A row of floats to int8 with a scale of its own, as quant_rows asks for it.
+/* Floats to int8, as quant_rows and quant_rows_static ask for it.
  *
  * Half away from zero is truncation after adding the largest float below a half with the
  * value's sign: exact for |v| < 2^22. Forward only, as the integers may lie on the row. */
@@ -7,15 +7,26 @@
 
 #include "src/infer/opt/x86-avx512vnni/vector.h"
 
-ALWAYS_INLINE __m512i quantise(__m512 x, __m512 inverse)
+ALWAYS_INLINE __m512i nearest(__m512 v)
 {
 	const __m512i sign = _mm512_set1_epi32((int32_t)0x80000000u);
 	const __m512 half = _mm512_set1_ps(0.49999997f);
-	__m512 v = _mm512_mul_ps(x, inverse);
 	__m512 signed_half = _mm512_castsi512_ps(_mm512_ternarylogic_epi32(
 		_mm512_castps_si512(v), sign, _mm512_castps_si512(half), 0xea));
 
 	return _mm512_cvttps_epi32(_mm512_add_ps(v, signed_half));
+}
+
+ALWAYS_INLINE __m512i quantise(__m512 x, __m512 inverse)
+{
+	return nearest(_mm512_mul_ps(x, inverse));
+}
+
+/* With a scale that does not know x: at most 127 either way. */
+ALWAYS_INLINE __m512i quantise_static(__m512 x, __m512 inverse)
+{
+	return nearest(_mm512_range_ps(
+		_mm512_mul_ps(x, inverse), _mm512_set1_ps(127), ABS_MIN_SIGNED));
 }
 
 /* Four vectors to sixty-four bytes. */

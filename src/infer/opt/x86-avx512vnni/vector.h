@@ -22,6 +22,7 @@
 /* Of vrangeps: the smaller and the larger |x|. */
 #define ABS_MIN 10
 #define ABS_MAX 11
+#define ABS_MIN_SIGNED 2 /* the first operand's sign stays */
 
 /* The lanes of a vector that starts at `at` of `n`. */
 ALWAYS_INLINE __mmask16 lanes_left(uint32_t n, uint32_t at)
