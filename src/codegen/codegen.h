@@ -50,7 +50,8 @@ struct codegen_input {
 	/* Threads that the target gives a model (src/infer/team.h); 0: one. A model that is
 	 * too small to gain has one, and the same image as without. */
 	uint32_t n_threads;
-	uint32_t split_rows; /* test hook: threads from so many rows on; 0: as pays */
+	uint32_t split_rows; /* test hook: threads from so many rows on, at
+			      * least two for each; 0: as pays */
 	/* The fastest schedules on the target's device for `timed_tokens`, where they are
 	 * known; others, and shapes that the model has not, are passed over. Borrowed. */
 	const struct tuned *tuned;

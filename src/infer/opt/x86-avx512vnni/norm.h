@@ -32,13 +32,12 @@ ALWAYS_INLINE __m128 reduce_four(const __m512 *v, int largest)
 	return _mm512_castps512_ps128(all);
 }
 
-/* Of R rows, 4 or 1. */
+/* Of R rows, 4 or 1; in one order, so that a row has the same bits alone. */
 ALWAYS_INLINE __m128 reduce_rows(const __m512 *v, int largest, const uint32_t R)
 {
-	if (R == NORM_ROWS)
-		return reduce_four(v, largest);
-	return _mm_set_ss(
-		largest ? _mm512_reduce_max_ps(v[0]) : _mm512_reduce_add_ps(v[0]));
+	const __m512 alone[] = {v[0], v[0], v[0], v[0]};
+
+	return reduce_four(R == NORM_ROWS ? v : alone, largest);
 }
 
 ALWAYS_INLINE void spread_rows(__m128 x, __m512 *out, const uint32_t R)
