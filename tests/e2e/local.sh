@@ -83,7 +83,7 @@ cp "$DIR/out" "$DIR/doc"
 is 'nor was anything measured twice' "$(json doc measurements)" -eq "${measured:-0}"
 
 check 'front as a table' "$HAWSER" front tiny
-prints 'measured values are marked so' '[0-9]\] m ' out
+prints 'measured values are marked so' '[0-9]\] m[? ]' out
 check 'front as CSV' "$HAWSER" front tiny --csv
 cp "$DIR/out" "$DIR/front.csv"
 is 'lines have equally many fields' "$(sed 's,"[^"]*",text,g' "$DIR/front.csv" | awk -F , '{ print NF }' | sort -u | wc -l)" -eq 1
