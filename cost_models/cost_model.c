@@ -156,7 +156,7 @@ double cost_positive(double f, double y_lo, double y_hi)
 	if (isnan(f) || f > 100 * y_hi)
 		return 100 * y_hi;
 	if (f < knee)
-		return knee * fmax(exp((f - knee) / knee), 1e-6);
+		return knee / (2 - f / knee);
 	return f;
 }
 

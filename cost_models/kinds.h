@@ -22,8 +22,9 @@ enum err cost_data_check(
 double cost_best_constant(const double *y, size_t n);
 
 /* Makes a linear prediction f positive without losing its order: below half of the
- * smallest y that was seen it bends to an exponential that meets the line there with the
- * same slope; above 100 times the largest it is cut. */
+ * smallest y that was seen it bends to a hyperbola that meets the line there with the same
+ * slope, so that a line at zero still gives a quarter of the smallest; above 100
+ * times the largest it is cut. */
 double cost_positive(double f, double y_lo, double y_hi);
 
 /* Relative error of a model that saw n rows can not be known below this. */

@@ -36,7 +36,7 @@ static const struct cli_option options[] = {
 	{"shuffle-labels", NULL, "permute the training labels: must fall to chance", 0,
 		&shuffle},
 	{"out", "FILE", "write the weights", 0, &out_path},
-	{"baseline", NULL, "the linear baseline instead of a network", 0, &baseline},
+	{"baseline", NULL, "the baseline instead of a network: linear, or 4-grams for text", 0, &baseline},
 	{"check-ranking", NULL, "compare inherited with stand-alone quality", 0, &check},
 	{"space", "NAME", "check-ranking: the search space", 0, &space_name_text},
 	{"networks", "N", "check-ranking: how many networks (default 12)", 0,
@@ -259,19 +259,17 @@ static enum err run_baseline(struct corpus *c, struct err_ctx *ctx)
 	train_options_default(&o, c->data.kind);
 	err = read_options(&o, ctx);
 	if (!err)
-		err = baseline_linear(c, o.seed, &q[0], &q[1], ctx);
+		err = baseline_train(c, o.seed, &q[0], &q[1], ctx);
 	if (err)
 		return err;
 	if (json)
 		return print_json(json_pack("{s:s, s:s, s:o, s:o}", "method",
-					  "linear baseline", "data", c->data.name,
+					  baseline_name(c->data.kind), "data",
+					  c->data.name,
 					  "valid", quality_json(&q[0], c->data.kind),
 					  "test", quality_json(&q[1], c->data.kind)),
 			ctx);
-	printf("%s\n", c->data.kind == TASK_LM
-			       ? "baseline: token 4-grams, Witten-Bell smoothing"
-			       : "baseline: TF-IDF of word and character n-grams, linear "
-				 "classifier");
+	printf("baseline: %s\n", baseline_name(c->data.kind));
 	quality_line("valid", &q[0], c->data.kind);
 	quality_line("test", &q[1], c->data.kind);
 	return ERR_OK;

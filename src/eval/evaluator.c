@@ -205,11 +205,17 @@ static void say_generation(const struct session *s, const struct store_generatio
 		g->n_candidates, found, model);
 }
 
+static double hours_so_far(const struct session *s)
+{
+	return s->hours_before + (double)(clock_mono_ns() - s->started_ns) / 3.6e12;
+}
+
 static enum err note(void *self, const struct generation_note *n, struct err_ctx *ctx)
 {
 	struct session *s = self;
 	struct store_generation g;
 	const struct tracked *latency = NULL;
+	char hours[32];
 	enum err e;
 
 	memset(&g, 0, sizeof(g));
@@ -227,7 +233,9 @@ static enum err note(void *self, const struct generation_note *n, struct err_ctx
 		g.model_mape = latency->score.mape;
 		g.model_tau = latency->score.tau;
 	}
-	if ((e = store_put_generation(s->store, s->job_id, &g, ctx)))
+	snprintf(hours, sizeof(hours), "%.4f", hours_so_far(s));
+	if ((e = store_put_generation(s->store, s->job_id, &g, ctx)) ||
+		(e = store_put_meta(s->store, s->job_id, "hours", hours, ctx)))
 		return e;
 	say_generation(s, &g);
 	return ERR_OK;
@@ -236,11 +244,10 @@ static enum err note(void *self, const struct generation_note *n, struct err_ctx
 static int stop(void *self)
 {
 	const struct session *s = self;
-	double hours = (double)(clock_mono_ns() - s->started_ns) / 3.6e12;
 
 	return (s->cancel && *s->cancel) ||
 	       store_stop_requested(s->database, s->job.name) ||
-	       (s->job.max_hours > 0 && hours >= s->job.max_hours);
+	       (s->job.max_hours > 0 && hours_so_far(s) >= s->job.max_hours);
 }
 
 void session_evaluator(struct session *s, struct evaluator *ev)

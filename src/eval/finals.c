@@ -256,26 +256,36 @@ static enum err put_number(
 	return store_put_meta(s->store, s->job_id, key, text, ctx);
 }
 
+static enum err put_baseline_figure(struct session *s, const char *split,
+	const struct quality *q, const struct metric *m, struct err_ctx *ctx)
+{
+	double v = quality_value(q, m, PROV_NONE).value;
+	char key[96];
+
+	if (isnan(v))
+		return ERR_OK;
+	snprintf(key, sizeof(key), "baseline_%s_%s", split, m->name);
+	return put_number(s, key, v, ctx);
+}
+
 static enum err put_baseline(struct session *s, struct err_ctx *ctx)
 {
+	const char *name = baseline_name(s->task.kind);
 	struct quality valid, test;
 	char *have = NULL;
 	enum err e;
 
-	if (s->task.kind == TASK_LM)
-		return ERR_OK;
-	if (!store_get_meta(
-		    s->store, s->job_id, "baseline_test_intent_acc", &have, NULL)) {
+	if (!store_get_meta(s->store, s->job_id, "baseline", &have, NULL)) {
 		free(have);
 		return ERR_OK;
 	}
-	progress_say(s->progress, "training the linear baseline (TF-IDF)");
-	if ((e = baseline_linear(&s->corpus, s->job.seed, &valid, &test, ctx)) ||
-		(e = put_number(s, "baseline_valid_intent_acc", valid.intent_acc, ctx)) ||
-		(e = put_number(s, "baseline_valid_slot_f1", valid.slot_f1, ctx)) ||
-		(e = put_number(s, "baseline_test_slot_f1", test.slot_f1, ctx)))
-		return e;
-	return put_number(s, "baseline_test_intent_acc", test.intent_acc, ctx);
+	progress_say(s->progress, "training the baseline: %s", name);
+	e = baseline_train(&s->corpus, s->job.seed, &valid, &test, ctx);
+	for (size_t i = 0; !e && metric_at(i); i++)
+		if (quality_has(s->task.kind, metric_at(i)) &&
+			!(e = put_baseline_figure(s, "valid", &valid, metric_at(i), ctx)))
+			e = put_baseline_figure(s, "test", &test, metric_at(i), ctx);
+	return e ? e : store_put_meta(s->store, s->job_id, "baseline", name, ctx);
 }
 
 /* How well multiply-adds alone rank what was found: the baseline of every ranking. */

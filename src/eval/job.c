@@ -52,6 +52,10 @@ static enum err parse_job_name(struct parser *p, const struct yaml_node *root)
 				"job name '%s' may hold letters, digits, '-', '_' and "
 				"'.' only",
 				p->j->name);
+	if (!e && !strcmp(p->j->name, "measure"))
+		return yaml_err(p->doc, yaml_get(root, "job"), ERR_INVALID, p->ctx,
+			"'measure' is where 'hawser measure' keeps what it finds; give "
+			"the job another name");
 	return e;
 }
 

@@ -136,16 +136,17 @@ struct value quality_value(
 	return v;
 }
 
-/* Which metrics a task has, and how many items each is computed from. */
-static int has_metric(enum task_kind kind, const char *name)
+int quality_has(enum task_kind kind, const struct metric *m)
 {
+	if (!m->quality)
+		return 0;
 	switch (kind) {
 	case TASK_LM:
-		return !strcmp(name, "cross_entropy") || !strcmp(name, "perplexity");
+		return !strcmp(m->name, "cross_entropy") || !strcmp(m->name, "perplexity");
 	case TASK_CLASSIFY:
-		return !strcmp(name, "intent_acc") || !strcmp(name, "cross_entropy");
+		return !strcmp(m->name, "intent_acc") || !strcmp(m->name, "cross_entropy");
 	default:
-		return strcmp(name, "perplexity") != 0;
+		return strcmp(m->name, "perplexity") != 0;
 	}
 }
 
@@ -162,7 +163,7 @@ enum err session_put_quality(struct session *s, const struct hash *candidate,
 		struct store_accuracy *r = &rows[n];
 		struct value v = quality_value(q, m, PROV_NONE);
 
-		if (!m->quality || !has_metric(s->task.kind, m->name) || isnan(v.value))
+		if (!quality_has(s->task.kind, m) || isnan(v.value))
 			continue;
 		memset(r, 0, sizeof(*r));
 		r->candidate = *candidate;

@@ -332,6 +332,16 @@ static enum err open_data(
 	return e ? e : check_limits(s, ctx);
 }
 
+/* `hours` in a job's `stop` are of all its runs together. */
+static void read_hours(struct session *s)
+{
+	char *text = NULL;
+
+	if (!store_get_meta(s->store, s->job_id, "hours", &text, NULL))
+		s->hours_before = strtod(text, NULL);
+	free(text);
+}
+
 static enum err open_job(
 	struct session *s, const struct session_options *o, struct err_ctx *ctx)
 {
@@ -344,6 +354,7 @@ static enum err open_job(
 			 &s->job_id, ctx)))
 		return e;
 	store_clear_stop(s->database, s->job.name);
+	read_hours(s);
 	if ((e = store_job_set_state(s->store, s->job_id, "running", ctx)) ||
 		(e = describe(s, ctx)) || (e = open_devices(s, ctx)) ||
 		(e = open_wisdom(s, ctx)))

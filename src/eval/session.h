@@ -69,6 +69,7 @@ struct session {
 	struct progress *progress;
 	volatile const int *cancel;
 	uint64_t started_ns;
+	double hours_before; /* what earlier runs of the job took, to their last generation */
 };
 
 struct session_options {
@@ -115,6 +116,8 @@ enum err session_inherit(struct session *s, const struct genome *g, float **flat
 /* A quality metric's value and interval. quality.c */
 struct value quality_value(
 	const struct quality *q, const struct metric *m, enum provenance prov);
+/* Whether a task has that quality metric. quality.c */
+int quality_has(enum task_kind kind, const struct metric *m);
 /* Stores every metric of a quality. quality.c */
 enum err session_put_quality(struct session *s, const struct hash *candidate,
 	const struct quality *q, enum split split, const char *method, uint64_t seed,

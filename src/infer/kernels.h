@@ -45,7 +45,7 @@ struct linear {
 	const void *w;		/* see above */
 	const uint16_t *scales; /* bf16; 0 for fp32 */
 	const float *bias;	/* [out], or 0 */
-	/* Only for sets whose row in the table says so; the portable kernels read neither. */
+	/* Only for sets whose row in the table says so; the portable kernels read none. */
 	uint8_t panels; /* 1: w, and the scales of int4, lie in the set's panels */
 	/* enum kernel_act, applied last; then `add` is 0. Its absolute error is that of
 	 * fmath.h, and for GELU after int8 and int4 products at most 1.2e-5 more. */

@@ -349,26 +349,36 @@ static double note(const struct facts *f, const char *kind, const struct metric 
 	return stored ? strtod(stored, NULL) : NAN;
 }
 
+/* Appends ", METRIC TEXT" to a line. */
+static void add_note(char *line, size_t cap, const struct metric *m, const char *text)
+{
+	size_t at = strlen(line);
+
+	snprintf(line + at, cap - at, "%s%s %s",
+		at && line[at - 1] != ' ' ? ", " : "", m->name, text);
+}
+
 static void fill_notes(const struct facts *f, struct front *out)
 {
-	size_t b = 0, t = 0;
+	const char *name = facts_meta(f, "baseline");
 	const struct metric *m;
+	char text[64];
 
+	if (name)
+		snprintf(out->baseline, sizeof(out->baseline), "(%s): ", name);
 	for (size_t i = 0; (m = metric_at(i)) != NULL; i++) {
 		double valid = note(f, "baseline_valid", m);
 		double tau = note(f, "macs_tau", m);
 
 		if (m->quality && !m->maximise)
 			tau = -tau; /* of the ranking: less is better */
-		if (!isnan(valid) && b < sizeof(out->baseline))
-			b += (size_t)snprintf(out->baseline + b,
-				sizeof(out->baseline) - b, "%s%s %.2f (test %.2f)",
-				b ? ", " : "", m->name, valid,
-				note(f, "baseline_test", m));
-		if (!isnan(tau) && t < sizeof(out->macs_tau))
-			t += (size_t)snprintf(out->macs_tau + t,
-				sizeof(out->macs_tau) - t, "%s%s %.2f", t ? ", " : "",
-				m->name, tau);
+		snprintf(text, sizeof(text), "%.2f (test %.2f)", valid,
+			note(f, "baseline_test", m));
+		if (name && !isnan(valid))
+			add_note(out->baseline, sizeof(out->baseline), m, text);
+		snprintf(text, sizeof(text), "%.2f", tau);
+		if (!isnan(tau))
+			add_note(out->macs_tau, sizeof(out->macs_tau), m, text);
 	}
 }
 

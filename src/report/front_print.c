@@ -154,7 +154,7 @@ static void print_legend(const struct front *f, struct buf *out)
 	if (beaten)
 		buf_puts(out, ".: not on the front\n");
 	if (f->baseline[0])
-		buf_printf(out, "linear baseline (TF-IDF): %s\n", f->baseline);
+		buf_printf(out, "baseline %s\n", f->baseline);
 	if (f->macs_tau[0])
 		buf_printf(out, "ranking by multiply-adds alone, Kendall tau: %s\n",
 			f->macs_tau);

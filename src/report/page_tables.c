@@ -110,8 +110,9 @@ static void baseline_cell(const struct material *m, const char *split,
 static void baseline_row(const struct material *m, struct buf *out)
 {
 	const struct front *f = &m->all;
+	const char *name = facts_meta(&m->f, "baseline");
 
-	buf_puts(out, "<tr class=\"base\"><td>linear baseline</td>");
+	buf_puts(out, "<tr class=\"base\"><td>baseline</td>");
 	for (size_t k = 0; k < f->n_objectives; k++) {
 		if (!f->objectives[k].metric->quality) {
 			buf_puts(out, "<td>-</td>");
@@ -120,8 +121,9 @@ static void baseline_row(const struct material *m, struct buf *out)
 		baseline_cell(m, "valid", f->objectives[k].metric, out);
 		baseline_cell(m, "test", f->objectives[k].metric, out);
 	}
-	buf_puts(out,
-		"<td></td><td class=\"l\">TF-IDF and a linear classifier</td></tr>\n");
+	buf_puts(out, "<td></td><td class=\"l\">");
+	text_html(out, name ? name : "-");
+	buf_puts(out, "</td></tr>\n");
 }
 
 void page_finalists(const struct material *m, struct buf *out)

@@ -73,7 +73,7 @@ static void baseline_clause(const struct material *m, struct buf *script, int *n
 	if (!text || sscanf(text, "%lf", &v) != 1 || !isfinite(v))
 		return;
 	buf_printf(script,
-		"%s%.6g with lines lw 1.5 dt 2 lc rgb " GREEN " title 'linear baseline'",
+		"%s%.6g with lines lw 1.5 dt 2 lc rgb " GREEN " title 'baseline'",
 		script_clause(n), v);
 }
 

@@ -32,9 +32,10 @@ struct front {
 	size_t n_objectives;
 	struct front_point *points; /* owned; sorted by the first cost objective */
 	size_t n;
-	/* "slot_f1 86.98 (test 86.78), ..." of the linear baseline, and "slot_f1 0.41, ..."
-	 * of Kendall's tau of multiply-adds alone; "" while the job has not got there. */
-	char baseline[160], macs_tau[160];
+	/* "(linear, TF-IDF): slot_f1 86.98 (test 86.78), ..." of the baseline, and "slot_f1
+	 * 0.41, ..." of Kendall's tau of multiply-adds alone; "" while the job has not got
+	 * there. */
+	char baseline[256], macs_tau[160];
 };
 struct front_query {
 	const char *job;		    /* NULL: the newest */

@@ -235,7 +235,12 @@ static enum err score_split(struct corpus *c, const struct task *intents,
 	return err;
 }
 
-enum err baseline_linear(struct corpus *c, uint64_t seed, struct quality *valid,
+const char *baseline_name(enum task_kind kind)
+{
+	return kind == TASK_LM ? "4-grams of tokens" : "linear, TF-IDF";
+}
+
+enum err baseline_train(struct corpus *c, uint64_t seed, struct quality *valid,
 	struct quality *test, struct err_ctx *ctx)
 {
 	struct task intents, tags;

@@ -124,10 +124,13 @@ enum err weights_load(const char *path, const struct genome *g,
 	const struct task_shape *task, const struct hash *data, float **w,
 	struct err_ctx *ctx);
 
-/* ---- a linear baseline to print beside every front: TF-IDF of word and character
- * n-grams into a linear classifier (intents; tags by a window of words). */
-enum err baseline_linear(struct corpus *c, uint64_t seed, struct quality *valid,
+/* ---- a baseline to print beside every front: TF-IDF of word and character n-grams into
+ * a linear classifier (intents; tags by a window of words); 4-grams of tokens
+ * with Witten-Bell smoothing (lm). */
+enum err baseline_train(struct corpus *c, uint64_t seed, struct quality *valid,
 	struct quality *test, struct err_ctx *ctx);
+/* "linear, TF-IDF" */
+const char *baseline_name(enum task_kind kind);
 
 /* The BLAS in use: "OpenBLAS 0.3.21, core Haswell". */
 const char *train_blas_description(void);

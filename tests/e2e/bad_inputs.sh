@@ -154,6 +154,8 @@ echo 'data: builtin:nope' | job j
 bad 'unknown built-in data' 2 "'nope'" $run
 echo 'job: "../../x"' | job j
 bad 'job name that is a path' 2 "job name" $run
+echo 'job: measure' | job j
+bad 'job name that is taken' 2 "j.yaml:[0-9]+:[0-9]+: 'measure' is where" $run
 echo 'limits: ["macs<=10"]' | job j
 bad 'limit that no network holds' 2 "no network of space 'home-small' is within the limit 'macs<=10'" $run
 echo 'limits: ["latency_us@sim<nan"]' | job j

@@ -83,6 +83,7 @@ cp "$DIR/out" "$DIR/doc"
 is 'nor was anything measured twice' "$(json doc measurements)" -eq "${measured:-0}"
 
 check 'front as a table' "$HAWSER" front tiny
+prints 'the baseline is beside it' '^baseline \(linear, TF-IDF\): slot_f1 [0-9.]+' out
 prints 'measured values are marked so' '[0-9]\] m[? ]' out
 check 'front as CSV' "$HAWSER" front tiny --csv
 cp "$DIR/out" "$DIR/front.csv"

@@ -22,7 +22,7 @@ static void baseline_learns_easy_task_and_no_noise(void **state)
 		if (shuffle)
 			dataset_shuffle_labels(&d, 3);
 		assert_int_equal(corpus_from_dataset(&c, &d, 150, &ctx), ERR_OK);
-		assert_int_equal(baseline_linear(&c, 1, &valid, &test, &ctx), ERR_OK);
+		assert_int_equal(baseline_train(&c, 1, &valid, &test, &ctx), ERR_OK);
 		corpus_release(&c);
 		assert_int_equal(valid.n, 200);
 		assert_int_equal(valid.n_spans, 400);
@@ -43,8 +43,8 @@ static void baseline_repeats_itself(void **state)
 
 	(void)state;
 	fixture_corpus(&c, "builtin:home?seed=5&n=200");
-	assert_int_equal(baseline_linear(&c, 4, &a[0], &a[1], NULL), ERR_OK);
-	assert_int_equal(baseline_linear(&c, 4, &b[0], &b[1], NULL), ERR_OK);
+	assert_int_equal(baseline_train(&c, 4, &a[0], &a[1], NULL), ERR_OK);
+	assert_int_equal(baseline_train(&c, 4, &b[0], &b[1], NULL), ERR_OK);
 	assert_true(a[0].intent_acc == b[0].intent_acc && a[0].slot_f1 == b[0].slot_f1);
 	assert_true(a[1].intent_acc == b[1].intent_acc && a[1].slot_f1 == b[1].slot_f1);
 	corpus_release(&c);
@@ -92,7 +92,7 @@ static void language_model_reaches_entropy_of_text(void **state)
 	(void)state;
 	text_corpus(&c);
 	assert_int_equal(c.data.kind, TASK_LM);
-	assert_int_equal(baseline_linear(&c, 1, &gram[0], &gram[1], &ctx), ERR_OK);
+	assert_int_equal(baseline_train(&c, 1, &gram[0], &gram[1], &ctx), ERR_OK);
 	for (int i = 0; i < 2; i++) {
 		fixture_genome(&g, nets[i]);
 		w = fixture_train(&c, &g, &o);
