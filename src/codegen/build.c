@@ -125,7 +125,7 @@ static enum err link_image(struct job *j)
 }
 
 /* What a firmware would hold of the model: everything that model_run, and with a
- * vocabulary the tokeniser, can reach. Golden data, card, harness and C library are not
+ * vocabulary the tokeniser and the labels, can reach. Golden data, card, harness and C library are not
  * counted. */
 static enum err link_model(struct job *j)
 {
@@ -141,7 +141,8 @@ static enum err link_model(struct job *j)
 	if (j->in->vocab)
 		args_add_words(&a,
 			"-Wl,-u,model_text -Wl,-u,tokenise_text "
-			"-Wl,-u,tokenise_normalise -Wl,-u,tokenise_view vocab.o");
+			"-Wl,-u,tokenise_normalise -Wl,-u,tokenise_view "
+			"-Wl,-u,labels_best vocab.o");
 	add_objects(&a, j, PART_CORE);
 	e = toolchain_run(&a, j->work, j->ctx);
 	args_release(&a);

@@ -20,6 +20,7 @@
 
 #include "src/base/err.h"
 #include "src/base/hash.h"
+#include "src/infer/labels.h"
 #include "src/model/act_scales.h"
 #include "src/model/artefact.h"
 #include "src/model/genome.h"
@@ -42,6 +43,7 @@ struct codegen_input {
 	size_t vocab_len;
 	const char *intent_names; /* "AddToPlaylist\nBookRestaurant\n..." or NULL */
 	const char *tag_names;
+	const struct label_rules *rules; /* of the names; borrowed */
 	/* Golden inputs: token ids, `n_golden` sequences one after another. */
 	const int32_t *golden_ids;
 	const uint32_t *golden_len;

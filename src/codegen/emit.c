@@ -73,6 +73,11 @@ static enum err emit_check(
 	if (p->tags != NO_BUFFER &&
 		(e = check_names("tag", in->tag_names, in->task.n_tags, ctx)))
 		return e;
+	if (p->intent != NO_BUFFER &&
+		(!in->rules || in->rules->n_intents != (uint32_t)in->task.n_intents ||
+			in->rules->n_tags != (uint32_t)in->task.n_tags))
+		return err_set(ctx, ERR_INVALID,
+			"rules of labels that are not those of the task");
 	return ERR_OK;
 }
 

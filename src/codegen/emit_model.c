@@ -737,15 +737,15 @@ static void put_text(const struct printer *pr, const struct codegen_input *in)
 {
 	if (!in->vocab) {
 		buf_puts(pr->out,
-			"\nconst struct model_text model_text = {0, 0, 0, 0};\n");
+			"\nconst struct model_text model_text = {0, 0, 0, 0, 0};\n");
 		return;
 	}
 	buf_printf(pr->out,
 		"\nconst struct model_text model_text = {model_vocab, MODEL_VOCAB_BYTES, "
-		"%s, "
-		"%s};\n",
+		"%s, %s, %s};\n",
 		pr->p->intent == NO_BUFFER ? "0" : "model_intents",
-		pr->p->tags == NO_BUFFER ? "0" : "model_tags");
+		pr->p->tags == NO_BUFFER ? "0" : "model_tags",
+		pr->p->intent == NO_BUFFER ? "0" : "&model_rules");
 }
 
 void emit_model(const struct codegen_input *in, const struct program *p, struct buf *out)

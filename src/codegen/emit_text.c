@@ -53,7 +53,8 @@ void emit_header(const struct codegen_input *in, const struct program *p, struct
 			"extern const uint8_t model_vocab[MODEL_VOCAB_BYTES];\n",
 			in->vocab_len);
 	if (in->vocab && p->intent != NO_BUFFER)
-		buf_puts(out, "extern const char model_intents[]; /* names, each ended "
+		buf_puts(out, "extern const struct label_rules model_rules;\n"
+			      "extern const char model_intents[]; /* names, each ended "
 			      "by '\\n' */\n");
 	if (in->vocab && p->tags != NO_BUFFER)
 		buf_puts(out, "extern const char model_tags[];\n");
@@ -74,6 +75,35 @@ static void put_names(const char *array, const char *names, struct buf *out)
 	buf_puts(out, ";\n");
 }
 
+static void put_bytes(const uint8_t *v, size_t n, struct buf *out)
+{
+	for (size_t i = 0; i < n; i++)
+		buf_printf(out, "%s%u,", i % 16 ? " " : "\n\t", v[i]);
+	buf_puts(out, "\n};\n");
+}
+
+static void put_rules(const struct label_rules *r, struct buf *out)
+{
+	if (r->n_tags) {
+		buf_puts(out, "\nstatic VOCAB const uint8_t tag_mark[] = {");
+		put_bytes(r->mark, r->n_tags, out);
+		buf_puts(out, "\nstatic VOCAB const int16_t tag_begin[] = {");
+		for (uint32_t i = 0; i < r->n_tags; i++)
+			buf_printf(out, "%s%d,", i % 16 ? " " : "\n\t", r->begin[i]);
+		buf_puts(out, "\n};\n");
+	}
+	if (r->pairs) {
+		buf_puts(out, "\nstatic VOCAB const uint8_t tag_pairs[] = {");
+		put_bytes(r->pairs,
+			(size_t)r->n_intents * LABEL_PAIR_BYTES(r->n_tags), out);
+	}
+	buf_printf(out,
+		"\nVOCAB const struct label_rules model_rules = {%u, %u, %s, %s, %s};\n",
+		(unsigned)r->n_intents, (unsigned)r->n_tags,
+		r->n_tags ? "tag_mark" : "0", r->n_tags ? "tag_begin" : "0",
+		r->pairs ? "tag_pairs" : "0");
+}
+
 void emit_vocab(const struct codegen_input *in, struct buf *out)
 {
 	if (!in->vocab)
@@ -83,13 +113,13 @@ void emit_vocab(const struct codegen_input *in, struct buf *out)
 		"#include \"model.h\"\n\n"
 		"#define VOCAB __attribute__((section(\".rodata.model_vocab\")))\n\n"
 		"VOCAB _Alignas(4) const uint8_t model_vocab[MODEL_VOCAB_BYTES] = {");
-	for (size_t i = 0; i < in->vocab_len; i++)
-		buf_printf(out, "%s%u,", i % 16 ? " " : "\n\t", in->vocab[i]);
-	buf_puts(out, "\n};\n");
+	put_bytes(in->vocab, in->vocab_len, out);
 	if (in->task.kind != TASK_LM)
 		put_names("model_intents", in->intent_names, out);
 	if (in->task.kind == TASK_INTENT_SLOTS)
 		put_names("model_tags", in->tag_names, out);
+	if (in->task.kind != TASK_LM)
+		put_rules(in->rules, out);
 }
 
 static void put_count(struct buf *out, const char *key, double value)

@@ -15,6 +15,8 @@ static const char *const sources[] = {
 	"src/infer/model_api.h",
 	"src/infer/kernels.h",
 	"src/infer/fmath.h",
+	"src/infer/labels.h",
+	"src/infer/labels.c",
 	"src/infer/tokenise.h",
 	"src/infer/tokenise.c",
 	"src/infer/ref/reduce.h",
@@ -201,11 +203,10 @@ static enum err put_readme(const struct codegen_input *in, const struct program 
 		"`model_api.h` is what your own program calls: `model_reset`, "
 		"`model_run`. It "
 		"needs\n`model.c`, `weights.S`, the kernels and, to read text, "
-		"`tokenise.c` and "
-		"`vocab.c`; no\nheap, no files, no library. `main.c`, `classify.c` and "
-		"`generate.c` are the program around\nit. `golden.c` holds inputs and "
-		"the "
-		"answers that a correct build gives to them.\n");
+		"`tokenise.c` and `vocab.c`,\nto name intents and slots `labels.c`; no "
+		"heap, no files, no library. `main.c`,\n`classify.c` and `generate.c` "
+		"are the program around it. `golden.c` holds inputs and the\nanswers "
+		"that a correct build gives to them.\n");
 	e = put_file(dir, "README.md", &b, ctx);
 	buf_release(&b);
 	return e;

@@ -272,7 +272,9 @@ enum err sources_collect(struct sources *all, const struct codegen_input *in,
 		(e = harness_folder(target->harness, harness, sizeof(harness), ctx)) ||
 		(e = hash_headers(&c, harness, ctx)) || (e = add_kernels(&c, in, p, ctx)))
 		return e;
-	if (in->vocab && (e = add_source(&c, "src/infer/tokenise.c", PART_CORE, "", ctx)))
+	if (in->vocab &&
+		((e = add_source(&c, "src/infer/tokenise.c", PART_CORE, "", ctx)) ||
+			(e = add_source(&c, "src/infer/labels.c", PART_CORE, "", ctx))))
 		return e;
 	if (p->threads > 1 &&
 		(e = add_source(&c, "src/infer/team/linux.c", PART_CORE, "", ctx)))

@@ -181,6 +181,7 @@ static enum err collect(struct session *s, const struct genome *g, struct embedd
 	in->vocab_len = m->vocab.len;
 	in->intent_names = m->intents.len ? m->intents.data : NULL;
 	in->tag_names = m->tags.len ? m->tags.data : NULL;
+	in->rules = &s->corpus.rules;
 	in->golden_ids = m->ids;
 	in->golden_len = m->len;
 	in->n_golden = N_GOLDEN;

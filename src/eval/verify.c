@@ -16,7 +16,8 @@ struct pass {
 	int16_t *intent, *tags; /* [n], [words] */
 	double nll;
 	size_t n_tokens;
-	float *logits; /* of one sequence's words */
+	struct label_room room;
+	float *logits; /* of one sequence's words, then of its intents */
 };
 
 static void write_input(const struct pass *p, size_t from, size_t to, struct buf *in)
@@ -29,20 +30,32 @@ static void write_input(const struct pass *p, size_t from, size_t to, struct buf
 			p->e->start[i + 1] - p->e->start[i]);
 }
 
-/* The tags of sequence i from the logits of its words' first tokens; words beyond the
- * cut have no token and stay 'O'. */
-static void read_tags(struct pass *p, size_t i, const struct eval_result *r)
+/* The labels of sequence i from the logits of its intents and of its words' first tokens;
+ * words beyond the cut have no token and stay 'O'. */
+static void read_labels(struct pass *p, size_t i, const struct eval_result *r)
 {
-	size_t n_tags = (size_t)p->s->task.n_tags, words = 0;
-	uint32_t first = p->e->word_start[i], last = p->e->word_start[i + 1];
+	const struct label_rules *rules = &p->s->corpus.rules;
+	struct label_words words = {p->logits, NULL, 0};
+	size_t n_tags = rules->n_tags;
+	float *intent;
+	int16_t *tags = NULL;
 
-	for (uint32_t w = first; w < last && p->e->word_token[w] < r->n; w++, words++)
-		for (size_t k = 0; k < n_tags; k++)
-			p->logits[words * n_tags + k] = eval_logit(
-				r->tag_logits, n_tags * p->e->word_token[w] + k);
-	decode_tags(&p->s->corpus.data, p->logits, words, p->tags + first);
-	for (uint32_t w = first + (uint32_t)words; w < last; w++)
-		p->tags[w] = 0;
+	if (n_tags) {
+		uint32_t first = p->e->word_start[i], last = p->e->word_start[i + 1];
+
+		tags = p->tags + first;
+		memset(tags, 0, (last - first) * sizeof(*tags));
+		for (uint32_t w = first; w < last && p->e->word_token[w] < r->n;
+			w++, words.n++)
+			for (size_t k = 0; k < n_tags; k++)
+				p->logits[words.n * n_tags + k] =
+					eval_logit(r->tag_logits,
+						n_tags * p->e->word_token[w] + k);
+	}
+	intent = p->logits + words.n * n_tags;
+	for (size_t k = 0; k < rules->n_intents; k++)
+		intent[k] = eval_logit(r->intent_logits, k);
+	p->intent[i] = (int16_t)labels_best(rules, intent, &words, &p->room, tags);
 }
 
 static int read_output(
@@ -64,11 +77,9 @@ static int read_output(
 			p->n_tokens += r.n_scored;
 			continue;
 		}
-		if (r.intent == EVAL_NONE || (reader.n_tags && !r.tag_logits))
+		if (!r.intent_logits || (reader.n_tags && !r.tag_logits))
 			return 0;
-		p->intent[i] = (int16_t)r.intent;
-		if (reader.n_tags)
-			read_tags(p, i, &r);
+		read_labels(p, i, &r);
 	}
 	return 1;
 }
@@ -111,23 +122,25 @@ static void score(const struct pass *p, struct quality *q)
 		q->perplexity = exp(q->cross_entropy);
 		return;
 	}
-	quality_from_predictions(p->e, &p->s->corpus.data, p->intent, p->tags, q);
+	quality_from_predictions(p->e, &p->s->corpus.rules, p->intent, p->tags, q);
 	q->cross_entropy = NAN; /* the device sends logits, not losses */
 }
 
 static enum err verify(struct pass *p, struct quality *q, struct err_ctx *ctx)
 {
 	size_t words = p->e->word_start ? p->e->word_start[p->e->n] : 0, longest = 1;
-	size_t n_tags = (size_t)p->s->task.n_tags;
-	enum err e = ERR_OK;
+	const struct label_rules *rules = &p->s->corpus.rules;
+	enum err e;
 
 	for (size_t i = 0; p->e->word_start && i < p->e->n; i++)
 		if (p->e->word_start[i + 1] - p->e->word_start[i] > longest)
 			longest = p->e->word_start[i + 1] - p->e->word_start[i];
 	p->intent = calloc(p->e->n + 1, sizeof(*p->intent));
 	p->tags = calloc(words + 1, sizeof(*p->tags));
-	p->logits = calloc(longest * n_tags + 1, sizeof(*p->logits));
-	if (!p->intent || !p->tags || !p->logits)
+	p->logits = calloc(
+		longest * rules->n_tags + rules->n_intents + 1, sizeof(*p->logits));
+	e = label_room_make(&p->room, rules, longest, ctx);
+	if (!e && (!p->intent || !p->tags || !p->logits))
 		e = err_set(ctx, ERR_NOMEM, "out of memory");
 	for (size_t i = 0; i < p->e->n && !e; i += INPUTS_A_RUN)
 		e = run_part(p, i,
@@ -137,6 +150,7 @@ static enum err verify(struct pass *p, struct quality *q, struct err_ctx *ctx)
 	free(p->intent);
 	free(p->tags);
 	free(p->logits);
+	label_room_release(&p->room);
 	return e;
 }
 

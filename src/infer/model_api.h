@@ -11,6 +11,8 @@
 
 #include <stdint.h>
 
+#include "src/infer/labels.h"
+
 struct model_info {
 	uint32_t vocab_size, seq_len, n_intents, n_tags;
 	uint32_t is_decoder;
@@ -38,6 +40,7 @@ struct model_text {
 	uint32_t vocab_bytes;
 	const char *intents,
 		*tags; /* names in the order of the logits, each ended by '\n' */
+	const struct label_rules *rules; /* how logits become labels; 0 without */
 };
 
 extern const struct model_info model_info;

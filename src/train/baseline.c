@@ -7,7 +7,6 @@
 #include "src/train/linear.h"
 #include "src/train/ngram.h"
 #include "src/train/quality.h"
-#include "src/train/spans.h"
 
 #define LEAST_COUNT 2
 /* No text is cut: the baseline reads words, the encoding only tells the truth. */
@@ -164,44 +163,48 @@ static enum err predict_intents(const struct task *t, const struct dataset *d,
 	return err;
 }
 
-/* Best path over the classifier's margins; words of one text are consecutive rows. */
-static enum err decode_split(const struct task *t, const struct dataset *d,
-	enum split split, const struct sparse_rows *rows, const struct tag_grammar *g,
-	int16_t *out, struct err_ctx *ctx)
+/* Best path over the classifier's margins, which are no log probabilities: intents do not
+ * take part. Words of one text are consecutive rows. */
+static enum err decode_split(const struct task *t, const struct corpus *c,
+	enum split split, const struct sparse_rows *rows, int16_t *out,
+	struct err_ctx *ctx)
 {
-	enum err err = ERR_OK;
+	const struct label_rules *r = &c->rules;
 	size_t row = 0;
 
-	for (size_t s = 0; s < d->n[split] && !err; s++) {
-		size_t n = d->u[split][s].n_words;
-		float *scores = malloc((n * g->n + 1) * sizeof(*scores));
+	for (size_t s = 0; s < c->data.n[split]; s++) {
+		uint32_t n = c->data.u[split][s].n_words;
+		float *scores = malloc(((size_t)n * r->n_tags + 1) * sizeof(*scores));
+		struct label_words words = {scores, NULL, n};
+		struct label_room room;
+		enum err err = label_room_make(&room, r, n, ctx);
 
-		if (!scores)
-			return err_set(ctx, ERR_NOMEM, "out of memory for scores");
-		for (size_t i = 0; i < n; i++)
-			linear_scores(&t->model, rows, row + i, scores + i * g->n);
-		err = tag_grammar_decode(g, scores, n, out + row, ctx);
+		if (!scores && !err)
+			err = err_set(ctx, ERR_NOMEM, "out of memory for scores");
+		for (size_t i = 0; i < n && !err; i++)
+			linear_scores(&t->model, rows, row + i, scores + i * r->n_tags);
+		if (!err)
+			labels_path(r, &words, &room, out + row);
+		label_room_release(&room);
 		free(scores);
+		if (err)
+			return err;
 		row += n;
 	}
-	return err;
+	return ERR_OK;
 }
 
-static enum err predict_tags(const struct task *t, const struct dataset *d,
+static enum err predict_tags(const struct task *t, const struct corpus *c,
 	enum split split, int16_t *out, struct err_ctx *ctx)
 {
 	struct sparse_rows rows;
-	struct tag_grammar g;
-	enum err err = tag_grammar_init(&g, d, ctx);
+	enum err err;
 
-	if (err)
-		return err;
 	sparse_init(&rows);
-	err = make_rows(t, d, split, &rows, ctx);
+	err = make_rows(t, &c->data, split, &rows, ctx);
 	if (!err)
-		err = decode_split(t, d, split, &rows, &g, out, ctx);
+		err = decode_split(t, c, split, &rows, out, ctx);
 	sparse_release(&rows);
-	tag_grammar_release(&g);
 	return err;
 }
 
@@ -227,9 +230,9 @@ static enum err score_split(struct corpus *c, const struct task *intents,
 	if (!err)
 		err = predict_intents(intents, d, split, intent, ctx);
 	if (!err && d->kind == TASK_INTENT_SLOTS)
-		err = predict_tags(tags, d, split, tag, ctx);
+		err = predict_tags(tags, c, split, tag, ctx);
 	if (!err)
-		err = quality_count(e, d, intent, tag, out, ctx);
+		err = quality_count(e, &c->rules, intent, tag, out, ctx);
 	free(intent);
 	free(tag);
 	return err;

@@ -54,6 +54,8 @@ enum err corpus_from_dataset(
 		return err;
 	}
 	err = tokeniser_train(&c->data, vocab_size, &c->tokeniser, ctx);
+	if (!err)
+		err = label_rules_make(&c->rules, &c->data, ctx);
 	if (!err) {
 		c->cache = calloc(1, sizeof(*c->cache));
 		if (!c->cache)
@@ -84,6 +86,7 @@ void corpus_release(struct corpus *c)
 	free(c->cache);
 	if (c->tokeniser)
 		tokeniser_free(c->tokeniser);
+	label_rules_release(&c->rules);
 	dataset_release(&c->data);
 	memset(c, 0, sizeof(*c));
 }

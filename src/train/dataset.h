@@ -14,6 +14,7 @@
 #include "src/base/buf.h"
 #include "src/base/err.h"
 #include "src/base/hash.h"
+#include "src/infer/labels.h"
 #include "src/infer/tokenise.h"
 #include "src/model/task.h"
 
@@ -54,6 +55,16 @@ enum err dataset_save(const struct dataset *d, const char *dir, struct err_ctx *
  * must fall to chance. The hash changes with them. */
 void dataset_shuffle_labels(struct dataset *d, uint64_t seed);
 struct task_shape dataset_task(const struct dataset *d);
+
+/* The rules of its labels: the BIO grammar of the tags by their names, and which of them
+ * the training split has beside which intent. Released by the caller. */
+enum err label_rules_make(
+	struct label_rules *r, const struct dataset *d, struct err_ctx *ctx);
+void label_rules_release(struct label_rules *r); /* zeroed ones are allowed */
+/* Room to decode texts of up to n_words. */
+enum err label_room_make(struct label_room *room, const struct label_rules *r,
+	size_t n_words, struct err_ctx *ctx);
+void label_room_release(struct label_room *room);
 
 /* Trains a tokeniser with `vocab_size` tokens on the training text only. A tokeniser of
  * a smaller vocabulary is a prefix of a larger one: token id t means the same in both, so

@@ -16,11 +16,11 @@ struct tally {
 	double intents, sentences, spans_true, spans_found, spans_right;
 };
 
-static void tally_spans(struct tally *t, const struct tag_grammar *g,
+static void tally_spans(struct tally *t, const struct label_rules *r,
 	const int16_t *truth, const int16_t *found, size_t n, struct span *room)
 {
 	struct span *a = room, *b = room + n;
-	size_t na = spans_find(g, truth, n, a), nb = spans_find(g, found, n, b);
+	size_t na = spans_find(r, truth, n, a), nb = spans_find(r, found, n, b);
 
 	t->spans_true += (double)na;
 	t->spans_found += (double)nb;
@@ -75,25 +75,17 @@ static size_t longest_sentence(const struct encoded *e)
 	return longest;
 }
 
-enum err quality_count(const struct encoded *e, const struct dataset *d,
+enum err quality_count(const struct encoded *e, const struct label_rules *r,
 	const int16_t *intent, const int16_t *tags, struct quality *out,
 	struct err_ctx *ctx)
 {
-	int slots = d->kind == TASK_INTENT_SLOTS;
+	int slots = r->n_tags > 0;
 	struct tally t = {0, 0, 0, 0, 0};
 	struct span *room = malloc((2 * longest_sentence(e) + 1) * sizeof(*room));
-	struct tag_grammar g;
-	enum err err = tag_grammar_init(&g, d, ctx);
 
 	quality_clear(out);
-	if (!room && !err) {
-		tag_grammar_release(&g);
-		err = err_set(ctx, ERR_NOMEM, "out of memory to score spans");
-	}
-	if (err) {
-		free(room);
-		return err;
-	}
+	if (!room)
+		return err_set(ctx, ERR_NOMEM, "out of memory to score spans");
 	for (size_t s = 0; s < e->n; s++) {
 		int right = intent[s] == e->intent[s];
 
@@ -101,12 +93,11 @@ enum err quality_count(const struct encoded *e, const struct dataset *d,
 		if (slots) {
 			size_t at = e->word_start[s], n = e->word_start[s + 1] - at;
 
-			tally_spans(&t, &g, e->word_tags + at, tags + at, n, room);
+			tally_spans(&t, r, e->word_tags + at, tags + at, n, room);
 			right &= !memcmp(tags + at, e->word_tags + at, n * sizeof(*tags));
 		}
 		t.sentences += right;
 	}
-	tag_grammar_release(&g);
 	free(room);
 	out->n = e->n;
 	out->intent_acc = percent(t.intents, (double)e->n);
@@ -120,11 +111,11 @@ enum err quality_count(const struct encoded *e, const struct dataset *d,
 	return ERR_OK;
 }
 
-void quality_from_predictions(const struct encoded *e, const struct dataset *d,
+void quality_from_predictions(const struct encoded *e, const struct label_rules *r,
 	const int16_t *intent, const int16_t *tags, struct quality *out)
 {
 	/* Only memory can fail it; the figures then stay NAN. */
-	if (quality_count(e, d, intent, tags, out, NULL))
+	if (quality_count(e, r, intent, tags, out, NULL))
 		quality_clear(out);
 }
 
@@ -136,60 +127,52 @@ struct evaluation {
 	const real *w;
 	struct net_run run;
 	struct batch batch;
-	struct tag_grammar grammar;
+	struct label_room room;
 	int16_t *intent, *tags; /* predictions */
-	float *logits;		/* [longest, n_tags] of one sentence */
+	float *logits;		/* [longest, n_tags] of one sentence, then [n_intents] */
 	double intent_sum, tag_sum, lm_sum;
 	size_t n_words, n_targets;
 };
 
-static size_t best_of(const real *x, size_t n)
+/* Labels of sequence `seq`, the at-th of the batch, whose `words` begin at row `row` of the
+ * tag logits. Words that were cut off answer 'O'. */
+static void predict(
+	struct evaluation *ev, size_t seq, size_t at, size_t row, uint32_t words)
 {
-	size_t best = 0;
+	const struct label_rules *r = &ev->corpus->rules;
+	struct label_words w = {ev->logits, NULL, words};
+	float *intent = ev->logits + (size_t)words * r->n_tags;
+	int16_t *tags = NULL;
 
-	for (size_t j = 1; j < n; j++)
-		if (x[j] > x[best])
-			best = j;
-	return best;
+	real_to_floats(intent, ev->run.intent + at * r->n_intents, r->n_intents);
+	if (r->n_tags) {
+		size_t first = ev->e->word_start[seq], last = ev->e->word_start[seq + 1];
+
+		tags = ev->tags + first;
+		memset(tags, 0, (last - first) * sizeof(*tags));
+		real_to_floats(ev->logits, ev->run.tags + row * r->n_tags,
+			(size_t)words * r->n_tags);
+	}
+	ev->intent[seq] = (int16_t)labels_best(r, intent, &w, &ev->room, tags);
 }
 
-/* Tags of sequence `s` of the batch whose words begin at row `row` of the logits. */
-static enum err predict_tags(
-	struct evaluation *ev, size_t seq, size_t row, size_t n_rows, struct err_ctx *ctx)
+static void predict_batch(struct evaluation *ev, size_t first)
 {
-	size_t n_tags = ev->grammar.n, at = ev->e->word_start[seq];
-	size_t n = ev->e->word_start[seq + 1] - at;
-
-	/* Words that were cut off answer 'O'. */
-	memset(ev->tags + at, 0, n * sizeof(*ev->tags));
-	real_to_floats(ev->logits, ev->run.tags + row * n_tags, n_rows * n_tags);
-	return tag_grammar_decode(&ev->grammar, ev->logits, n_rows, ev->tags + at, ctx);
-}
-
-static enum err predict_batch(struct evaluation *ev, size_t first, struct err_ctx *ctx)
-{
-	const struct task_shape *task = &ev->net->task;
 	const struct batch *b = &ev->batch;
-	size_t word = 0, slot = 0;
-	enum err err = ERR_OK;
+	size_t row = 0, slot = 0;
 
-	for (uint32_t s = 0; s < b->n_seq && task->kind != TASK_LM; s++)
-		ev->intent[first + s] =
-			(int16_t)best_of(ev->run.intent + s * (size_t)task->n_intents,
-				(size_t)task->n_intents);
-	for (uint32_t s = 0; s < b->n_seq && task->kind == TASK_INTENT_SLOTS && !err;
-		s++) {
-		size_t n =
-			ev->e->word_start[first + s + 1] - ev->e->word_start[first + s];
-		size_t rows = 0;
+	for (uint32_t s = 0; s < b->n_seq; s++) {
+		size_t seq = first + s, n = 0;
+		uint32_t words = 0;
 
+		if (ev->net->task.kind == TASK_INTENT_SLOTS)
+			n = ev->e->word_start[seq + 1] - ev->e->word_start[seq];
 		for (size_t i = 0; i < n; i++)
-			rows += b->slot_word[slot + i] != BATCH_NO_ROW;
-		err = predict_tags(ev, first + s, word, rows, ctx);
-		word += rows;
+			words += b->slot_word[slot + i] != BATCH_NO_ROW;
+		predict(ev, seq, s, row, words);
+		row += words;
 		slot += n;
 	}
-	return err;
 }
 
 static enum err evaluate_batches(struct evaluation *ev, struct err_ctx *ctx)
@@ -215,7 +198,8 @@ static enum err evaluate_batches(struct evaluation *ev, struct err_ctx *ctx)
 		if (err)
 			break;
 		net_forward(&ev->run, ev->w, 0, NULL);
-		err = predict_batch(ev, first, ctx);
+		if (ev->net->task.kind != TASK_LM)
+			predict_batch(ev, first);
 		net_loss(&ev->run, &loss);
 		ev->intent_sum += loss.intent_sum;
 		ev->tag_sum += loss.tag_sum;
@@ -241,13 +225,13 @@ static enum err evaluation_init(struct evaluation *ev, struct corpus *c,
 	ev->e = e;
 	batch_init(&ev->batch);
 	net_run_init(&ev->run);
-	err = tag_grammar_init(&ev->grammar, &c->data, ctx);
+	err = label_room_make(&ev->room, &c->rules, longest_sentence(e), ctx);
 	if (err)
 		return err;
 	ev->intent = calloc(e->n + 1, sizeof(*ev->intent));
 	ev->tags = calloc(n_words + 1, sizeof(*ev->tags));
-	ev->logits =
-		malloc((longest_sentence(e) + 1) * (ev->grammar.n + 1) * sizeof(float));
+	ev->logits = malloc((longest_sentence(e) * c->rules.n_tags + c->rules.n_intents + 1) *
+			    sizeof(float));
 	if (!ev->intent || !ev->tags || !ev->logits)
 		return err_set(ctx, ERR_NOMEM, "out of memory to evaluate");
 	return ERR_OK;
@@ -258,7 +242,7 @@ static void evaluation_release(struct evaluation *ev)
 	free(ev->intent);
 	free(ev->tags);
 	free(ev->logits);
-	tag_grammar_release(&ev->grammar);
+	label_room_release(&ev->room);
 	batch_release(&ev->batch);
 	net_run_release(&ev->run);
 }
@@ -281,7 +265,7 @@ static enum err evaluation_finish(
 		*out = q;
 		return ERR_OK;
 	}
-	err = quality_count(ev->e, &ev->corpus->data, ev->intent, ev->tags, &q, ctx);
+	err = quality_count(ev->e, &ev->corpus->rules, ev->intent, ev->tags, &q, ctx);
 	if (err)
 		return err;
 	q.cross_entropy = ev->intent_sum / (double)ev->e->n;

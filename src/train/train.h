@@ -19,6 +19,7 @@
 struct corpus {
 	struct dataset data;
 	struct tokeniser_table *tokeniser; /* of the largest vocabulary asked for */
+	struct label_rules rules;
 	struct hash hash; /* of data and tokeniser: the `data` key of accuracy facts */
 	struct corpus_cache *cache; /* encoded splits; private */
 };
@@ -51,13 +52,10 @@ struct quality {
 enum err quality_evaluate(struct corpus *c, const struct genome *g, const float *weights,
 	enum split split, int full_precision, struct quality *out, struct err_ctx *ctx);
 /* The same from predictions: for outputs that came back from a device.
- * intent[n]; tags[word_start[n]] per word, in the order of `e`. */
-void quality_from_predictions(const struct encoded *e, const struct dataset *d,
+ * intent[n]; tags[word_start[n]] per word, in the order of `e`. Rules without tags: intents
+ * alone are counted. */
+void quality_from_predictions(const struct encoded *e, const struct label_rules *r,
 	const int16_t *intent, const int16_t *tags, struct quality *out);
-/* Decodes tag logits of one sequence to word tags under the BIO grammar (an I-x may only
- * follow B-x or I-x): best path. logits [n_words, n_tags] of the words' first tokens. */
-void decode_tags(
-	const struct dataset *d, const float *logits, size_t n_words, int16_t *tags);
 
 /* ---- training */
 struct train_options {

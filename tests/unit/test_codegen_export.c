@@ -91,9 +91,15 @@ static const char lm_text[] =
 	"dec;v=40;t=12;d=16;e=16;eb=8;act=gelu;norm=ln;place=pre;"
 	"pool=mean;abs=1;rel=0;conv=3;opt=Os;kern=ref;L=h2k2x8f20r0b8";
 
+static const uint8_t marks[3] = {LABEL_OUTSIDE, LABEL_BEGIN, LABEL_INSIDE};
+static const int16_t begins[3] = {-1, 1, 1};
+
 static void export_and_ask(const struct target *target, uint8_t kernels)
 {
 	struct task_shape task = {TASK_INTENT_SLOTS, 3, 3};
+	/* Intent 1 has no things: three words of a thing are worth more than its logit. */
+	static const uint8_t pairs[3] = {7, 1, 7};
+	struct label_rules rules = {3, 3, marks, begins, NULL};
 	uint8_t vocab[64];
 	char folder[4200];
 	struct err_ctx ctx = {""};
@@ -107,6 +113,7 @@ static void export_and_ask(const struct target *target, uint8_t kernels)
 	f.in.vocab_len = make_vocab(vocab, 0);
 	f.in.intent_names = "Off\nTurn\"On\"?\nSay\n";
 	f.in.tag_names = "O\nB-thing\nI-thing";
+	f.in.rules = &rules;
 	snprintf(folder, sizeof(folder), "%.3000s/slots%d", dir, kernels);
 	ASSERT_OK(codegen_export(&f.in, target, folder, &ctx), &ctx);
 	compile(folder);
@@ -123,6 +130,14 @@ static void export_and_ask(const struct target *target, uint8_t kernels)
 	assert_non_null(strstr(buf_str(&out), "Turn"));
 	buf_release(&out);
 	assert_int_equal(codegen_export(&f.in, target, folder, &ctx), ERR_EXISTS);
+	rules.pairs = pairs;
+	strcat(folder, "-pairs");
+	ASSERT_OK(codegen_export(&f.in, target, folder, &ctx), &ctx);
+	compile(folder);
+	ask(folder, "printf 'Tea, too\nb\n' | ./model", &out);
+	assert_string_equal(buf_str(&out), "Off (49.5 %)\n  thing = tea , too\n"
+					   "Turn\"On\"? (78.7 %)\n");
+	buf_release(&out);
 }
 
 static void export_answers_intent_and_slots_of_a_line(void **state)
