@@ -3,7 +3,8 @@
  * exactly. Weights of two keys share a dword and meet a broadcast of v.
  *
  * Scratch of a head, m and d rounded up to sixteen: scores [m][8], weights [m / 2][8][2],
- * biases by position (times log2 e), q of eight queries [d / 2][8][2], k [m][d], v [m / 2][d][2]. */
+ * biases by position (times log2 e), q of eight queries [d / 2][8][2], k [m][d], v
+ * [m / 2][d][2]. */
 #include "src/infer/opt/x86-avx2/vector.h"
 
 #define LANES 8
