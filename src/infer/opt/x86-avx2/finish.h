@@ -28,8 +28,8 @@ ALWAYS_INLINE void finish_columns(const struct block *b, uint32_t t, uint32_t o,
 	const float *add = b->add ? b->add + at : 0;
 	float *y = b->y + at;
 	__m256i lanes = lanes_left(l->out, o);
-	__m256 scale[TILE_VECTORS], bias[TILE_VECTORS], x[TILE_ROWS * TILE_VECTORS];
-	struct gelu_at place[TILE_ROWS * TILE_VECTORS];
+	__m256 scale[TILE_VECTORS], bias[TILE_VECTORS], x[FINISH_ROWS * TILE_VECTORS];
+	struct gelu_at place[FINISH_ROWS * TILE_VECTORS];
 
 #pragma GCC unroll 6
 	for (uint32_t v = 0; v < V; v++) {

@@ -12,6 +12,7 @@
  * out so that sums stay in registers. */
 #define TILE_ROWS 2
 #define TILE_VECTORS 6
+#define FINISH_ROWS 8 /* of several tiles: scales and biases are read once for them */
 
 #include "src/infer/opt/x86-avx2/tile.h"
 #include "src/infer/opt/x86-avx2/vmath.h"
@@ -153,7 +154,7 @@ static void rows(struct block *b, uint32_t n)
 {
 	const struct linear *l = b->l;
 	uintptr_t bytes = (uintptr_t)(l->in + 3) / 4 * 4;
-	__m256i sum[TILE_ROWS * TILE_VECTORS];
+	__m256i sum[FINISH_ROWS * TILE_VECTORS];
 
 	for (uint32_t t = 0; t < n; t++)
 		b->start[t] = split_row(l->in, b->x + (uintptr_t)t * l->in,
@@ -161,10 +162,12 @@ static void rows(struct block *b, uint32_t n)
 	for (uint32_t o = 0; o < l->out; o += TILE_COLS) {
 		struct panel p = panel_at(l->out, o, l->w, bytes);
 
-		for (uint32_t t = 0; t < n; t += TILE_ROWS) {
-			uint32_t R = n - t < TILE_ROWS ? n - t : TILE_ROWS;
+		for (uint32_t t = 0; t < n; t += FINISH_ROWS) {
+			uint32_t R = n - t < FINISH_ROWS ? n - t : FINISH_ROWS;
 
-			tiles[p.vectors - 1][R - 1](b, t, &p, sum);
+			for (uint32_t r = 0; r < R; r += TILE_ROWS)
+				tiles[p.vectors - 1][R - r > 1](
+					b, t + r, &p, sum + r * p.vectors);
 			finish(b, t, &p, sum, R);
 		}
 	}
