@@ -278,19 +278,6 @@ static int can_look(void)
 
 static const char *const products[] = {"linear_f32", "linear_i8", "linear_i4", NULL};
 
-/* Kernels that are known to spill: told, not failed. */
-static const struct {
-	const char *isa, *kernel;
-} known[] = {{"x86-avx2", "linear_i4"}, {"x86-avxvnni", "linear_i4"}};
-
-static int is_known(const char *isa, const char *kernel)
-{
-	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-		if (!strcmp(known[i].isa, isa) && !strcmp(known[i].kernel, kernel))
-			return 1;
-	return 0;
-}
-
 static void judge(const char *isa, const char *flags, const char *kernel,
 	const struct finding *found)
 {
@@ -303,13 +290,9 @@ static void judge(const char *isa, const char *flags, const char *kernel,
 			found->n_moves);
 	if (found->most_dots < 2)
 		fail_msg("%s, %s: no loop of '%s' was found", isa, build, kernel);
-	if (!found->n_moves)
-		return;
-	if (!is_known(isa, kernel))
+	if (found->n_moves)
 		fail_msg("%s, %s: the hot loop of '%s' spills in %s", isa, build, kernel,
 			found->where);
-	print_message(
-		"# warning: %s, %s: the hot loop of '%s' spills\n", isa, build, kernel);
 }
 
 /* The objects that hold a product; returns how many there are. */

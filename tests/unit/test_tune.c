@@ -287,7 +287,7 @@ static void model_takes_the_schedules_that_were_found(void **state)
  * are the reference's. */
 static void tuned_build_is_another_and_right(void **state)
 {
-	const struct target target = {"gcc", "-mavx2 -mfma", "x86-avx2", FIXTURE_HARNESS};
+	const struct target target = {"gcc", "", "x86-avx512vnni", FIXTURE_HARNESS};
 	const struct tuned tuned = {{8, 12, 16, 48}, SCHEDULE_FULL};
 	struct artefact plain, fast;
 	struct err_ctx ctx = {""};
@@ -302,10 +302,12 @@ static void tuned_build_is_another_and_right(void **state)
 	ASSERT_OK(codegen_build(&f.in, &target, cache, &fast, &hit, &ctx), &ctx);
 	assert_false(hit);
 	assert_false(hash_equal(&plain.build, &fast.build));
-	if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+	if (__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+		__builtin_cpu_supports("avx512dq") &&
+		__builtin_cpu_supports("avx512vnni"))
 		run_image(&fast, "tuned");
 	else
-		print_message("SKIP running: this processor is no x86-avx2\n");
+		print_message("SKIP running: this processor is no x86-avx512vnni\n");
 }
 
 static void tuner_is_built_once_for_its_flags(void **state)

@@ -3,11 +3,18 @@
  * exactly. Weights of two keys share a dword and meet a broadcast of v.
  *
  * Scratch of a head, m and d rounded up to sixteen: scores [m][8], weights [m / 2][8][2],
- * biases by position, q of eight queries [d / 2][8][2], k [m][d], v [m / 2][d][2]. */
-#include "src/infer/opt/x86-avx2/vmath.h"
+ * biases by position (times log2 e), q of eight queries [d / 2][8][2], k [m][d], v
+ * [m / 2][d][2]. */
+#include "src/infer/opt/x86-avx2/vector.h"
 
 #define LANES 8
+#define LOG2_E 1.44269504f
 #define LOWEST (-3e38f)
+
+/* Any two int16. */
+struct __attribute__((packed, may_alias)) two {
+	int32_t v;
+};
 
 struct head {
 	const struct attention *a;
@@ -116,11 +123,25 @@ static void take_values(struct head *hd, const struct slice *s)
 		}
 }
 
-/* Scores of queries t.. with keys j.. + 7; returns the largest so far. Keys past the last
- * are computed and not looked at. */
-static __m256 score_keys(const struct head *hd, uint32_t t, uint32_t j, __m256 top)
+/* sum += a by the two int16 at b. Written out so that sums stay in registers: gcc 12 loads
+ * all eight broadcasts before it uses one. */
+ALWAYS_INLINE void dot2(__m256i *sum, __m256i a, const int16_t *b)
 {
-	const __m256 scale = _mm256_set1_ps(hd->q_scale * hd->k_scale * hd->a->scale);
+	const struct two *two = (const void *)b;
+	__m256i bv;
+
+	__asm__("vpbroadcastd %2, %1\n\tvpmaddwd %3, %1, %1\n\tvpaddd %1, %0, %0"
+		: "+x"(*sum), "=&x"(bv)
+		: "m"(*two), "x"(a));
+}
+
+/* Scores of queries t.. with keys j.. + 7 in powers of two; returns the largest so far.
+ * Keys past the last are computed and not looked at. */
+ALWAYS_INLINE __m256 score_keys(
+	const struct head *hd, uint32_t t, uint32_t j, __m256 top, const int plain)
+{
+	const __m256 scale =
+		_mm256_set1_ps(hd->q_scale * hd->k_scale * hd->a->scale * LOG2_E);
 	const int16_t *q = hd->q, *k = hd->k + (uintptr_t)j * hd->d;
 	__m256i sum[LANES];
 
@@ -132,36 +153,63 @@ static __m256 score_keys(const struct head *hd, uint32_t t, uint32_t j, __m256 t
 
 #pragma GCC unroll 8
 		for (uintptr_t i = 0; i < LANES; i++)
-			sum[i] = _mm256_add_epi32(
-				sum[i], _mm256_madd_epi16(qv, four_bytes(k + i * hd->d)));
+			dot2(sum + i, qv, k + i * hd->d);
 	}
 #pragma GCC unroll 8
 	for (uint32_t i = 0; i < LANES; i++) {
 		__m256 s = _mm256_mul_ps(_mm256_cvtepi32_ps(sum[i]), scale);
 
-		if (hd->a->rel)
+		if (!plain && hd->a->rel)
 			s = _mm256_add_ps(
 				s, _mm256_loadu_ps(hd->bias + hd->m + t - (j + i)));
-		if (hd->a->causal) /* lanes below j - t do not see the key */
+		if (!plain && hd->a->causal) /* lanes below j - t do not see the key */
 			s = _mm256_blendv_ps(s, _mm256_set1_ps(LOWEST),
 				_mm256_castsi256_ps(_mm256_cmpgt_epi32(
 					_mm256_set1_epi32((int32_t)(j + i - t)),
 					_mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7))));
 		_mm256_storeu_ps(hd->scores + (uintptr_t)(j + i) * LANES, s);
-		if (j + i < hd->n)
+		if (plain || j + i < hd->n)
 			top = _mm256_max_ps(top, s);
 	}
 	return top;
 }
 
+static __attribute__((noinline)) __m256 score_plain(
+	const struct head *hd, uint32_t t, uint32_t j, __m256 top)
+{
+	return score_keys(hd, t, j, top, 1);
+}
+
+static __attribute__((noinline)) __m256 score_any(
+	const struct head *hd, uint32_t t, uint32_t j, __m256 top)
+{
+	return score_keys(hd, t, j, top, 0);
+}
+
+/* 255 * 2^x, x <= 0, to the nearest whole number; the polynomial is within 8e-5. */
+ALWAYS_INLINE __m256i weight(__m256 x)
+{
+	/* Adding 1.5 * 2^23 leaves the nearest whole number in the low bits. */
+	const __m256 magic = _mm256_set1_ps(12582912.0f);
+	__m256 shifted, r, p = _mm256_set1_ps(255 * 0.05517167f);
+
+	x = _mm256_max_ps(x, _mm256_set1_ps(-100.0f));
+	shifted = _mm256_add_ps(x, magic);
+	r = _mm256_sub_ps(x, _mm256_sub_ps(shifted, magic));
+	p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(255 * 0.24261112f));
+	p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(255 * 0.69326099f));
+	p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(255 * 0.99992807f));
+	return _mm256_cvtps_epi32(
+		_mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(p),
+			_mm256_slli_epi32(_mm256_castps_si256(shifted), 23))));
+}
+
 ALWAYS_INLINE __m256i weight_of(const struct head *hd, uint32_t j, __m256 top)
 {
-	__m256 s = _mm256_loadu_ps(hd->scores + (uintptr_t)j * LANES);
-
 	if (j >= hd->n)
 		return _mm256_setzero_si256();
-	return _mm256_cvtps_epi32(_mm256_mul_ps(
-		vector_exp_low(_mm256_sub_ps(s, top)), _mm256_set1_ps(255)));
+	return weight(
+		_mm256_sub_ps(_mm256_loadu_ps(hd->scores + (uintptr_t)j * LANES), top));
 }
 
 /* Scores to weights; returns their sums. */
@@ -223,8 +271,7 @@ static void mix(const struct head *hd, uint32_t t, uint32_t c, __m256 scale,
 
 #pragma GCC unroll 8
 		for (int i = 0; i < LANES; i++)
-			sum[i] = _mm256_add_epi32(
-				sum[i], _mm256_madd_epi16(w, four_bytes(v + 2 * i)));
+			dot2(sum + i, w, v + 2 * i);
 	}
 #pragma GCC unroll 8
 	for (int i = 0; i < LANES; i++)
@@ -242,13 +289,16 @@ static void mix(const struct head *hd, uint32_t t, uint32_t c, __m256 scale,
 static void queries(const struct head *hd, uint32_t t, float *out)
 {
 	__m256 top = _mm256_set1_ps(LOWEST), scale;
-	uint32_t n_keys = hd->n;
+	int plain = !hd->a->rel && !hd->a->causal;
+	uint32_t n_keys = hd->n, j = 0;
 	__m256i sum;
 
 	if (hd->a->causal && t + LANES < n_keys)
 		n_keys = t + LANES;
-	for (uint32_t j = 0; j < n_keys; j += LANES)
-		top = score_keys(hd, t, j, top);
+	for (; plain && j + LANES <= n_keys; j += LANES)
+		top = score_plain(hd, t, j, top);
+	for (; j < n_keys; j += LANES)
+		top = score_any(hd, t, j, top);
 	sum = weigh(hd, top, n_keys);
 	scale = _mm256_div_ps(_mm256_set1_ps(hd->v_scale), _mm256_cvtepi32_ps(sum));
 	for (uint32_t c = 0; c < hd->a->d_head; c += LANES)
@@ -265,7 +315,7 @@ static void spread_biases(struct head *hd)
 		int32_t away = m - at;
 
 		away = away < -r ? -r : away > r ? r : away;
-		hd->bias[at] = rel[away + r];
+		hd->bias[at] = rel[away + r] * LOG2_E;
 	}
 }
 

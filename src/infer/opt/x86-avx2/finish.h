@@ -5,7 +5,8 @@
  *   NEAR         1: what is written is quantised next
  *   struct block with l, x_scale, add, y
  *   scale_at(b, o)                scales of the eight columns at o
- *   scaled(sum, x_scale, scale)   eight sums of a row as floats; *x_scale is the row's
+ *   scaled(sum, x_scale, scale, bias)   eight sums of a row as floats, with the bias;
+ *                                 *x_scale is the row's
  *
  * GELU goes through memory in three loops: its chain of instructions is long, and a
  * processor's window holds only a few such chains at once.
@@ -27,21 +28,20 @@ ALWAYS_INLINE void finish_columns(const struct block *b, uint32_t t, uint32_t o,
 	const float *add = b->add ? b->add + at : 0;
 	float *y = b->y + at;
 	__m256i lanes = lanes_left(l->out, o);
-	__m256 scale[2], bias[2], x[TILE_ROWS * 2];
-	struct gelu_at place[TILE_ROWS * 2];
+	__m256 scale[TILE_VECTORS], bias[TILE_VECTORS], x[FINISH_ROWS * TILE_VECTORS];
+	struct gelu_at place[FINISH_ROWS * TILE_VECTORS];
 
-#pragma GCC unroll 2
+#pragma GCC unroll 6
 	for (uint32_t v = 0; v < V; v++) {
 		scale[v] = scale_at(b, o + 8 * v);
 		bias[v] = l->bias ? load_lanes(l->bias + o + 8 * v, lanes, full)
 				  : _mm256_setzero_ps();
 	}
 	for (uint32_t r = 0; r < R; r++, sum += stride)
-#pragma GCC unroll 2
+#pragma GCC unroll 6
 		for (uint32_t v = 0; v < V; v++) {
-			__m256 s = scaled(sum[v], x_scale + r, scale[v]);
+			__m256 s = scaled(sum[v], x_scale + r, scale[v], bias[v]);
 
-			s = _mm256_add_ps(s, bias[v]);
 			if (add)
 				s = _mm256_add_ps(
 					load_lanes(add + r * out + 8 * v, lanes, full),
@@ -57,19 +57,24 @@ ALWAYS_INLINE void finish_columns(const struct block *b, uint32_t t, uint32_t o,
 	for (uint32_t i = 0; i < R * V; i++)
 		place[i] = gelu_place(x[i]);
 	for (uint32_t r = 0; r < R; r++)
-#pragma GCC unroll 2
+#pragma GCC unroll 6
 		for (uint32_t v = 0; v < V; v++)
 			store_lanes(y + r * out + 8 * v, lanes, full,
 				gelu_there(x[r * V + v], place[r * V + v], NEAR));
 }
 
-/* Columns of a panel that is not wide or not whole, one vector at a time: rare. */
+/* Columns of a tile that is not wide or not whole, one vector at a time. */
 static __attribute__((noinline)) void finish_edge(const struct block *b, uint32_t t,
 	const struct panel *p, const SUM *sum, uint32_t R)
 {
-	for (uint32_t v = 0; v < p->vectors; v++)
-		finish_columns(
-			b, t, p->o + 8 * v, sum + v, R, 1, p->vectors, b->l->act, 0);
+	for (uint32_t v = 0; v < p->vectors; v++) {
+		uint32_t o = p->o + 8 * v;
+
+		if (o + 8 <= b->l->out)
+			finish_columns(b, t, o, sum + v, R, 1, p->vectors, b->l->act, 1);
+		else
+			finish_columns(b, t, o, sum + v, R, 1, p->vectors, b->l->act, 0);
+	}
 }
 
 static __attribute__((noinline)) void finish(const struct block *b, uint32_t t,
@@ -78,11 +83,14 @@ static __attribute__((noinline)) void finish(const struct block *b, uint32_t t,
 	if (b->l->out - p->o < TILE_COLS)
 		finish_edge(b, t, p, sum, R);
 	else if (b->l->act == KERNEL_NO_ACT)
-		finish_columns(b, t, p->o, sum, R, 2, 2, KERNEL_NO_ACT, 1);
+		finish_columns(
+			b, t, p->o, sum, R, TILE_VECTORS, TILE_VECTORS, KERNEL_NO_ACT, 1);
 	else if (b->l->act == KERNEL_GELU)
-		finish_columns(b, t, p->o, sum, R, 2, 2, KERNEL_GELU, 1);
+		finish_columns(
+			b, t, p->o, sum, R, TILE_VECTORS, TILE_VECTORS, KERNEL_GELU, 1);
 	else
-		finish_columns(b, t, p->o, sum, R, 2, 2, b->l->act, 1);
+		finish_columns(
+			b, t, p->o, sum, R, TILE_VECTORS, TILE_VECTORS, b->l->act, 1);
 }
 
 #endif

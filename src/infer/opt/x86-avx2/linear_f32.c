@@ -59,10 +59,10 @@ ALWAYS_INLINE __m256 scale_at(const struct block *b, uint32_t o)
 	return _mm256_setzero_ps();
 }
 
-ALWAYS_INLINE __m256 scaled(__m256 sum, const float *x_scale, __m256 scale)
+ALWAYS_INLINE __m256 scaled(__m256 sum, const float *x_scale, __m256 scale, __m256 bias)
 {
 	(void)x_scale, (void)scale;
-	return sum;
+	return _mm256_add_ps(sum, bias);
 }
 
 #include "src/infer/opt/x86-avx2/finish.h"

@@ -26,11 +26,21 @@ struct block {
 	int32_t start[TILE_ROWS][MAX_GROUPS];
 };
 
+/* Low nibbles. The mask stays in memory: with it there are more vectors than registers, and
+ * gcc 12 keeps it on the stack then. */
+ALWAYS_INLINE __m256i low_nibbles(__m256i v)
+{
+	static const __m256i mask = {0x0f0f0f0f0f0f0f0f, 0x0f0f0f0f0f0f0f0f,
+		0x0f0f0f0f0f0f0f0f, 0x0f0f0f0f0f0f0f0f};
+
+	__asm__("vpand %1, %0, %0" : "+x"(v) : "m"(mask));
+	return v;
+}
+
 /* Eight columns of R rows, the low nibbles' four and the high ones'. */
 ALWAYS_INLINE void step(__m256i *sum, const uint8_t *w, const int8_t *x, uintptr_t stride,
 	const int R, const int V)
 {
-	const __m256i low = _mm256_set1_epi8(15);
 	__m256i wv[2];
 
 #pragma GCC unroll 2
@@ -40,7 +50,7 @@ ALWAYS_INLINE void step(__m256i *sum, const uint8_t *w, const int8_t *x, uintptr
 			wv[v] = _mm256_loadu_si256((const void *)(w + 32 * v));
 			if (high)
 				wv[v] = _mm256_srli_epi16(wv[v], 4);
-			wv[v] = _mm256_and_si256(wv[v], low);
+			wv[v] = low_nibbles(wv[v]);
 		}
 #pragma GCC unroll 6
 		for (int r = 0; r < R; r++)
@@ -58,10 +68,13 @@ ALWAYS_INLINE void group(const struct block *b, uint32_t g, const uint8_t *w,
 #pragma GCC unroll 12
 	for (int i = 0; i < R * V; i++)
 		sum[i] = _mm256_setzero_si256();
+#pragma GCC unroll 1 /* gcc 12 runs out of registers over four */
 	for (; steps; steps--, w += 32 * V, x += 8) {
 		_mm_prefetch((const char *)w + AHEAD, _MM_HINT_T0);
 		step(sum, w, x, stride, R, V);
 	}
+	/* y is read and written where it is: gcc 12 would keep a copy on the stack. */
+	__asm__("" ::: "memory");
 #pragma GCC unroll 2
 	for (int v = 0; v < V; v++) {
 		__m256 scale = load_bf16(scales + 8 * v);
@@ -112,10 +125,10 @@ ALWAYS_INLINE __m256 scale_at(const struct block *b, uint32_t o)
 	return _mm256_setzero_ps();
 }
 
-ALWAYS_INLINE __m256 scaled(__m256 sum, const float *x_scale, __m256 scale)
+ALWAYS_INLINE __m256 scaled(__m256 sum, const float *x_scale, __m256 scale, __m256 bias)
 {
 	(void)scale;
-	return _mm256_mul_ps(sum, _mm256_set1_ps(*x_scale));
+	return _mm256_fmadd_ps(sum, _mm256_set1_ps(*x_scale), bias);
 }
 
 #include "src/infer/opt/x86-avx2/finish.h"

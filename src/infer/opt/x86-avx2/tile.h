@@ -1,9 +1,9 @@
-/* How products are cut into register tiles: up to six rows by one panel of two vectors,
- * or of one where eight columns or fewer are left: twelve accumulators of the sixteen
- * registers. Rows are cut evenly unless linear.schedule says otherwise, so that nine
- * tokens are five and four and no tile waits for its own chain of sums.
+/* How products are cut into register tiles: up to TILE_ROWS rows by up to TILE_VECTORS
+ * vectors of eight columns, six by two unless a kernel says otherwise: twelve accumulators
+ * of the sixteen registers. Rows are cut evenly, so that nine tokens are five and four and
+ * no tile waits for its own chain of sums.
  *
- * A kernel defines tile(b, p, sum, R, V) with R and V constant and makes instances for
+ * A kernel defines tile(b, t, p, sum, R, V) with R and V constant and makes instances for
  * each size, chosen by a table. Sums go through memory (L1) to finish.h, which is there once an
  * activation and not once a size: a tenth of the code.
  */
@@ -12,10 +12,12 @@
 
 #include <stdint.h>
 
-#include "src/infer/opt/schedule.h"
-
+#ifndef TILE_ROWS
 #define TILE_ROWS 6
-#define TILE_COLS 16
+#define TILE_VECTORS 2
+#define FINISH_ROWS TILE_ROWS /* whose sums finish.h takes at once */
+#endif
+#define TILE_COLS (8 * TILE_VECTORS)
 
 /* Rows of tile i when n rows are cut into n_tiles. */
 static inline uint32_t tile_rows(uint32_t n, uint32_t n_tiles, uint32_t i)
@@ -25,7 +27,7 @@ static inline uint32_t tile_rows(uint32_t n, uint32_t n_tiles, uint32_t i)
 
 /* Output columns o.. of a panel, whose weights start at w. */
 struct panel {
-	uint32_t o, vectors; /* 1 or 2, with padding */
+	uint32_t o, vectors; /* up to TILE_VECTORS, with padding */
 	const uint8_t *w;
 };
 
@@ -33,8 +35,9 @@ struct panel {
 static inline struct panel panel_at(
 	uint32_t out, uint32_t o, const void *w, uintptr_t bytes)
 {
-	struct panel p = {
-		o, out - o > 8 ? 2 : 1, (const uint8_t *)w + (uintptr_t)o * bytes};
+	uint32_t left = (out - o + 7) / 8;
+	struct panel p = {o, left < TILE_VECTORS ? left : TILE_VECTORS,
+		(const uint8_t *)w + (uintptr_t)o * bytes};
 
 	return p;
 }

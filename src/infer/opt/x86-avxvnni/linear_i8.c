@@ -64,10 +64,10 @@ ALWAYS_INLINE __m256 scale_at(const struct block *b, uint32_t o)
 	return load_bf16(b->l->scales + o);
 }
 
-ALWAYS_INLINE __m256 scaled(__m256i sum, const float *x_scale, __m256 scale)
+ALWAYS_INLINE __m256 scaled(__m256i sum, const float *x_scale, __m256 scale, __m256 bias)
 {
-	return _mm256_mul_ps(
-		_mm256_cvtepi32_ps(sum), _mm256_mul_ps(_mm256_set1_ps(*x_scale), scale));
+	return _mm256_fmadd_ps(_mm256_mul_ps(_mm256_cvtepi32_ps(sum), scale),
+		_mm256_set1_ps(*x_scale), bias);
 }
 
 #include "src/infer/opt/x86-avx2/finish.h"
