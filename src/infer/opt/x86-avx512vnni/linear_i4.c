@@ -117,7 +117,7 @@ ALWAYS_INLINE void tile(const struct block *b, uint32_t t, const struct panel *p
 #pragma GCC unroll 12
 		for (int i = 0; i < R * V; i++)
 			sums[i] = y[i];
-		b->take(b, t, p, sums, (uint32_t)R, (uint32_t)V);
+		b->take(b, t, p, sums, (uint32_t)R);
 		return;
 	}
 #pragma GCC unroll 3

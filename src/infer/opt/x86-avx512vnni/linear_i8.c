@@ -106,7 +106,7 @@ ALWAYS_INLINE void tile(const struct block *b, uint32_t t, const struct panel *p
 #pragma GCC unroll 24
 		for (int i = 0; i < R * V; i++)
 			sums[i] = sum[i];
-		b->take(b, t, p, sums, (uint32_t)R, (uint32_t)V);
+		b->take(b, t, p, sums, (uint32_t)R);
 		return;
 	}
 	finish(b, t, p, sum, R, V);
