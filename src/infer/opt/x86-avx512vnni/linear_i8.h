@@ -14,8 +14,9 @@ struct block {
 		const __m512i *sum, uint32_t R);
 	const float *x_scale, *add;
 	float *y;
+	uint8_t one_scale; /* all x_scale are equal */
 	const void *to; /* for `take` */
-	int32_t start[TILE_BLOCK];
+	int32_t start[TILE_BLOCK]; /* a multiple of four rows */
 	int8_t tail[TILE_BLOCK][4]; /* the last in % 4 columns, then zeros */
 };
 

@@ -3,7 +3,7 @@
 #ifndef HAWSER_INFER_OPT_X86_AVX512VNNI_NORM_H
 #define HAWSER_INFER_OPT_X86_AVX512VNNI_NORM_H
 
-#include "src/infer/opt/x86-avx512vnni/vector.h"
+#include "src/infer/opt/x86-avx512vnni/fold.h"
 
 #define NORM_ROWS 16
 
@@ -11,30 +11,6 @@
 struct norm_rows {
 	_Alignas(64) float mean[NORM_ROWS], scale[NORM_ROWS];
 };
-
-/* Sums of four vectors in the lanes of each quarter, which are parts of a sum. */
-ALWAYS_INLINE __m512 fold_four(const __m512 *v)
-{
-	__m512 ab = _mm512_add_ps(
-		_mm512_unpacklo_ps(v[0], v[1]), _mm512_unpackhi_ps(v[0], v[1]));
-	__m512 cd = _mm512_add_ps(
-		_mm512_unpacklo_ps(v[2], v[3]), _mm512_unpackhi_ps(v[2], v[3]));
-
-	return _mm512_add_ps(
-		_mm512_shuffle_ps(ab, cd, 0x44), _mm512_shuffle_ps(ab, cd, 0xee));
-}
-
-/* Four of those to sixteen sums. */
-ALWAYS_INLINE __m512 fold_quarters(const __m512 *v)
-{
-	__m512 ab = _mm512_add_ps(_mm512_shuffle_f32x4(v[0], v[1], 0x44),
-		_mm512_shuffle_f32x4(v[0], v[1], 0xee));
-	__m512 cd = _mm512_add_ps(_mm512_shuffle_f32x4(v[2], v[3], 0x44),
-		_mm512_shuffle_f32x4(v[2], v[3], 0xee));
-
-	return _mm512_add_ps(
-		_mm512_shuffle_f32x4(ab, cd, 0x88), _mm512_shuffle_f32x4(ab, cd, 0xdd));
-}
 
 /* Means of n rows, or with `mean` of the squares of what is beyond it. Rows past the last
  * are the last again: a row has the same bits wherever it stands. */
@@ -70,9 +46,9 @@ ALWAYS_INLINE __m512 means(uint32_t n, uint32_t d, const float *x, const float *
 				sum[r] = _mm512_fmadd_ps(v, v, sum[r]);
 			}
 		}
-		part[g] = fold_four(sum);
+		part[g] = fold_four(sum, 0);
 	}
-	return _mm512_div_ps(fold_quarters(part), _mm512_set1_ps((float)d));
+	return _mm512_div_ps(fold_quarters(part, 0), _mm512_set1_ps((float)d));
 }
 
 /* Of the first rows of n, at most NORM_ROWS. */
