@@ -34,4 +34,16 @@ ALWAYS_INLINE __m512 fold_quarters(const __m512 *v, int largest)
 		_mm512_shuffle_f32x4(ab, cd, 0xdd), largest);
 }
 
+/* As fold_four, sums of integers. */
+ALWAYS_INLINE __m512i fold_integers(const __m512i *v)
+{
+	__m512i ab = _mm512_add_epi32(
+		_mm512_unpacklo_epi32(v[0], v[1]), _mm512_unpackhi_epi32(v[0], v[1]));
+	__m512i cd = _mm512_add_epi32(
+		_mm512_unpacklo_epi32(v[2], v[3]), _mm512_unpackhi_epi32(v[2], v[3]));
+
+	return _mm512_add_epi32(
+		_mm512_unpacklo_epi64(ab, cd), _mm512_unpackhi_epi64(ab, cd));
+}
+
 #endif

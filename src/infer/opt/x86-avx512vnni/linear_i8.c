@@ -3,6 +3,7 @@
  * instructions are written out because gcc 12 moves accumulators through the stack around
  * the intrinsic. */
 #include "src/infer/opt/x86-avx512vnni/dot4.h"
+#include "src/infer/opt/x86-avx512vnni/fold.h"
 #include "src/infer/opt/x86-avx512vnni/linear_i8.h"
 #include "src/infer/opt/x86-avx512vnni/one_row.h"
 
@@ -132,12 +133,7 @@ static void start_rows(struct block *b, uint32_t t, uint32_t n)
 
 		s[j] = row_sums(b->x + row * in, in);
 	}
-	s[0] = _mm512_add_epi32(
-		_mm512_unpacklo_epi32(s[0], s[1]), _mm512_unpackhi_epi32(s[0], s[1]));
-	s[2] = _mm512_add_epi32(
-		_mm512_unpacklo_epi32(s[2], s[3]), _mm512_unpackhi_epi32(s[2], s[3]));
-	s[0] = _mm512_add_epi32(
-		_mm512_unpacklo_epi64(s[0], s[2]), _mm512_unpackhi_epi64(s[0], s[2]));
+	s[0] = fold_integers(s);
 	half = _mm256_add_epi32(
 		_mm512_castsi512_si256(s[0]), _mm512_extracti64x4_epi64(s[0], 1));
 	_mm_storeu_si128((void *)(b->start + t),
