@@ -28,18 +28,9 @@ struct head {
 /* A head's slice of q, k or v. */
 struct slice {
 	const float *x;
-	uint32_t stride, n, d;
+	uintptr_t stride;
+	uint32_t n, d;
 };
-
-/* Sixteen columns of token t; zeros beyond the last. */
-ALWAYS_INLINE __m512 load_row(
-	const struct slice *s, uint32_t t, uint32_t c, __mmask16 columns)
-{
-	static const float none[LANES];
-	const float *row = t < s->n ? s->x + (uintptr_t)t * s->stride + c : none;
-
-	return _mm512_maskz_loadu_ps(columns, row);
-}
 
 /* Largest |x| by lanes. */
 static __m512 largest(const struct slice *s)
@@ -47,12 +38,16 @@ static __m512 largest(const struct slice *s)
 	__m512 m0 = _mm512_setzero_ps(), m1 = m0;
 
 	for (uint32_t c = 0; c < s->d; c += LANES) {
-		__mmask16 columns = lanes_left(s->d, c);
+		__mmask16 m = lanes_left(s->d, c);
+		const float *x = s->x + c;
 
-		for (uint32_t t = 0; t < s->n; t += 2) {
-			m0 = _mm512_range_ps(m0, load_row(s, t, c, columns), ABS_MAX);
-			m1 = _mm512_range_ps(m1, load_row(s, t + 1, c, columns), ABS_MAX);
+		for (uint32_t k = s->n / 2; k; k--, x += 2 * s->stride) {
+			m0 = _mm512_range_ps(m0, _mm512_maskz_loadu_ps(m, x), ABS_MAX);
+			m1 = _mm512_range_ps(
+				m1, _mm512_maskz_loadu_ps(m, x + s->stride), ABS_MAX);
 		}
+		if (s->n % 2)
+			m0 = _mm512_range_ps(m0, _mm512_maskz_loadu_ps(m, x), ABS_MAX);
 	}
 	return _mm512_range_ps(m0, m1, ABS_MAX);
 }
@@ -72,28 +67,35 @@ ALWAYS_INLINE void take_scales(const __m512 *top, float *scale, float *inverse)
 			_mm_cmp_ps_mask(x, _mm_set1_ps(1e-30f), _CMP_GE_OQ), most, x));
 }
 
-ALWAYS_INLINE __m512i integers(
-	const struct slice *s, uint32_t t, uint32_t c, __mmask16 columns, __m512 inverse)
+/* Sixteen columns c.. of tokens t.. to t + 3; zeros where there are none. */
+ALWAYS_INLINE void four_rows(
+	const struct slice *s, uint32_t t, uint32_t c, __m512 by, __m512i *out)
 {
-	return _mm512_cvtps_epi32(_mm512_mul_ps(load_row(s, t, c, columns), inverse));
+	static const float none[LANES];
+	const float *x = s->x + t * s->stride + c;
+	__mmask16 m = lanes_left(s->d, c);
+
+#pragma GCC unroll 4
+	for (uint32_t i = 0; i < 4; i++, x += s->stride)
+		out[i] = _mm512_cvtps_epi32(_mm512_mul_ps(
+			by, _mm512_maskz_loadu_ps(m, t + i < s->n ? x : none)));
 }
 
 /* Columns c.. of sixteen tokens, four columns a dword, tokens side by side. */
-ALWAYS_INLINE void take_block(const struct slice *s, uint32_t t, uint32_t c,
-	__m512 inverse, __m512i flip, uint8_t *out)
+ALWAYS_INLINE void take_block(const struct slice *s, uint32_t t, uint32_t c, __m512 by,
+	__m512i flip, uint8_t *out)
 {
-	__mmask16 columns = lanes_left(s->d, c);
 	__m512i g[4], lo[2], hi[2];
 
 #pragma GCC unroll 4
-	for (uint32_t i = 0; i < 4; i++, t += 4) /* quarter j: columns 4j.. of four */
-		g[i] = _mm512_xor_si512(flip,
-			_mm512_packs_epi16(
-				_mm512_packs_epi32(integers(s, t, c, columns, inverse),
-					integers(s, t + 1, c, columns, inverse)),
-				_mm512_packs_epi32(
-					integers(s, t + 2, c, columns, inverse),
-					integers(s, t + 3, c, columns, inverse))));
+	for (uint32_t i = 0; i < 4; i++) { /* quarter j: columns 4j.. of four */
+		__m512i r[4];
+
+		four_rows(s, t + 4 * i, c, by, r);
+		g[i] = _mm512_packs_epi16(
+			_mm512_packs_epi32(r[0], r[1]), _mm512_packs_epi32(r[2], r[3]));
+		g[i] = _mm512_xor_si512(g[i], flip);
+	}
 #pragma GCC unroll 2
 	for (int i = 0; i < 2; i++) {
 		lo[i] = _mm512_shuffle_i32x4(g[2 * i], g[2 * i + 1], 0x44);
@@ -106,30 +108,26 @@ ALWAYS_INLINE void take_block(const struct slice *s, uint32_t t, uint32_t c,
 }
 
 /* Queries, or with `flip` of 0x80 unsigned keys. */
-static void take_dwords(const struct slice *s, float by, char flip, uint8_t *out)
+static void take_dwords(const struct slice *s, float inverse, char flip, uint8_t *out)
 {
 	for (uint32_t t = 0; t < s->n; t += LANES)
 		for (uint32_t c = 0; c < s->d; c += LANES, out += LANES * LANES)
-			take_block(
-				s, t, c, _mm512_set1_ps(by), _mm512_set1_epi8(flip), out);
+			take_block(s, t, c, _mm512_set1_ps(inverse),
+				_mm512_set1_epi8(flip), out);
 }
 
-static void take_values(const struct head *hd, const struct slice *s, float by)
+static void take_values(const struct head *hd, const struct slice *s, float inverse)
 {
-	__m512 inverse = _mm512_set1_ps(by);
-
 	for (uint32_t t = 0; t < s->n; t += 4)
 		for (uint32_t c = 0; c < s->d; c += LANES) {
-			__mmask16 columns = lanes_left(s->d, c);
-			__m512i v = _mm512_slli_epi32(
-				integers(s, t + 3, c, columns, inverse), 24);
+			__m512i r[4], v;
 
+			four_rows(s, t, c, _mm512_set1_ps(inverse), r);
+			v = _mm512_slli_epi32(r[3], 24);
 #pragma GCC unroll 3
 			for (uint32_t i = 3; i--;) /* v | (next & its byte) */
 				v = _mm512_ternarylogic_epi32(v,
-					_mm512_slli_epi32(
-						integers(s, t + i, c, columns, inverse),
-						8 * i),
+					_mm512_slli_epi32(r[i], 8 * i),
 					_mm512_set1_epi32(0xff << (8 * i)), 0xf8);
 			_mm512_storeu_si512(
 				hd->v + (uintptr_t)t * hd->d + 4 * (uintptr_t)c, v);

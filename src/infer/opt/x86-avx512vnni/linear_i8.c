@@ -1,7 +1,5 @@
 /* u8 weights (w + 128) by s8 activations: vpdpbusd, four input columns at a time. The sums
- * start at -128 times the sum of the row, which takes the offset out again. The
- * instructions are written out because gcc 12 moves accumulators through the stack around
- * the intrinsic. */
+ * start at -128 times the sum of the row, which takes the offset out again. */
 #include "src/infer/opt/x86-avx512vnni/dot4.h"
 #include "src/infer/opt/x86-avx512vnni/fold.h"
 #include "src/infer/opt/x86-avx512vnni/linear_i8.h"
