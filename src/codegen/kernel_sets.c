@@ -18,7 +18,7 @@ static const char *const x86_avx512vnni[] = {"act_gelu", "act_quant_rows", "atte
 	"embed_i8", "kv_store_f16", "linear_back_f32", "linear_back_i4", "linear_back_i8",
 	"linear_f32", "linear_i4", "linear_i4_quant", "linear_i8", "linear_i8_quant",
 	"norm_ln", "norm_ln_quant", "norm_ln_quant_static", "norm_rms", "norm_rms_quant",
-	"norm_rms_quant_static", "quant_rows", "quant_rows_static", NULL};
+	"norm_rms_quant_static", "pool_mean", "quant_rows", "quant_rows_static", NULL};
 
 /* Three vectors of sixteen: with eight rows 24 accumulators. */
 static const struct kernel_panels panels_48 = {
@@ -27,10 +27,10 @@ static const struct kernel_panels panels_48 = {
 static const struct kernel_panels panels_16 = {
 	.f32 = {16, 8, 1, 0}, .i8 = {16, 8, 4, 0}, .i4 = {16, 8, 8, 8}};
 
-static const char *const arm64_neon[] = {"act_gelu", "add", "attention", "embed_f32",
-	"embed_i4", "embed_i8", "linear_back_f32", "linear_back_i4", "linear_back_i8",
-	"linear_f32", "linear_i4", "linear_i8", "norm_ln", "norm_rms", "pool_mean",
-	"quant_rows", NULL};
+static const char *const arm64_neon[] = {"act_gelu", "add", "attention", "attention_dot8",
+	"embed_f32", "embed_i4", "embed_i8", "linear_back_f32", "linear_back_i4",
+	"linear_back_i8", "linear_f32", "linear_i4", "linear_i8", "norm_ln", "norm_rms",
+	"pool_mean", "quant_rows", NULL};
 static const char *const arm64_products[] = {"linear_i4", "linear_i8", NULL};
 
 /* A column's 16 int8, or a group of int4, are one vector. */

@@ -115,6 +115,9 @@ enum err program_new_threads(struct program **out, const struct genome *g,
 	const struct task_shape *task, const struct kernel_set *set,
 	struct program_threads threads, struct err_ctx *ctx);
 void program_free(struct program *p); /* NULL is allowed */
+/* The part of program_new in lower.c: steps and buffers of a program whose genome, task,
+ * set, layout and threads are known. */
+void program_lower(struct program *p);
 /* Is the step left to one thread, as it writes what depends on others' rows? And do the
  * threads meet before step i? */
 int step_is_alone(const struct program *p, const struct step *s);

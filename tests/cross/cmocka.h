@@ -1,6 +1,6 @@
 /* Stands in for cmocka where a unit test is compiled for another machine, which has no
- * cmocka: what tests/unit/test_infer_opt.c uses of it. A failed assertion ends the
- * program.
+ * cmocka: what the tests use of it that tests/unit/test_infer_arm.c compiles. A failed
+ * assertion ends the program.
  */
 #ifndef HAWSER_TESTS_CROSS_CMOCKA_H
 #define HAWSER_TESTS_CROSS_CMOCKA_H

@@ -20,6 +20,7 @@ typedef void ln_fn(uint32_t n, uint32_t d, const float *x, const float *gain,
 	const float *bias, float *y);
 typedef void rms_fn(uint32_t n, uint32_t d, const float *x, const float *gain, float *y);
 typedef void act_fn(uint32_t n, float *x);
+typedef void mean_fn(uint32_t n, uint32_t d, const float *x, float *y);
 typedef void attention_fn(const struct attention *a, uint32_t n, uint32_t n_past,
 	const struct attention_data *data);
 
@@ -43,6 +44,7 @@ struct kernels {
 	rms_fn *rms;
 	act_fn *gelu;
 	attention_fn *attention;
+	mean_fn *mean;
 	act_quant_fn *act_quant; /* and so the two below */
 	ln_quant_fn *ln_quant;
 	rms_quant_fn *rms_quant;
@@ -67,6 +69,7 @@ ln_fn x86_avx2_norm_ln, x86_avx512vnni_norm_ln;
 rms_fn x86_avx512vnni_norm_rms;
 act_fn x86_avx2_act_gelu, x86_avx512vnni_act_gelu;
 attention_fn x86_avx2_attention, x86_avx512vnni_attention;
+mean_fn x86_avx512vnni_pool_mean;
 act_quant_fn x86_avx512vnni_act_quant_rows;
 ln_quant_fn x86_avx512vnni_norm_ln_quant;
 rms_quant_fn x86_avx512vnni_norm_rms_quant;
@@ -91,6 +94,7 @@ static const struct kernels all[] = {
 		.rms = x86_avx512vnni_norm_rms,
 		.gelu = x86_avx512vnni_act_gelu,
 		.attention = x86_avx512vnni_attention,
+		.mean = x86_avx512vnni_pool_mean,
 		.act_quant = x86_avx512vnni_act_quant_rows,
 		.ln_quant = x86_avx512vnni_norm_ln_quant,
 		.rms_quant = x86_avx512vnni_norm_rms_quant},
@@ -112,11 +116,13 @@ static int runs_here(const struct kernels *k)
 	ln_fn set##_norm_ln;                                                             \
 	rms_fn set##_norm_rms;                                                           \
 	act_fn set##_act_gelu;                                                           \
-	attention_fn set##_attention
+	attention_fn set##_attention;                                                    \
+	mean_fn set##_pool_mean
 #define ARM(name, set)                                                                   \
 	{                                                                                \
 		.isa = name, COMMON(set), .ln = set##_norm_ln, .rms = set##_norm_rms,    \
-		.gelu = set##_act_gelu, .attention = set##_attention                     \
+		.gelu = set##_act_gelu, .attention = set##_attention,                    \
+		.mean = set##_pool_mean                                                  \
 	}
 #ifdef __aarch64__
 DECLARE_ARM(arm64_neon);

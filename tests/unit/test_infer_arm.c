@@ -1,5 +1,5 @@
-/* The Arm kernel sets against the portable kernels: tests/unit/test_infer_opt.c itself,
- * compiled for the machine and run under its emulator. */
+/* The Arm kernel sets against the portable kernels: the tests of x86's themselves, compiled
+ * for the machine and run under its emulator. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -16,9 +16,16 @@
 #include "src/codegen/toolchain.h"
 #include "tests/unit/cross.h"
 
-static const char *const checks[] = {"tests/unit/test_infer_opt.c",
-	"src/codegen/kernel_sets.c", "src/model/quant.c", "src/base/rng.c",
-	"src/base/err.c", NULL};
+static const struct {
+	const char *source, *proof; /* a line of its output */
+} checks[] = {
+	{"tests/unit/test_infer_opt.c", "ok - attention_answers"},
+	{"tests/unit/test_infer_attention_dot8.c", "ok - own_kernels_answer"},
+};
+#define N_CHECKS (sizeof(checks) / sizeof(checks[0]))
+
+static const char *const needed[] = {"src/codegen/kernel_sets.c", "src/model/quant.c",
+	"src/base/rng.c", "src/base/err.c", NULL};
 
 static char dir[4096];
 
@@ -38,9 +45,9 @@ static int remove_dir(void **state)
 	return file_remove_tree(dir, NULL) ? -1 : 0;
 }
 
-/* Compiles `source` to DIR/<name>.o and adds that to the objects of the program. */
+/* Compiles `source` to DIR/<name>.o and adds that to the objects of a program. */
 static void compile(const struct cross *c, const char *flags, const char *source,
-	const char *name, struct args *link)
+	const char *name, struct buf *objects)
 {
 	struct err_ctx ctx = {""};
 	struct args a;
@@ -56,12 +63,12 @@ static void compile(const struct cross *c, const char *flags, const char *source
 	if (toolchain_run(&a, NULL, &ctx))
 		fail_msg("%s", ctx.msg);
 	args_release(&a);
-	args_printf(link, "%s/%s.o", dir, name);
+	buf_printf(objects, " %s/%s.o", dir, name);
 }
 
 /* One kernel under the name that the checks call: arm64_neon_linear_i8. */
 static void compile_kernel(const struct cross *c, const struct kernel_set *set,
-	const char *kernel, struct args *link)
+	const char *kernel, struct buf *objects)
 {
 	char path[512], name[128], flags[512];
 
@@ -70,27 +77,27 @@ static void compile_kernel(const struct cross *c, const struct kernel_set *set,
 		*at = (char)(*at == '-' ? '_' : *at);
 	snprintf(flags, sizeof(flags), "%s -D%s=%s", set->cflags, kernel, name);
 	assert_int_equal(kernel_source(set, kernel, path, sizeof(path), NULL), 0);
-	compile(c, flags, path, name, link);
+	compile(c, flags, path, name, objects);
 }
 
 static void compile_set(
-	const struct cross *c, const struct kernel_set *set, struct args *link)
+	const struct cross *c, const struct kernel_set *set, struct buf *objects)
 {
 	const struct kernel_set *base = kernel_set_base(set);
 
 	for (size_t i = 0; set->kernels[i]; i++)
-		compile_kernel(c, set, set->kernels[i], link);
+		compile_kernel(c, set, set->kernels[i], objects);
 	for (size_t i = 0; base && base->kernels[i]; i++) {
 		size_t own = 0;
 
 		while (set->kernels[own] && strcmp(set->kernels[own], base->kernels[i]))
 			own++;
 		if (!set->kernels[own])
-			compile_kernel(c, set, base->kernels[i], link);
+			compile_kernel(c, set, base->kernels[i], objects);
 	}
 }
 
-static void compile_portable(const struct cross *c, struct args *link)
+static void compile_portable(const struct cross *c, struct buf *objects)
 {
 	DIR *list = opendir("src/infer/ref");
 	struct dirent *d;
@@ -102,53 +109,63 @@ static void compile_portable(const struct cross *c, struct args *link)
 		if (!strstr(d->d_name, ".c"))
 			continue;
 		snprintf(path, sizeof(path), "src/infer/ref/%.200s", d->d_name);
-		compile(c, "", path, d->d_name, link);
+		compile(c, "", path, d->d_name, objects);
 	}
 	closedir(list);
-	for (size_t i = 0; checks[i]; i++)
-		compile(c, "", checks[i], strrchr(checks[i], '/') + 1, link);
+	for (size_t i = 0; needed[i]; i++)
+		compile(c, "", needed[i], strrchr(needed[i], '/') + 1, objects);
 }
 
-static void run_checks(const char *emulator, const char *program)
+/* One of the checks, with the kernels that are compiled already. */
+static void run_check(
+	const struct cross *c, const char *emulator, size_t i, struct buf *kernels)
 {
-	const char *argv[] = {emulator, "-cpu", "max", program, NULL};
 	struct err_ctx ctx = {""};
-	struct buf out;
+	char program[4200];
+	const char *argv[] = {emulator, "-cpu", "max", program, NULL};
+	struct args link;
+	struct buf own, out;
 
+	buf_init(&own);
+	compile(c, "", checks[i].source, strrchr(checks[i].source, '/') + 1, &own);
+	snprintf(program, sizeof(program), "%s/%schecks%zu", dir, c->prefix, i);
+	args_init(&link);
+	args_add(&link, c->cc);
+	args_add_words(&link, "-static -Wl,--gc-sections -o");
+	args_add(&link, program);
+	args_add_words(&link, buf_str(&own));
+	args_add_words(&link, buf_str(kernels));
+	args_add(&link, "-lm");
+	if (toolchain_run(&link, NULL, &ctx))
+		fail_msg("%s", ctx.msg);
+	args_release(&link);
+	buf_release(&own);
 	buf_init(&out);
 	if (process_run_command(argv, NULL, 300, &out, NULL, &ctx))
 		fail_msg("%s: %s", ctx.msg, buf_str(&out));
-	assert_non_null(strstr(buf_str(&out), "ok - attention_answers"));
+	assert_non_null(strstr(buf_str(&out), checks[i].proof));
 	buf_release(&out);
 }
 
 static void check(const struct cross *c)
 {
 	const char *emulator = cross_ready(c);
-	struct err_ctx ctx = {""};
-	char program[4200];
-	struct args link;
+	struct buf objects;
 	int n = 0;
 
 	if (!emulator)
 		skip();
-	snprintf(program, sizeof(program), "%s/%schecks", dir, c->prefix);
-	args_init(&link);
-	args_add(&link, c->cc);
-	args_add_words(&link, "-static -Wl,--gc-sections -o");
-	args_add(&link, program);
+	buf_init(&objects);
 	for (size_t i = 0; kernel_set_at(i); i++)
 		if (cross_of(kernel_set_at(i)->isa) == c) {
-			compile_set(c, kernel_set_at(i), &link);
+			compile_set(c, kernel_set_at(i), &objects);
 			n++;
 		}
 	assert_true(n > 0);
-	compile_portable(c, &link);
-	args_add(&link, "-lm");
-	if (toolchain_run(&link, NULL, &ctx))
-		fail_msg("%s", ctx.msg);
-	args_release(&link);
-	run_checks(emulator, program);
+	compile_portable(c, &objects);
+	for (size_t i = 0; i < N_CHECKS; i++)
+		run_check(c, emulator, i, &objects);
+	buf_release(&objects);
 }
 
 static void arm64_kernels_keep_their_contracts(void **state)

@@ -165,6 +165,25 @@ static size_t own_kernels(struct own *out)
 			__builtin_cpu_supports("avx512vnni")};
 	return 2;
 }
+#elif defined(TEST_CROSS) && defined(__aarch64__)
+attention_dot8_fn arm64_neon_attention_dot8, arm64_dotprod_attention_dot8,
+	arm64_i8mm_attention_dot8;
+
+static size_t own_kernels(struct own *out)
+{
+	out[0] = (struct own){"arm64-neon", arm64_neon_attention_dot8, 1};
+	out[1] = (struct own){"arm64-dotprod", arm64_dotprod_attention_dot8, 1};
+	out[2] = (struct own){"arm64-i8mm", arm64_i8mm_attention_dot8, 1};
+	return 3;
+}
+#elif defined(TEST_CROSS)
+attention_dot8_fn armhf_neon_attention_dot8;
+
+static size_t own_kernels(struct own *out)
+{
+	out[0] = (struct own){"armhf-neon", armhf_neon_attention_dot8, 1};
+	return 1;
+}
 #else
 static size_t own_kernels(struct own *out)
 {

@@ -514,6 +514,25 @@ static void attention_answers_like_the_portable_one(void **state)
 		}
 }
 
+static void means_have_the_portable_bits(void **state)
+{
+	static const uint32_t widths[] = {1, 15, 16, 33, 64, 100, 129, 384};
+
+	(void)state;
+	for (const struct kernels *k = NULL; (k = next_set(k));)
+		for (uint32_t i = 0; k->mean && i < 8 * 9; i++) {
+			uint32_t d = widths[i / 9], n = 1 + i % 9;
+			float *x = floats((size_t)n * d, 2), *y = floats(d, 0);
+			float *z = floats(d + 1, 1), end = z[d];
+
+			pool_mean(n, d, x, y);
+			k->mean(n, d, x, z);
+			assert_memory_equal(y, z, d * sizeof(*y));
+			assert_true(z[d] == end);
+			free(x), free(y), free(z);
+		}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -531,6 +550,7 @@ int main(void)
 		cmocka_unit_test(gelu_keeps_its_bound),
 		cmocka_unit_test(attention_answers_like_the_portable_one),
 		cmocka_unit_test(fused_quantisation_answers_like_its_parts),
+		cmocka_unit_test(means_have_the_portable_bits),
 	};
 
 	return cmocka_run_group_tests(tests, seed, NULL);

@@ -38,22 +38,6 @@ ALWAYS_INLINE int32x4_t quantise4(float32x4_t x, float32x4_t inverse)
 #endif
 }
 
-/* The low bytes of sixteen. */
-ALWAYS_INLINE int8x16_t narrow(int32x4_t a, int32x4_t b, int32x4_t c, int32x4_t d)
-{
-#ifdef __aarch64__
-	int16x8_t e = vuzp1q_s16(vreinterpretq_s16_s32(a), vreinterpretq_s16_s32(b));
-	int16x8_t f = vuzp1q_s16(vreinterpretq_s16_s32(c), vreinterpretq_s16_s32(d));
-
-	return vuzp1q_s8(vreinterpretq_s8_s16(e), vreinterpretq_s8_s16(f));
-#else
-	int16x8_t e = vcombine_s16(vmovn_s32(a), vmovn_s32(b));
-	int16x8_t f = vcombine_s16(vmovn_s32(c), vmovn_s32(d));
-
-	return vcombine_s8(vmovn_s16(e), vmovn_s16(f));
-#endif
-}
-
 static int8_t quantise1(float x, float inverse)
 {
 	float v = x * inverse;

@@ -1,21 +1,19 @@
 /* Sixteen queries stand in the lanes, so that softmax needs no sum across a vector: a
  * score is a lane of q (dwords of four columns, signed) by a broadcast of k (unsigned, k +
  * 128). The offset adds 128 * sum of q to every score of a query alike, which softmax does
- * not see. Weights of four keys share a dword, unsigned, by a broadcast of v.
+ * not see. In the mix it is columns that stand in the lanes: v (dwords of four keys,
+ * signed) by a broadcast of a query's weights of four keys, unsigned.
  *
- * Scratch of a head, m and d rounded up to sixteen: q [m / 16][d / 4][16][4], k [m][d], v
+ * Scratch of a head, m and d rounded up to sixteen: q and k [m / 16][d / 4][16][4], v
  * [m / 4][d][4]; then scores [m][16], weights [m / 4][16][4], biases by position. */
-#include "src/infer/opt/x86-avx512vnni/transpose.h"
-#include "src/infer/opt/x86-avx512vnni/vector.h"
+#include "src/infer/opt/x86-avx512vnni/dot4.h"
+#include "src/infer/opt/x86-avx512vnni/fold.h"
 
 #define LANES 16
 #define LOG2_E 1.44269504f
 #define LOWEST (-3e38f)
 
-/* Any four bytes. */
-struct __attribute__((packed, may_alias)) four {
-	int32_t v;
-};
+enum { Q, K, V, N_SLICES = 4 }; /* the fourth is none */
 
 struct head {
 	const struct attention *a;
@@ -24,143 +22,130 @@ struct head {
 	uint8_t *q, *k, *v;
 	float *scores, *bias; /* bias[i - j + m] of query i and key j, times log2 e */
 	uint32_t *weights;
-	float q_scale, k_scale, v_scale;
+	float scale[N_SLICES];
 };
 
 /* A head's slice of q, k or v. */
 struct slice {
 	const float *x;
-	uint32_t stride, n, d;
+	uintptr_t stride;
+	uint32_t n, d;
 };
 
-ALWAYS_INLINE __m512 load_row(const struct slice *s, uint32_t t, uint32_t c)
-{
-	const float *row = s->x + (uintptr_t)t * s->stride + c;
-
-	return c + LANES <= s->d ? _mm512_loadu_ps(row)
-				 : _mm512_maskz_loadu_ps(lanes_left(s->d, c), row);
-}
-
-/* Largest |x|. */
-static float largest(const struct slice *s)
+/* Largest |x| by lanes. */
+static __m512 largest(const struct slice *s)
 {
 	__m512 m0 = _mm512_setzero_ps(), m1 = m0;
-	uint32_t t;
 
 	for (uint32_t c = 0; c < s->d; c += LANES) {
-		for (t = 0; t + 2 <= s->n; t += 2) {
-			m0 = _mm512_range_ps(m0, load_row(s, t, c), ABS_MAX);
-			m1 = _mm512_range_ps(m1, load_row(s, t + 1, c), ABS_MAX);
+		__mmask16 m = lanes_left(s->d, c);
+		const float *x = s->x + c;
+
+		for (uint32_t k = s->n / 2; k; k--, x += 2 * s->stride) {
+			m0 = _mm512_range_ps(m0, _mm512_maskz_loadu_ps(m, x), ABS_MAX);
+			m1 = _mm512_range_ps(
+				m1, _mm512_maskz_loadu_ps(m, x + s->stride), ABS_MAX);
 		}
-		if (t < s->n)
-			m0 = _mm512_range_ps(m0, load_row(s, t, c), ABS_MAX);
+		if (s->n % 2)
+			m0 = _mm512_range_ps(m0, _mm512_maskz_loadu_ps(m, x), ABS_MAX);
 	}
-	return _mm512_reduce_max_ps(_mm512_range_ps(m0, m1, ABS_MAX));
+	return _mm512_range_ps(m0, m1, ABS_MAX);
 }
 
-/* Sixteen integers from columns c.. of token t; none beyond the last token. */
-ALWAYS_INLINE __m128i integers(
-	const struct slice *s, uint32_t t, uint32_t c, __m512 inverse)
+/* Scales from the largest values, and what to multiply by. */
+ALWAYS_INLINE void take_scales(const __m512 *top, float *scale, float *inverse)
 {
-	if (t >= s->n)
-		return _mm_setzero_si128();
-	return _mm512_cvtepi32_epi8(
-		_mm512_cvtps_epi32(_mm512_mul_ps(load_row(s, t, c), inverse)));
+	const __m128 most = _mm_set1_ps(127);
+	__m512 all = fold_four(top, 1);
+	__m128 x;
+
+	all = fold(all, _mm512_shuffle_f32x4(all, all, 0x4e), 1);
+	x = _mm512_castps512_ps128(fold(all, _mm512_shuffle_f32x4(all, all, 0xb1), 1));
+	_mm_storeu_ps(scale, _mm_div_ps(x, most));
+	_mm_storeu_ps(inverse,
+		_mm_maskz_div_ps(
+			_mm_cmp_ps_mask(x, _mm_set1_ps(1e-30f), _CMP_GE_OQ), most, x));
 }
 
-ALWAYS_INLINE __m512 inverse_of(float largest, float *scale)
+/* Sixteen columns c.. of tokens t.. to t + 3; zeros where there are none. */
+ALWAYS_INLINE void four_rows(
+	const struct slice *s, uint32_t t, uint32_t c, __m512 by, __m512i *out)
 {
-	*scale = largest / 127;
-	return _mm512_set1_ps(largest < 1e-30f ? 0 : 127 / largest);
-}
-
-/* Four dwords of sixteen tokens each from four columns of dwords. */
-ALWAYS_INLINE void put_queries(const __m128i *row, uint8_t *out)
-{
-	const __m512i in_lanes =
-		_mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-	__m512i g[4], a, b, c, d;
+	static const float none[LANES];
+	const float *x = s->x + t * s->stride + c;
+	__mmask16 m = lanes_left(s->d, c);
 
 #pragma GCC unroll 4
-	for (int i = 0; i < 4; i++) { /* tokens 4i.. + 3, lane c: dword c of each */
-		g[i] = _mm512_castsi128_si512(row[4 * i]);
-		g[i] = _mm512_inserti32x4(g[i], row[4 * i + 1], 1);
-		g[i] = _mm512_inserti32x4(g[i], row[4 * i + 2], 2);
-		g[i] = _mm512_inserti32x4(g[i], row[4 * i + 3], 3);
-		g[i] = _mm512_permutexvar_epi32(in_lanes, g[i]);
+	for (uint32_t i = 0; i < 4; i++, x += s->stride)
+		out[i] = _mm512_cvtps_epi32(_mm512_mul_ps(
+			by, _mm512_maskz_loadu_ps(m, t + i < s->n ? x : none)));
+}
+
+/* Columns c.. of sixteen tokens, four columns a dword, tokens side by side. */
+ALWAYS_INLINE void take_block(const struct slice *s, uint32_t t, uint32_t c, __m512 by,
+	__m512i flip, uint8_t *out)
+{
+	__m512i g[4], lo[2], hi[2];
+
+#pragma GCC unroll 4
+	for (uint32_t i = 0; i < 4; i++) { /* quarter j: columns 4j.. of four */
+		__m512i r[4];
+
+		four_rows(s, t + 4 * i, c, by, r);
+		g[i] = _mm512_packs_epi16(
+			_mm512_packs_epi32(r[0], r[1]), _mm512_packs_epi32(r[2], r[3]));
+		g[i] = _mm512_xor_si512(g[i], flip);
 	}
-	a = _mm512_shuffle_i32x4(g[0], g[1], 0x44);
-	b = _mm512_shuffle_i32x4(g[0], g[1], 0xee);
-	c = _mm512_shuffle_i32x4(g[2], g[3], 0x44);
-	d = _mm512_shuffle_i32x4(g[2], g[3], 0xee);
-	_mm512_storeu_si512(out, _mm512_shuffle_i32x4(a, c, 0x88));
-	_mm512_storeu_si512(out + 64, _mm512_shuffle_i32x4(a, c, 0xdd));
-	_mm512_storeu_si512(out + 128, _mm512_shuffle_i32x4(b, d, 0x88));
-	_mm512_storeu_si512(out + 192, _mm512_shuffle_i32x4(b, d, 0xdd));
+#pragma GCC unroll 2
+	for (int i = 0; i < 2; i++) {
+		lo[i] = _mm512_shuffle_i32x4(g[2 * i], g[2 * i + 1], 0x44);
+		hi[i] = _mm512_shuffle_i32x4(g[2 * i], g[2 * i + 1], 0xee);
+	}
+	_mm512_storeu_si512(out, _mm512_shuffle_i32x4(lo[0], lo[1], 0x88));
+	_mm512_storeu_si512(out + 64, _mm512_shuffle_i32x4(lo[0], lo[1], 0xdd));
+	_mm512_storeu_si512(out + 128, _mm512_shuffle_i32x4(hi[0], hi[1], 0x88));
+	_mm512_storeu_si512(out + 192, _mm512_shuffle_i32x4(hi[0], hi[1], 0xdd));
 }
 
-static void take_queries(struct head *hd, const struct slice *s)
+/* Queries, or with `flip` of 0x80 unsigned keys. */
+static void take_dwords(const struct slice *s, float inverse, char flip, uint8_t *out)
 {
-	__m512 inverse = inverse_of(largest(s), &hd->q_scale);
-	uint8_t *out = hd->q;
-
-	for (uint32_t t = 0; t < hd->n; t += LANES)
-		for (uint32_t c = 0; c < s->d; c += LANES, out += LANES * LANES) {
-			__m128i row[LANES];
-
-#pragma GCC unroll 16
-			for (uint32_t i = 0; i < LANES; i++)
-				row[i] = integers(s, t + i, c, inverse);
-			put_queries(row, out);
-		}
+	for (uint32_t t = 0; t < s->n; t += LANES)
+		for (uint32_t c = 0; c < s->d; c += LANES, out += LANES * LANES)
+			take_block(s, t, c, _mm512_set1_ps(inverse),
+				_mm512_set1_epi8(flip), out);
 }
 
-static void take_keys(struct head *hd, const struct slice *s)
+static void take_values(const struct head *hd, const struct slice *s, float inverse)
 {
-	const __m128i flip = _mm_set1_epi8((char)0x80);
-	__m512 inverse = inverse_of(largest(s), &hd->k_scale);
-
-	for (uint32_t t = 0; t < s->n; t++)
-		for (uint32_t c = 0; c < s->d; c += LANES)
-			_mm_storeu_si128((void *)(hd->k + (uintptr_t)t * hd->d + c),
-				_mm_xor_si128(integers(s, t, c, inverse), flip));
-}
-
-static void take_values(struct head *hd, const struct slice *s)
-{
-	__m512 inverse = inverse_of(largest(s), &hd->v_scale);
-
 	for (uint32_t t = 0; t < s->n; t += 4)
 		for (uint32_t c = 0; c < s->d; c += LANES) {
-			__m128i r0 = integers(s, t, c, inverse);
-			__m128i r1 = integers(s, t + 1, c, inverse);
-			__m128i r2 = integers(s, t + 2, c, inverse);
-			__m128i r3 = integers(s, t + 3, c, inverse);
-			__m128i lo = _mm_unpacklo_epi8(r0, r1), lo2;
-			__m128i hi = _mm_unpackhi_epi8(r0, r1), hi2;
-			__m128i *out =
-				(void *)(hd->v + (uintptr_t)t * hd->d + 4 * (uintptr_t)c);
+			__m512i r[4], v;
 
-			lo2 = _mm_unpacklo_epi8(r2, r3);
-			hi2 = _mm_unpackhi_epi8(r2, r3);
-			_mm_storeu_si128(out, _mm_unpacklo_epi16(lo, lo2));
-			_mm_storeu_si128(out + 1, _mm_unpackhi_epi16(lo, lo2));
-			_mm_storeu_si128(out + 2, _mm_unpacklo_epi16(hi, hi2));
-			_mm_storeu_si128(out + 3, _mm_unpackhi_epi16(hi, hi2));
+			four_rows(s, t, c, _mm512_set1_ps(inverse), r);
+			v = _mm512_slli_epi32(r[3], 24);
+#pragma GCC unroll 3
+			for (uint32_t i = 3; i--;) /* v | (next & its byte) */
+				v = _mm512_ternarylogic_epi32(v,
+					_mm512_slli_epi32(r[i], 8 * i),
+					_mm512_set1_epi32(0xff << (8 * i)), 0xf8);
+			_mm512_storeu_si512(
+				hd->v + (uintptr_t)t * hd->d + 4 * (uintptr_t)c, v);
 		}
 }
 
-/* sum[j] += q by k_j, sixteen keys. */
-ALWAYS_INLINE void dot_keys(__m512i *sum, __m512i q, const uint8_t *k, uintptr_t stride)
+/* sum[i] += the dword i at `four` (unsigned) . x (signed). */
+ALWAYS_INLINE void dot_lanes(__m512i *sum, const void *dwords, __m512i x)
 {
+	const struct four *four = dwords;
+
 #pragma GCC unroll 16
-	for (uintptr_t j = 0; j < LANES; j++) {
-		const struct four *four = (const void *)(k + j * stride);
-		__m512i kv;
+	for (int i = 0; i < LANES; i++) {
+		__m512i w;
 
 		__asm__("vpbroadcastd %2, %1\n\tvpdpbusd %3, %1, %0"
-			: "+v"(sum[j]), "=&v"(kv)
-			: "m"(*four), "v"(q));
+			: "+v"(sum[i]), "=&v"(w)
+			: "m"(four[i]), "v"(x));
 	}
 }
 
@@ -179,7 +164,7 @@ ALWAYS_INLINE __m512 score_keys(
 	const struct head *hd, uint32_t t, uint32_t j, __m512 top, const int plain)
 {
 	const __m512 scale =
-		_mm512_set1_ps(hd->q_scale * hd->k_scale * hd->a->scale * LOG2_E);
+		_mm512_set1_ps(hd->scale[Q] * hd->scale[K] * hd->a->scale * LOG2_E);
 	const uint8_t *q = hd->q + (uintptr_t)t * hd->d;
 	const uint8_t *k = hd->k + (uintptr_t)j * hd->d;
 	float *out = hd->scores + (uintptr_t)j * LANES;
@@ -188,8 +173,8 @@ ALWAYS_INLINE __m512 score_keys(
 #pragma GCC unroll 16
 	for (int i = 0; i < LANES; i++)
 		sum[i] = _mm512_setzero_si512();
-	for (uint32_t c = 0; c < hd->a->d_head; c += 4, k += 4, q += 64)
-		dot_keys(sum, _mm512_loadu_si512(q), k, hd->d);
+	for (uint32_t c = 0; c < hd->a->d_head; c += 4, k += 64, q += 64)
+		dot_lanes(sum, k, _mm512_loadu_si512(q));
 #pragma GCC unroll 16
 	for (uint32_t i = 0; i < LANES; i++) {
 		__m512 s = _mm512_mul_ps(_mm512_cvtepi32_ps(sum[i]), scale);
@@ -254,8 +239,8 @@ static __m512i weigh(const struct head *hd, __m512 top, uint32_t n_keys)
 	return sum;
 }
 
-/* Columns c.. of what queries t.. see. */
-static void mix(const struct head *hd, uint32_t t, uint32_t c, __m512 scale,
+/* Columns c.. of what queries t.. see, each by its own scale. */
+static void mix(const struct head *hd, uint32_t t, uint32_t c, const float *scale,
 	uint32_t n_keys, float *out)
 {
 	uint32_t width = hd->a->n_heads * hd->a->d_head;
@@ -263,39 +248,28 @@ static void mix(const struct head *hd, uint32_t t, uint32_t c, __m512 scale,
 	__mmask16 columns = lanes_left(hd->a->d_head, c);
 	const uint8_t *v = hd->v + 4 * (uintptr_t)c;
 	__m512i sum[LANES];
-	__m512 o[LANES];
 
 #pragma GCC unroll 16
 	for (int i = 0; i < LANES; i++)
 		sum[i] = _mm512_setzero_si512();
-	for (uint32_t j = 0; j < n_keys; j += 4, v += 4 * (uintptr_t)hd->d) {
-		__m512i w = _mm512_loadu_si512(hd->weights + (uintptr_t)j * (LANES / 4));
-
-#pragma GCC unroll 16
-		for (int i = 0; i < LANES; i++) {
-			const struct four *four = (const void *)(v + 4 * i);
-
-			__asm__("vpdpbusd %2%{1to16%}, %1, %0"
-				: "+v"(sum[i])
-				: "v"(w), "m"(*four));
-		}
-	}
-#pragma GCC unroll 16
-	for (int i = 0; i < LANES; i++)
-		o[i] = _mm512_mul_ps(_mm512_cvtepi32_ps(sum[i]), scale);
-	transpose_square(o);
+	for (uint32_t j = 0; j < n_keys; j += 4, v += 4 * (uintptr_t)hd->d)
+		dot_lanes(sum, hd->weights + (uintptr_t)j * (LANES / 4),
+			_mm512_loadu_si512(v));
 	out += (uintptr_t)t * width + (uintptr_t)hd->h * hd->a->d_head + c;
 #pragma GCC unroll 16
 	for (uint32_t i = 0; i < LANES; i++)
 		if (i < last)
-			_mm512_mask_storeu_ps(out + (uintptr_t)i * width, columns, o[i]);
+			_mm512_mask_storeu_ps(out + (uintptr_t)i * width, columns,
+				_mm512_mul_ps(_mm512_cvtepi32_ps(sum[i]),
+					_mm512_set1_ps(scale[i])));
 }
 
 static void queries(const struct head *hd, uint32_t t, float *out)
 {
 	uint32_t n_keys = hd->n, j = 0;
 	int plain = !hd->a->rel && !hd->a->causal;
-	__m512 top = _mm512_set1_ps(LOWEST), scale;
+	_Alignas(64) float scale[LANES];
+	__m512 top = _mm512_set1_ps(LOWEST);
 	__m512i sum;
 
 	if (hd->a->causal && t + LANES < n_keys)
@@ -305,7 +279,8 @@ static void queries(const struct head *hd, uint32_t t, float *out)
 	for (; j < n_keys; j += LANES)
 		top = score_any(hd, t, j, top);
 	sum = weigh(hd, top, n_keys);
-	scale = _mm512_div_ps(_mm512_set1_ps(hd->v_scale), _mm512_cvtepi32_ps(sum));
+	_mm512_store_ps(scale,
+		_mm512_div_ps(_mm512_set1_ps(hd->scale[V]), _mm512_cvtepi32_ps(sum)));
 	for (uint32_t c = 0; c < hd->a->d_head; c += LANES)
 		mix(hd, t, c, scale, n_keys, out);
 }
@@ -335,6 +310,7 @@ void attention_dot8(
 		data->stride ? data->stride : a->n_kv_heads * a->d_head, n, a->d_head};
 	struct slice v = {data->v, k.stride, n, a->d_head};
 	struct head hd = {.a = a, .n = n, .m = m, .d = d};
+	__m512 top[N_SLICES] = {{0}};
 
 	hd.scores = data->row;
 	hd.weights = (uint32_t *)(void *)(hd.scores + (uintptr_t)LANES * m);
@@ -343,13 +319,22 @@ void attention_dot8(
 	hd.k = hd.q + (uintptr_t)m * d;
 	hd.v = hd.k + (uintptr_t)m * d;
 	for (hd.h = 0; hd.h < a->n_heads; hd.h++, q.x += a->d_head) {
-		if (hd.h % per_kv == 0) {
-			take_keys(&hd, &k);
-			take_values(&hd, &v);
+		int takes_kv = hd.h % per_kv == 0;
+		float inverse[N_SLICES];
+
+		if (takes_kv) {
+			top[K] = largest(&k);
+			top[V] = largest(&v);
+		}
+		top[Q] = largest(&q);
+		take_scales(top, hd.scale, inverse);
+		if (takes_kv) {
+			take_dwords(&k, inverse[K], (char)0x80, hd.k);
+			take_values(&hd, &v, inverse[V]);
 			k.x += a->d_head;
 			v.x += a->d_head;
 		}
-		take_queries(&hd, &q);
+		take_dwords(&q, inverse[Q], 0, hd.q);
 		if (a->rel)
 			spread_biases(&hd);
 		for (uint32_t t = 0; t < n; t += LANES)

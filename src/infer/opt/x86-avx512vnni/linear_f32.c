@@ -20,7 +20,7 @@ ALWAYS_INLINE void finish_column(const struct block *b, uint32_t t, uint32_t o,
 
 		if (b->add)
 			s = _mm512_add_ps(_mm512_maskz_loadu_ps(m, b->add + at), s);
-		_mm512_mask_storeu_ps(b->y + at, m, vector_act(s, act, 0));
+		_mm512_mask_storeu_ps(b->y + at, m, vector_act(s, act));
 	}
 }
 

@@ -2,35 +2,9 @@
  * four in the low nibbles and four in the high. The sums of a group start at -8 times the
  * sum of the row's group, and are scaled into float sums at its end; four rows, so that
  * both kinds of sums stay in registers. */
+#include "src/infer/opt/x86-avx512vnni/dot4.h"
 #include "src/infer/opt/x86-avx512vnni/linear_i4.h"
 #include "src/infer/opt/x86-avx512vnni/one_row.h"
-
-/* Any four bytes of a row. */
-struct __attribute__((packed, may_alias)) four {
-	int32_t v;
-};
-
-/* One row by half a step of a panel: sum[v] += w[v] . x. */
-ALWAYS_INLINE void dot4(__m512i *sum, const __m512i *w, const void *x, const int V)
-{
-	const struct four *four = x;
-	__m512i xv;
-
-	if (V == 3)
-		__asm__("vpbroadcastd %4, %3\n\tvpdpbusd %3, %5, %0\n\t"
-			"vpdpbusd %3, %6, %1\n\tvpdpbusd %3, %7, %2"
-			: "+v"(sum[0]), "+v"(sum[1]), "+v"(sum[2]), "=&v"(xv)
-			: "m"(*four), "v"(w[0]), "v"(w[1]), "v"(w[2]));
-	else if (V == 2)
-		__asm__("vpbroadcastd %3, %2\n\tvpdpbusd %2, %4, %0\n\t"
-			"vpdpbusd %2, %5, %1"
-			: "+v"(sum[0]), "+v"(sum[1]), "=&v"(xv)
-			: "m"(*four), "v"(w[0]), "v"(w[1]));
-	else
-		__asm__("vpbroadcastd %2, %1\n\tvpdpbusd %1, %3, %0"
-			: "+v"(sum[0]), "=&v"(xv)
-			: "m"(*four), "v"(w[0]));
-}
 
 /* One group: `steps` steps of x (a row every `stride` bytes) by w, scaled into `y`. */
 ALWAYS_INLINE const uint8_t *group(const struct block *b, uint32_t g, const uint8_t *w,
@@ -117,7 +91,7 @@ ALWAYS_INLINE void tile(const struct block *b, uint32_t t, const struct panel *p
 #pragma GCC unroll 12
 		for (int i = 0; i < R * V; i++)
 			sums[i] = y[i];
-		b->take(b, t, p, sums, (uint32_t)R, (uint32_t)V);
+		b->take(b, t, p, sums, (uint32_t)R);
 		return;
 	}
 #pragma GCC unroll 3

@@ -14,11 +14,10 @@ struct block {
 	const int8_t *x;
 	/* Takes a tile's scaled sums [R, V] of rows t..; 0: they go to y. */
 	void (*take)(const struct block *b, uint32_t t, const struct panel *p,
-		const __m512 *sum, uint32_t R, uint32_t V);
+		const __m512 *sum, uint32_t R);
 	const float *x_scale, *add;
 	float *y;
-	float one_scale, inverse; /* for `take` */
-	int8_t *q;
+	const void *to;			 /* for `take` */
 	int8_t tail[ROWS][KERNEL_GROUP]; /* zeros behind the row's end */
 	int32_t start[ROWS][MAX_GROUPS];
 };

@@ -1,37 +1,23 @@
-/* As linear_i8_quant.c. */
+#include "src/infer/opt/x86-avx512vnni/finish_quant.h"
 #include "src/infer/opt/x86-avx512vnni/linear_i4.h"
-#include "src/infer/opt/x86-avx512vnni/quantise.h"
 
-ALWAYS_INLINE void finish_column(const struct block *b, uint32_t t, uint32_t o,
-	const __m512 *sum, uint32_t R, uint32_t V, int act)
+static __attribute__((noinline)) void finish(const struct block *b, uint32_t t,
+	const struct panel *p, const __m512 *sum, uint32_t R)
 {
-	const struct linear *l = b->l;
-	__mmask16 m = lanes_left(l->out, o);
-	__m512 inverse = _mm512_set1_ps(b->inverse), scale = _mm512_set1_ps(b->one_scale);
-	__m512 bias =
-		l->bias ? _mm512_maskz_loadu_ps(m, l->bias + o) : _mm512_setzero_ps();
-	int8_t *q = b->q + (uintptr_t)t * l->out + o;
-
-	for (uint32_t r = 0; r < R; r++, q += l->out, sum += V) {
-		__m512 s = vector_act(_mm512_fmadd_ps(*sum, scale, bias), act, 1);
-
-		_mm_mask_storeu_epi8(
-			q, m, _mm512_cvtepi32_epi8(quantise_static(s, inverse)));
-	}
+	quantise_sums(b->to, t, p, sum, R, 0);
 }
-
-TILE_FINISH(__m512)
 
 void linear_i4_quant(const struct linear *l, uint32_t n, const int8_t *x, float x_scale,
 	float inverse, int8_t *q)
 {
+	struct quantiser to;
 	struct block b;
 
+	quantiser_init(&to, l, x_scale, inverse);
+	to.q = q;
 	b.l = l;
 	b.take = finish;
+	b.to = &to;
 	b.x = x;
-	b.one_scale = x_scale;
-	b.inverse = inverse;
-	b.q = q;
 	x86_avx512vnni_rows_i4(&b, n);
 }

@@ -1,56 +1,34 @@
 /* u8 weights (w + 128) by s8 activations: vpdpbusd, four input columns at a time. The sums
- * start at -128 times the sum of the row, which takes the offset out again. The
- * instructions are written out because gcc 12 moves accumulators through the stack around
- * the intrinsic. */
+ * start at -128 times the sum of the row, which takes the offset out again. */
+#include "src/infer/opt/x86-avx512vnni/dot4.h"
+#include "src/infer/opt/x86-avx512vnni/fold.h"
 #include "src/infer/opt/x86-avx512vnni/linear_i8.h"
 #include "src/infer/opt/x86-avx512vnni/one_row.h"
 
-/* Any four bytes of a row. */
-struct __attribute__((packed, may_alias)) four {
-	int32_t v;
-};
-
-/* One row by one step of a panel: sum[v] += w[v] . x. */
-ALWAYS_INLINE void dot4(__m512i *sum, const __m512i *w, const void *x, const int V)
-{
-	const struct four *four = x;
-	__m512i xv;
-
-	if (V == 3)
-		__asm__("vpbroadcastd %4, %3\n\tvpdpbusd %3, %5, %0\n\t"
-			"vpdpbusd %3, %6, %1\n\tvpdpbusd %3, %7, %2"
-			: "+v"(sum[0]), "+v"(sum[1]), "+v"(sum[2]), "=&v"(xv)
-			: "m"(*four), "v"(w[0]), "v"(w[1]), "v"(w[2]));
-	else if (V == 2)
-		__asm__("vpbroadcastd %3, %2\n\tvpdpbusd %2, %4, %0\n\t"
-			"vpdpbusd %2, %5, %1"
-			: "+v"(sum[0]), "+v"(sum[1]), "=&v"(xv)
-			: "m"(*four), "v"(w[0]), "v"(w[1]));
-	else
-		__asm__("vpbroadcastd %2, %1\n\tvpdpbusd %1, %3, %0"
-			: "+v"(sum[0]), "=&v"(xv)
-			: "m"(*four), "v"(w[0]));
-}
-
-/* Sums of columns o.. to floats; `add` is constant: is there something to add? */
+/* Sums of columns o.. to floats; `one` is constant: have all rows one scale? */
 ALWAYS_INLINE void finish_column(const struct block *b, uint32_t t, uint32_t o,
-	const __m512i *sum, const int R, const int V, const int add)
+	const __m512i *sum, const int R, const int V, const int one)
 {
 	const struct linear *l = b->l;
-	__mmask16 m = lanes_left(l->out, o);
+	__mmask16 m = lanes_left(l->out, o), added = b->add ? m : 0;
 	__m512 scale = load_bf16(l->scales + o);
+	__m512 first = _mm512_mul_ps(scale, _mm512_set1_ps(b->x_scale[0]));
 	__m512 bias =
 		l->bias ? _mm512_maskz_loadu_ps(m, l->bias + o) : _mm512_setzero_ps();
-	uintptr_t at = (uintptr_t)t * l->out + o;
+	uintptr_t at = (uintptr_t)t * l->out + o, add_step = b->add ? l->out : 0;
+	/* Without something to add, no lane of what is there. */
+	const float *add = b->add ? b->add + at : b->x_scale;
+	float *y = b->y + at;
 
 #pragma GCC unroll 8
-	for (int r = 0; r < R; r++, at += l->out) {
-		__m512 s = _mm512_mul_ps(_mm512_cvtepi32_ps(sum[r * V]), scale);
+	for (int r = 0; r < R; r++, y += l->out, add += add_step) {
+		__m512 by = one ? first
+				: _mm512_mul_ps(scale,
+					  _mm512_set1_ps(b->x_scale[t + (uint32_t)r]));
+		__m512 s = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum[r * V]), by, bias);
 
-		s = _mm512_fmadd_ps(s, _mm512_set1_ps(b->x_scale[t + (uint32_t)r]), bias);
-		if (add)
-			s = _mm512_add_ps(_mm512_maskz_loadu_ps(m, b->add + at), s);
-		_mm512_mask_storeu_ps(b->y + at, m, s);
+		s = _mm512_mask_add_ps(s, added, s, _mm512_maskz_loadu_ps(added, add));
+		_mm512_mask_storeu_ps(y, m, s);
 	}
 }
 
@@ -61,7 +39,7 @@ ALWAYS_INLINE void finish(const struct block *b, uint32_t t, const struct panel 
 	for (int v = 0; v < V; v++) {
 		uint32_t o = p->o + 16 * (uint32_t)v;
 
-		if (b->add)
+		if (b->one_scale)
 			finish_column(b, t, o, sum + v, R, V, 1);
 		else
 			finish_column(b, t, o, sum + v, R, V, 0);
@@ -84,8 +62,9 @@ ALWAYS_INLINE void step(__m512i *sum, const uint8_t *w, const int8_t *x, uintptr
 ALWAYS_INLINE void tile(const struct block *b, uint32_t t, const struct panel *p,
 	const int R, const int V)
 {
-	uint32_t in = b->l->in;
-	const int8_t *x = b->x + (uintptr_t)t * in;
+	uint32_t in = b->l->in, k = in / 4, rest = in % 4;
+	uintptr_t stride = in;
+	const int8_t *x = b->x + t * stride;
 	const uint8_t *w = p->w, *ahead = p->ahead;
 	__m512i sum[TILE_ROWS * 3];
 
@@ -94,19 +73,25 @@ ALWAYS_INLINE void tile(const struct block *b, uint32_t t, const struct panel *p
 #pragma GCC unroll 3
 		for (int v = 0; v < V; v++)
 			sum[r * V + v] = _mm512_set1_epi32(b->start[t + (uint32_t)r]);
-	for (uint32_t k = in / 4; k; k--, x += 4, w += 64 * V, ahead += 64) {
-		_mm_prefetch(ahead, _MM_HINT_T0);
-		step(sum, w, x, in, R, V);
+	for (;;) {
+		for (; k; k--, x += 4, w += 64 * V, ahead += 64) {
+			_mm_prefetch(ahead, _MM_HINT_T0);
+			step(sum, w, x, stride, R, V);
+		}
+		if (!rest)
+			break;
+		x = b->tail[t]; /* one more step, by the same code */
+		stride = sizeof(b->tail[0]);
+		k = 1;
+		rest = 0;
 	}
-	if (in % 4)
-		step(sum, w, b->tail[t], sizeof(b->tail[0]), R, V);
 	if (b->take) {
 		__m512i sums[TILE_ROWS * 3];
 
 #pragma GCC unroll 24
 		for (int i = 0; i < R * V; i++)
 			sums[i] = sum[i];
-		b->take(b, t, p, sums, (uint32_t)R, (uint32_t)V);
+		b->take(b, t, p, sums, (uint32_t)R);
 		return;
 	}
 	finish(b, t, p, sum, R, V);
@@ -119,39 +104,40 @@ TILE_INSTANCES(3)
 static void (*const tiles[3][TILE_ROWS])(const struct block *, uint32_t,
 	const struct panel *) = {TILE_NAMES(1), TILE_NAMES(2), TILE_NAMES(3)};
 
-/* Four partial sums of a row. */
-ALWAYS_INLINE __m128i row_sums(const int8_t *x, uint32_t in)
+/* Sixteen parts of the sum of a row, 128 times. */
+ALWAYS_INLINE __m512i row_sums(const int8_t *x, uint32_t in)
 {
-	__m512i ones = _mm512_set1_epi8(1), sum = _mm512_setzero_si512();
-	__m256i half;
+	__m512i by = _mm512_set1_epi8((char)128), sum = _mm512_setzero_si512();
 	uint32_t i = 0;
 
 	for (; i + 64 <= in; i += 64)
-		sum = _mm512_dpbusd_epi32(sum, ones, _mm512_loadu_si512(x + i));
+		sum = _mm512_dpbusd_epi32(sum, by, _mm512_loadu_si512(x + i));
 	if (i < in)
-		sum = _mm512_dpbusd_epi32(sum, ones,
-			_mm512_maskz_loadu_epi8((1ull << (in - i)) - 1, x + i));
-	half = _mm256_add_epi32(
-		_mm512_castsi512_si256(sum), _mm512_extracti64x4_epi64(sum, 1));
-	return _mm_add_epi32(
-		_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
+		sum = _mm512_dpbusd_epi32(
+			sum, by, _mm512_maskz_loadu_epi8((1ull << (in - i)) - 1, x + i));
+	return sum;
 }
 
-/* Rows t.. t + 3, of which some may be one and the same. */
-static void start_rows(struct block *b, const uint32_t *t)
+/* Rows t.. t + 3; past row n - 1 it is that one again. */
+static void start_rows(struct block *b, uint32_t t, uint32_t n)
 {
 	uint32_t in = b->l->in;
-	__m128i s[4];
+	__m512i s[4];
+	__m256i half;
 
 #pragma GCC unroll 4
-	for (int j = 0; j < 4; j++)
-		s[j] = row_sums(b->x + (uintptr_t)t[j] * in, in);
-	s[0] = _mm_hadd_epi32(_mm_hadd_epi32(s[0], s[1]), _mm_hadd_epi32(s[2], s[3]));
-	s[0] = _mm_sub_epi32(_mm_setzero_si128(), _mm_slli_epi32(s[0], 7));
-	b->start[t[0]] = _mm_extract_epi32(s[0], 0);
-	b->start[t[1]] = _mm_extract_epi32(s[0], 1);
-	b->start[t[2]] = _mm_extract_epi32(s[0], 2);
-	b->start[t[3]] = _mm_extract_epi32(s[0], 3);
+	for (uint32_t j = 0; j < 4; j++) {
+		uintptr_t row = t + j < n ? t + j : n - 1;
+
+		s[j] = row_sums(b->x + row * in, in);
+	}
+	s[0] = fold_integers(s);
+	half = _mm256_add_epi32(
+		_mm512_castsi512_si256(s[0]), _mm512_extracti64x4_epi64(s[0], 1));
+	_mm_storeu_si128((void *)(b->start + t),
+		_mm_sub_epi32(
+			_mm_setzero_si128(), _mm_add_epi32(_mm256_castsi256_si128(half),
+						     _mm256_extracti128_si256(half, 1))));
 }
 
 static void keep_tail(struct block *b, uint32_t t)
@@ -181,13 +167,8 @@ void x86_avx512vnni_rows_i8(struct block *b, uint32_t n)
 	const struct linear *l = b->l;
 	const struct cut c = cut_of(l->schedule, n, TILE_ROWS);
 
-	for (uint32_t t = 0; t < n; t += 4) {
-		const uint32_t last = n - 1;
-
-		start_rows(
-			b, (const uint32_t[]){t, t + 1 < n ? t + 1 : last,
-				   t + 2 < n ? t + 2 : last, t + 3 < n ? t + 3 : last});
-	}
+	for (uint32_t t = 0; t < n; t += 4)
+		start_rows(b, t, n);
 	for (uint32_t t = 0; t < n && l->in % 4; t++)
 		keep_tail(b, t);
 	if (l->schedule == SCHEDULE_ROWS) {
@@ -201,6 +182,17 @@ void x86_avx512vnni_rows_i8(struct block *b, uint32_t n)
 			t += one_tile(b, &c, o, i, t);
 }
 
+/* As activations with a static scale have it. */
+static uint8_t is_one_scale(const float *x_scale, uint32_t n)
+{
+	for (uint32_t t = 0; t < n; t += 16)
+		if (_mm512_mask_cmp_ps_mask(lanes_left(n, t),
+			    _mm512_maskz_loadu_ps(lanes_left(n, t), x_scale + t),
+			    _mm512_set1_ps(x_scale[0]), _CMP_NEQ_UQ))
+			return 0;
+	return 1;
+}
+
 void linear_i8(const struct linear *l, uint32_t n, const int8_t *x, const float *x_scale,
 	const float *add, float *y)
 {
@@ -212,6 +204,7 @@ void linear_i8(const struct linear *l, uint32_t n, const int8_t *x, const float 
 	}
 	b.l = l;
 	b.take = 0;
+	b.one_scale = is_one_scale(x_scale, n);
 	for (uint32_t t = 0; t < n; t += TILE_BLOCK) {
 		b.x = x + (uintptr_t)t * l->in;
 		b.x_scale = x_scale + t;

@@ -11,12 +11,12 @@ struct block {
 	const int8_t *x;
 	/* Takes a tile's sums [R, V] of rows t..; 0: they go to y with scale and add. */
 	void (*take)(const struct block *b, uint32_t t, const struct panel *p,
-		const __m512i *sum, uint32_t R, uint32_t V);
+		const __m512i *sum, uint32_t R);
 	const float *x_scale, *add;
 	float *y;
-	float one_scale, inverse; /* for `take` */
-	int8_t *q;
-	int32_t start[TILE_BLOCK];
+	uint8_t one_scale; /* all x_scale are equal */
+	const void *to; /* for `take` */
+	int32_t start[TILE_BLOCK]; /* a multiple of four rows */
 	int8_t tail[TILE_BLOCK][4]; /* the last in % 4 columns, then zeros */
 };
 

@@ -3,5 +3,5 @@
 void norm_ln_quant(uint32_t n, uint32_t d, const float *x, const float *gain,
 	const float *bias, float *y, int8_t *q, float *scale)
 {
-	norm_quant_all(n, d, (struct norm_quant){x, gain, bias, y, q, scale}, 0);
+	norm_quant_all(n, d, x, gain, bias, y, q, scale, 0);
 }

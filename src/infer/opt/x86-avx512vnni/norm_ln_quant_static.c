@@ -3,5 +3,5 @@
 void norm_ln_quant_static(uint32_t n, uint32_t d, const float *x, const float *gain,
 	const float *bias, float *y, float inverse, int8_t *q)
 {
-	norm_static_all(n, d, (struct norm_static){x, gain, bias, y, q}, inverse, 0);
+	norm_static_all(n, d, x, gain, bias, y, inverse, q, 0);
 }

@@ -3,5 +3,5 @@
 void norm_rms_quant(uint32_t n, uint32_t d, const float *x, const float *gain, float *y,
 	int8_t *q, float *scale)
 {
-	norm_quant_all(n, d, (struct norm_quant){x, gain, 0, y, q, scale}, 1);
+	norm_quant_all(n, d, x, gain, 0, y, q, scale, 1);
 }

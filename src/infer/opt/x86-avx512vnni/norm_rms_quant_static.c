@@ -3,5 +3,5 @@
 void norm_rms_quant_static(uint32_t n, uint32_t d, const float *x, const float *gain,
 	float *y, float inverse, int8_t *q)
 {
-	norm_static_all(n, d, (struct norm_static){x, gain, 0, y, q}, inverse, 1);
+	norm_static_all(n, d, x, gain, 0, y, inverse, q, 1);
 }

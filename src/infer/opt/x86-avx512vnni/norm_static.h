@@ -6,55 +6,59 @@
 #include "src/infer/opt/x86-avx512vnni/norm.h"
 #include "src/infer/opt/x86-avx512vnni/quantise.h"
 
-struct norm_static {
-	const float *x, *gain, *bias; /* bias 0: RMS */
-	float *y;		      /* or 0 */
-	int8_t *q;
-};
-
-ALWAYS_INLINE void norm_static_rows(const struct norm_static *a, uint32_t d,
-	__m512 inverse, int rms, int keeps, const uint32_t R)
+ALWAYS_INLINE __m512i norm_static_vector(const struct norm_row *row, __mmask16 m,
+	const float *x, float *y, __m512 inverse, uintptr_t i, int rms)
 {
-	struct norm_rows s;
+	__m512 v = norm_vector(row, m, x, i, rms);
 
-	norm_statistics(&s, d, a->x, rms, R);
-	for (uint32_t i = 0; i < d; i += 16) {
-		__mmask16 m = lanes_left(d, i);
+	if (y)
+		_mm512_mask_storeu_ps(y + i, m, v);
+	return quantise_near(v, inverse);
+}
+
+/* y: or 0. */
+ALWAYS_INLINE void norm_static_row(const struct norm_row *row, uint32_t d, const float *x,
+	float *y, __m512 inverse, int8_t *q, int rms)
+{
+	const __mmask16 all = 0xffff;
+	uintptr_t i = 0;
+
+	for (; i + 64 <= d; i += 64) {
+		__m512i v[4];
 
 #pragma GCC unroll 4
-		for (uint32_t r = 0; r < R; r++) {
-			__m512 v =
-				norm_vector(&s, r, m, a->x + r * d, a->gain, a->bias, i);
+		for (uintptr_t j = 0; j < 4; j++)
+			v[j] = norm_static_vector(
+				row, all, x, y, inverse, i + 16 * j, rms);
+		_mm512_storeu_si512(q + i, pack(v[0], v[1], v[2], v[3]));
+	}
+	for (; i < d; i += 16) {
+		__mmask16 m = lanes_left(d, (uint32_t)i);
 
-			if (keeps)
-				_mm512_mask_storeu_ps(a->y + r * d + i, m, v);
-			_mm_mask_storeu_epi8(a->q + r * d + i, m,
-				_mm512_cvtepi32_epi8(quantise_static(v, inverse)));
-		}
+		_mm_mask_storeu_epi8(q + i, m,
+			_mm512_cvtepi32_epi8(
+				norm_static_vector(row, m, x, y, inverse, i, rms)));
 	}
 }
 
-ALWAYS_INLINE void norm_static_some(
-	struct norm_static *a, uint32_t d, __m512 inverse, int rms, const uint32_t R)
+/* bias 0: RMS; y: or 0. */
+ALWAYS_INLINE void norm_static_all(uint32_t n, uint32_t d, const float *x,
+	const float *gain, const float *bias, float *y, float inverse, int8_t *q, int rms)
 {
-	if (a->y)
-		norm_static_rows(a, d, inverse, rms, 1, R);
-	else
-		norm_static_rows(a, d, inverse, rms, 0, R);
-	a->x += R * (uintptr_t)d;
-	a->y += a->y ? R * (uintptr_t)d : 0;
-	a->q += R * (uintptr_t)d;
-}
+	const __m512 by = _mm512_set1_ps(inverse);
+	struct norm_rows s;
 
-ALWAYS_INLINE void norm_static_all(
-	uint32_t n, uint32_t d, struct norm_static a, float inverse, int rms)
-{
-	__m512 by = _mm512_set1_ps(inverse);
+	for (uint32_t t = 0; t < n; t++, x += d, q += d) {
+		struct norm_row row;
 
-	for (; n >= NORM_ROWS; n -= NORM_ROWS)
-		norm_static_some(&a, d, by, rms, NORM_ROWS);
-	for (; n; n--)
-		norm_static_some(&a, d, by, rms, 1);
+		if (t % NORM_ROWS == 0)
+			norm_statistics(&s, n - t, d, x, rms);
+		row = norm_row_of(&s, t % NORM_ROWS, gain, bias);
+		if (y)
+			norm_static_row(&row, d, x, y + (uintptr_t)t * d, by, q, rms);
+		else
+			norm_static_row(&row, d, x, 0, by, q, rms);
+	}
 }
 
 #endif

@@ -109,9 +109,10 @@ ALWAYS_INLINE void one_panel_i8(const struct one_row *r, uint32_t o, const int8_
 		__mmask16 m = lanes_left(r->l->out, at);
 		__m512i all = _mm512_add_epi32(sum[v], other[v]);
 
+		scale = _mm512_mul_ps(scale, _mm512_set1_ps(r->scale));
 		one_store(r, at,
-			_mm512_fmadd_ps(_mm512_mul_ps(_mm512_cvtepi32_ps(all), scale),
-				_mm512_set1_ps(r->scale), one_bias_at(r, at, m)),
+			_mm512_fmadd_ps(
+				_mm512_cvtepi32_ps(all), scale, one_bias_at(r, at, m)),
 			m);
 	}
 }

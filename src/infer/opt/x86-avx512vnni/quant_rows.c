@@ -17,6 +17,14 @@ ALWAYS_INLINE float row_largest(const float *x, uint32_t d)
 
 void quant_rows(uint32_t n, uint32_t d, const float *x, int8_t *q, float *scale)
 {
-	for (uint32_t t = 0; t < n; t++, x += d, q += d)
-		scale[t] = quantise_row(x, d, row_largest(x, d), q);
+	for (uint32_t t = 0; t < n; t += QUANT_ROWS) {
+		uint32_t rows = n - t < QUANT_ROWS ? n - t : QUANT_ROWS;
+		struct quant_rows to;
+
+		for (uint32_t r = 0; r < rows; r++)
+			to.by[r] = row_largest(x + (uintptr_t)r * d, d);
+		quant_scales(&to, rows, scale + t);
+		for (uint32_t r = 0; r < rows; r++, x += d, q += d)
+			quantise_row(x, d, to.by[r], q);
+	}
 }

@@ -29,6 +29,13 @@ ALWAYS_INLINE __m512i quantise_static(__m512 x, __m512 inverse)
 		_mm512_mul_ps(x, inverse), _mm512_set1_ps(127), ABS_MIN_SIGNED));
 }
 
+/* The same for values that have errors before they are rounded: a half goes to even. */
+ALWAYS_INLINE __m512i quantise_near(__m512 x, __m512 inverse)
+{
+	return _mm512_cvtps_epi32(_mm512_range_ps(
+		_mm512_mul_ps(x, inverse), _mm512_set1_ps(127), ABS_MIN_SIGNED));
+}
+
 /* Four vectors to sixty-four bytes. */
 ALWAYS_INLINE __m512i pack(__m512i a, __m512i b, __m512i c, __m512i d)
 {
@@ -39,10 +46,9 @@ ALWAYS_INLINE __m512i pack(__m512i a, __m512i b, __m512i c, __m512i d)
 		_mm512_packs_epi16(_mm512_packs_epi32(a, b), _mm512_packs_epi32(c, d)));
 }
 
-/* `largest` is max |x|; the scale is returned. */
-ALWAYS_INLINE float quantise_row(const float *x, uint32_t d, float largest, int8_t *q)
+ALWAYS_INLINE void quantise_row(const float *x, uint32_t d, float by, int8_t *q)
 {
-	__m512 inverse = _mm512_set1_ps(largest < 1e-30f ? 0 : 127 / largest);
+	__m512 inverse = _mm512_set1_ps(by);
 	uint32_t i = 0;
 
 	for (; i + 64 <= d; i += 64)
@@ -58,7 +64,26 @@ ALWAYS_INLINE float quantise_row(const float *x, uint32_t d, float largest, int8
 		_mm_mask_storeu_epi8(
 			q + i, m, _mm512_cvtepi32_epi8(quantise(v, inverse)));
 	}
-	return largest / 127;
+}
+
+/* Rows are quantised by sixteen: their largest values are long known when they are
+ * needed, and one division serves all. */
+#define QUANT_ROWS 16
+
+struct quant_rows {
+	_Alignas(64) float by
+		[QUANT_ROWS]; /* the largest |x|, then what x is multiplied by */
+};
+
+ALWAYS_INLINE void quant_scales(struct quant_rows *r, uint32_t n, float *scale)
+{
+	const __m512 most = _mm512_set1_ps(127);
+	__mmask16 m = lanes_left(n, 0);
+	__m512 x = _mm512_maskz_load_ps(m, r->by);
+
+	_mm512_mask_storeu_ps(scale, m, _mm512_div_ps(x, most));
+	m = _mm512_cmp_ps_mask(x, _mm512_set1_ps(1e-30f), _CMP_GE_OQ);
+	_mm512_store_ps(r->by, _mm512_maskz_div_ps(m, most, x));
 }
 
 #endif

@@ -4,8 +4,9 @@
  * sums.
  *
  * A kernel defines tile(b, t, panel, R, V) with R and V constant and makes instances for
- * each size, chosen by a table. Sums go through memory (L1) to finish_column(), which is
- * there once an activation and not once a size: a tenth of the code.
+ * each size, chosen by a table. linear_i8 and linear_i4 finish sums in registers. Where
+ * finishing is long, they go through memory (L1) to code that is there once an activation
+ * and not once a size: in linear_f32, and for products that quantise in finish_quant.h.
  */
 #ifndef HAWSER_INFER_OPT_X86_AVX512VNNI_TILE_H
 #define HAWSER_INFER_OPT_X86_AVX512VNNI_TILE_H

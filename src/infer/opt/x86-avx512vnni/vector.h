@@ -6,8 +6,9 @@
  *   vector_near_gelu  absolute error <= 1.1e-4
  *
  * gelu(x) = max(x, 0) - T(|x|), T(a) = a (1 - Phi(a)): thirty-two pieces of degree four,
- * looked up by two-register permutes; T is below 1e-7 past their end. exp by Cody and
- * Waite's reduction and a polynomial through the Chebyshev nodes.
+ * looked up by two-register permutes; T is below 1e-7 past their end. Near it is gelu(x)
+ * itself in pieces of degree two, the outer ones 0 and x. exp by Cody and Waite's reduction
+ * and a polynomial through the Chebyshev nodes.
  */
 #ifndef HAWSER_INFER_OPT_X86_AVX512VNNI_VECTOR_H
 #define HAWSER_INFER_OPT_X86_AVX512VNNI_VECTOR_H
@@ -19,10 +20,9 @@
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
-/* Of vrangeps: the smaller and the larger |x|. */
-#define ABS_MIN 10
+/* Of vrangeps: the larger |x|, and the smaller with the sign of the first operand. */
 #define ABS_MAX 11
-#define ABS_MIN_SIGNED 2 /* the first operand's sign stays */
+#define ABS_MIN_SIGNED 2
 
 /* The lanes of a vector that starts at `at` of `n`. */
 ALWAYS_INLINE __mmask16 lanes_left(uint32_t n, uint32_t at)
@@ -129,39 +129,68 @@ ALWAYS_INLINE __m512 vector_gelu(__m512 x)
 	return _mm512_sub_ps(_mm512_max_ps(x, _mm512_setzero_ps()), p);
 }
 
-#define NEAR_STEPS (15 / 4.4f)
-static const _Alignas(64) float near_pieces[3][16] = {
-	{1.43688152e-06f, 1.12825882e-01f, 1.63512096e-01f, 1.66698096e-01f,
-		1.41188467e-01f, 1.04475620e-01f, 6.89988698e-02f, 4.11080004e-02f,
-		2.22255058e-02f, 1.09435956e-02f, 4.91837347e-03f, 2.02055914e-03f,
-		7.59522366e-04f, 2.61413525e-04f, 8.24228232e-05f, 0},
-	{1.46616851e-01f, 8.02894467e-02f, 2.45227243e-02f, -1.37480870e-02f,
-		-3.32002896e-02f, -3.73593968e-02f, -3.21605857e-02f, -2.33314042e-02f,
-		-1.47877525e-02f, -8.33156521e-03f, -4.21298222e-03f, -1.92327996e-03f,
-		-7.95709163e-04f, -2.99140385e-04f, -1.02383376e-04f, 0},
-	{-3.41197539e-02f, -3.13915433e-02f, -2.38933291e-02f, -1.42948855e-02f,
-		-5.41778894e-03f, 8.34192110e-04f, 3.96362321e-03f, 4.59865808e-03f,
-		3.82837749e-03f, 2.61778148e-03f, 1.54018577e-03f, 7.96891374e-04f,
-		3.66991183e-04f, 1.51556241e-04f, 5.64023793e-05f, 0},
+#define NEAR_STEPS (14.5f / 4.1f) /* pieces a unit */
+#define NEAR_PIECES 32
+static const _Alignas(64) float near_pieces[3][NEAR_PIECES] = {
+	{0, 0, -1.98074790e-02f, -4.31383480e-02f, -8.47213374e-02f, -1.49422620e-01f,
+		-2.35405257e-01f, -3.28955820e-01f, -4.03868656e-01f, -4.29924415e-01f,
+		-3.88878966e-01f, -2.90061610e-01f, -1.69438327e-01f, -7.03303539e-02f,
+		-1.65986051e-02f, -1.03055608e-03f, 0, -1.03055608e-03f, -1.65986051e-02f,
+		-7.03303539e-02f, -1.69438327e-01f, -2.90061610e-01f, -3.88878966e-01f,
+		-4.29924415e-01f, -4.03868656e-01f, -3.28955820e-01f, -2.35405257e-01f,
+		-1.49422620e-01f, -8.47213374e-02f, -4.31383480e-02f, -1.98074790e-02f,
+		0},
+	{0, 0, -2.63719931e-03f, -6.10905000e-03f, -1.27895508e-02f, -2.40818932e-02f,
+		-4.05037418e-02f, -6.02218139e-02f, -7.78067115e-02f, -8.45992159e-02f,
+		-7.16778751e-02f, -3.53552104e-02f, 1.86078295e-02f, 7.53686192e-02f,
+		1.18096210e-01f, 1.38178669e-01f, 1.41379310e-01f, 1.44579952e-01f,
+		1.64662410e-01f, 2.07390002e-01f, 2.64150791e-01f, 3.18113831e-01f,
+		3.54436496e-01f, 3.67357837e-01f, 3.60565332e-01f, 3.42980435e-01f,
+		3.23262362e-01f, 3.06840514e-01f, 2.95548171e-01f, 2.88867671e-01f,
+		2.85395820e-01f, 2.82758621e-01f},
+	{0, 0, -8.80736072e-05f, -2.17247343e-04f, -4.85592982e-04f, -9.78379748e-04f,
+		-1.76262544e-03f, -2.80187639e-03f, -3.83411752e-03f, -4.27670166e-03f,
+		-3.25974434e-03f, 8.00151132e-05f, 6.12127277e-03f, 1.42618215e-02f,
+		2.27835822e-02f, 2.93117906e-02f, 3.18080000e-02f, 2.93117906e-02f,
+		2.27835822e-02f, 1.42618215e-02f, 6.12127277e-03f, 8.00151132e-05f,
+		-3.25974434e-03f, -4.27670166e-03f, -3.83411752e-03f, -2.80187639e-03f,
+		-1.76262544e-03f, -9.78379748e-04f, -4.85592982e-04f, -2.17247343e-04f,
+		-8.80736072e-05f, 0},
 };
 
-ALWAYS_INLINE __m512 near_coefficient(__m512i piece, int degree)
+struct near_table {
+	__m512 piece[3][2];
+};
+
+/* For `times` * gelu(x). */
+ALWAYS_INLINE struct near_table near_table_of(float times)
 {
-	return _mm512_permutexvar_ps(piece, _mm512_load_ps(near_pieces[degree]));
+	struct near_table t;
+
+#pragma GCC unroll 6
+	for (int i = 0; i < 6; i++)
+		t.piece[i / 2][i % 2] = _mm512_mul_ps(_mm512_set1_ps(times),
+			_mm512_load_ps(near_pieces[i / 2] + 16 * (i % 2)));
+	return t;
 }
 
-/* Sixteen pieces of degree two: for values that are about to be quantised. */
-ALWAYS_INLINE __m512 vector_near_gelu(__m512 x)
+ALWAYS_INLINE __m512 near_coefficient(
+	const struct near_table *t, __m512i piece, int degree)
 {
-	__m512 at = _mm512_range_ps(_mm512_mul_ps(x, _mm512_set1_ps(NEAR_STEPS)),
-		_mm512_set1_ps(15.0f), ABS_MIN);
-	__m512i piece = _mm512_cvtps_epi32(at);
-	__m512 u = _mm512_reduce_ps(at, 0), p;
+	return _mm512_permutex2var_ps(t->piece[degree][0], piece, t->piece[degree][1]);
+}
 
-	p = near_coefficient(piece, 2);
-	p = _mm512_fmadd_ps(p, u, near_coefficient(piece, 1));
-	p = _mm512_fmadd_ps(p, u, near_coefficient(piece, 0));
-	return _mm512_sub_ps(_mm512_max_ps(x, _mm512_setzero_ps()), p);
+/* Of x in steps: x * NEAR_STEPS. For values that are about to be quantised. */
+ALWAYS_INLINE __m512 vector_near_gelu(__m512 x, const struct near_table *t)
+{
+	/* Adding 2^23 leaves the nearest whole number in the low bits. */
+	__m512i piece = _mm512_castps_si512(
+		_mm512_add_ps(_mm512_range_ps(x, _mm512_set1_ps(15.0f), ABS_MIN_SIGNED),
+			_mm512_set1_ps(8388608.0f + NEAR_PIECES / 2)));
+	__m512 p = near_coefficient(t, piece, 2);
+
+	p = _mm512_fmadd_ps(p, x, near_coefficient(t, piece, 1));
+	return _mm512_fmadd_ps(p, x, near_coefficient(t, piece, 0));
 }
 
 ALWAYS_INLINE __m512 vector_silu(__m512 x)
@@ -171,11 +200,10 @@ ALWAYS_INLINE __m512 vector_silu(__m512 x)
 	return _mm512_div_ps(x, _mm512_add_ps(e, _mm512_set1_ps(1.0f)));
 }
 
-/* `near`: the values are quantised next. */
-ALWAYS_INLINE __m512 vector_act(__m512 x, int act, int near)
+ALWAYS_INLINE __m512 vector_act(__m512 x, int act)
 {
 	if (act == KERNEL_GELU)
-		return near ? vector_near_gelu(x) : vector_gelu(x);
+		return vector_gelu(x);
 	if (act == KERNEL_SILU)
 		return vector_silu(x);
 	if (act == KERNEL_RELU)
