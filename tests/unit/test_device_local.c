@@ -354,6 +354,57 @@ static void local_recovers_when_the_agent_is_killed(void **state)
 	device_close(d);
 }
 
+/* The driver of a controller of some name, as a carrier that can be cut needs it. */
+static const char *controller;
+
+static enum err start_for(
+	const struct device_profile *p, struct transport **out, struct err_ctx *ctx)
+{
+	char agent[512];
+	const char *const argv[] = {agent, "--sensor", "none", "--for", controller, NULL};
+	ssize_t n = readlink("/proc/self/exe", agent, sizeof(agent) - 40);
+	enum err e;
+
+	(void)p;
+	assert_true(n > 0);
+	agent[n] = '\0';
+	strcpy(strrchr(agent, '/'), "/../hawser-agent");
+	e = transport_pipe_open(out, argv, ctx);
+	last_transport = e ? NULL : *out;
+	return e;
+}
+
+static void local_takes_over_from_itself_only(void **state)
+{
+	static const struct device_driver driver = {"local", "", start_for};
+	struct device_profile p = profile();
+	struct device *first, *second;
+	struct err_ctx ctx = {{0}};
+	uint64_t ns;
+
+	(void)state;
+	controller = "'pi' of pid 7 on desk";
+	assert_int_equal(device_open_with(&first, &p, &driver, &ctx), ERR_OK);
+	controller = "'pi' of pid 70 on desk";
+	assert_int_equal(device_open_with(&second, &p, &driver, &ctx), ERR_DEVICE);
+	assert_non_null(strstr(ctx.msg, ", for 'pi' of pid 7 on desk"));
+	assert_int_equal(device_ping(first, &ns, &ctx), ERR_OK);
+	device_close(first);
+	/* Cut off, not dead: the line to it says nothing any more. */
+	controller = "'pi' of pid 7 on desk";
+	for (int frozen = 0; frozen < 2; frozen++) {
+		assert_int_equal(device_open_with(&first, &p, &driver, &ctx), ERR_OK);
+		if (frozen)
+			kill(transport_pipe_pid(last_transport), SIGSTOP);
+		if (device_open_with(&second, &p, &driver, &ctx) != ERR_OK)
+			fail_msg("%s", ctx.msg);
+		assert_int_equal(device_ping(second, &ns, &ctx), ERR_OK);
+		assert_int_equal(device_ping(first, &ns, &ctx), ERR_LINK);
+		device_close(first);
+		device_close(second);
+	}
+}
+
 static void local_names_why_it_cannot_start(void **state)
 {
 	struct device_profile p = profile();
@@ -439,6 +490,7 @@ int main(void)
 		cmocka_unit_test(local_keeps_images_and_checks_them),
 		cmocka_unit_test(local_resumes_a_cut_upload),
 		cmocka_unit_test(local_recovers_when_the_agent_is_killed),
+		cmocka_unit_test(local_takes_over_from_itself_only),
 		cmocka_unit_test(local_names_why_it_cannot_start),
 		cmocka_unit_test(local_takes_energy_from_its_sensor),
 	};

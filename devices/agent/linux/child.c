@@ -52,7 +52,8 @@ void child_release(struct child *c)
 
 static int limit(int what, uint64_t n)
 {
-	struct rlimit r = {n, n};
+	rlim_t most = n < RLIM_INFINITY ? (rlim_t)n : RLIM_INFINITY; /* 32 bits: 4 GiB */
+	struct rlimit r = {most, most};
 
 	return setrlimit(what, &r);
 }

@@ -3,13 +3,18 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "devices/agent/agent.h"
+
+#define FOR ", for "
 
 static int fault(char *why, int code, const char *what, const char *path)
 {
@@ -86,9 +91,30 @@ void image_cache_release(struct image_cache *c)
 	c->lease_fd = -1;
 }
 
-int image_cache_lease(struct image_cache *c, char *why)
+/* The holder's agent is one of the same controller's, cut off from it: it has to go. */
+static int take_over(int fd, const char *holder, const char *controller)
 {
-	char path[CACHE_PATH], holder[128] = "", host[64] = "";
+	const char *whose = strstr(holder, FOR);
+	pid_t pid = strncmp(holder, "pid ", 4) ? 0 : atoi(holder + 4);
+
+	if (!controller[0] || !whose || strcmp(whose + strlen(FOR), controller) != 0 ||
+		pid <= 1)
+		return -1;
+	for (int tick = 0; tick < 300; tick++) {
+		const struct timespec pause = {0, 10000000};
+
+		if (tick == 0 || tick == 100)
+			kill(pid, tick ? SIGKILL : SIGTERM);
+		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+			return 0;
+		nanosleep(&pause, NULL);
+	}
+	return -1;
+}
+
+int image_cache_lease(struct image_cache *c, const char *controller, char *why)
+{
+	char path[CACHE_PATH], holder[AGENT_WHY - 16] = "", host[64] = "";
 	int fd, n;
 
 	if (c->lease_fd >= 0)
@@ -101,14 +127,18 @@ int image_cache_lease(struct image_cache *c, char *why)
 		ssize_t got = pread(fd, holder, sizeof(holder) - 1, 0);
 
 		holder[got > 0 ? got : 0] = '\0';
-		close(fd);
-		snprintf(why, AGENT_WHY, "held by %s",
-			holder[0] ? holder : "another controller");
-		return WIRE_E_LEASED;
+		if (take_over(fd, holder, controller) != 0) {
+			close(fd);
+			snprintf(why, AGENT_WHY, "held by %s",
+				holder[0] ? holder : "another controller");
+			return WIRE_E_LEASED;
+		}
 	}
 	gethostname(host, sizeof(host) - 1);
-	n = snprintf(holder, sizeof(holder), "pid %d on %s", (int)getpid(), host);
-	if (ftruncate(fd, 0) != 0 || pwrite(fd, holder, (size_t)n, 0) != n) {
+	n = snprintf(holder, sizeof(holder), "pid %d on %s%s%s", (int)getpid(), host,
+		controller[0] ? FOR : "", controller);
+	if (n >= (int)sizeof(holder) || ftruncate(fd, 0) != 0 ||
+		pwrite(fd, holder, (size_t)n, 0) != n) {
 		close(fd);
 		return fault(why, WIRE_E_IO, "write", path);
 	}

@@ -34,7 +34,9 @@ struct image_cache {
 int image_cache_init(
 	struct image_cache *c, const char *dir, uint64_t max_bytes, char *why);
 void image_cache_release(struct image_cache *c);
-int image_cache_lease(struct image_cache *c, char *why);
+/* `controller` names who asks, or is "": an agent that holds the lease for the same one
+ * was cut off from it, and is ended. */
+int image_cache_lease(struct image_cache *c, const char *controller, char *why);
 int image_cache_open(struct image_cache *c, const uint8_t hash[SHA256_BYTES],
 	uint64_t size, uint64_t *have, int *complete, char *why);
 int image_cache_append(struct image_cache *c, const uint8_t *data, size_t len, char *why);

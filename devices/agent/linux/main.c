@@ -31,11 +31,12 @@ static const char usage[] =
 	"  --cpu WHICH      core to measure on: auto, any or a number (auto)\n"
 	"  --sensor NAME    auto, none, rapl, hwmon[:RAIL] or fake:FILE (auto)\n"
 	"  --sysfs ROOT     prefix of /sys and /proc\n"
+	"  --for NAME       the controller; one of the same name takes the lease over\n"
 	"  --sim LAW        be a simulated device (devices/sim/README.md)\n"
 	"  --version\n";
 
 struct options {
-	const char *cache, *cpu, *sensor, *sysfs, *sim;
+	const char *cache, *cpu, *sensor, *sysfs, *sim, *controller;
 	uint64_t cache_bytes;
 };
 
@@ -43,6 +44,7 @@ struct linux_agent {
 	struct machine machine;
 	struct image_cache cache;
 	struct runner runner;
+	const char *controller;
 	char description[WIRE_DESCRIPTION_BYTES];
 };
 
@@ -95,7 +97,9 @@ static uint32_t nonce(void *self)
 
 static int op_lease(void *self, char *why)
 {
-	return image_cache_lease(&((struct linux_agent *)self)->cache, why);
+	struct linux_agent *a = self;
+
+	return image_cache_lease(&a->cache, a->controller, why);
 }
 
 static int op_store_open(void *self, const uint8_t hash[SHA256_BYTES], uint64_t size,
@@ -257,6 +261,7 @@ static int run_linux(const struct options *o)
 		fprintf(stderr, "hawser-agent: %s\n", why);
 		return 2;
 	}
+	la.controller = o->controller;
 	child_adopt_orphans();
 	machine_step_aside(&la.machine);
 	machine_describe(&la.machine, la.description, sizeof(la.description));
@@ -280,7 +285,8 @@ static int parse(struct options *o, int argc, char **argv)
 		const char *name;
 		const char **value;
 	} table[] = {{"--cache", &o->cache}, {"--cache-mib", &mib}, {"--cpu", &o->cpu},
-		{"--sensor", &o->sensor}, {"--sysfs", &o->sysfs}, {"--sim", &o->sim}};
+		{"--sensor", &o->sensor}, {"--sysfs", &o->sysfs}, {"--sim", &o->sim},
+		{"--for", &o->controller}};
 	char *end;
 	size_t k;
 
@@ -298,7 +304,8 @@ static int parse(struct options *o, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	struct options o = {.cpu = "auto", .sensor = "auto", .sysfs = ""};
+	struct options o = {
+		.cpu = "auto", .sensor = "auto", .sysfs = "", .controller = ""};
 	struct sigaction ending = {.sa_handler = on_signal};
 
 	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
