@@ -24,11 +24,22 @@ LDLIBS := -lopenblas -lsqlite3 -lcurl -lfyaml -ljansson -lsodium -lpthread -lm
 
 # A child's peak of resident memory counts from its fork: a small agent keeps that floor below
 # what images use. It also runs on machines with another libc.
-AGENT_LDFLAGS ?= $(if $(filter asan,$(CONFIG)),,-static)
+AGENT_LDFLAGS ?= $(if $(filter asan,$(CONFIG)),,-static -s)
+# Agents for other machines, reached by SSH: for each whose compiler is here.
+CROSS_aarch64 := aarch64-linux-gnu-gcc
+CROSS_armhf := arm-linux-gnueabihf-gcc
+CROSS_riscv64 := riscv64-linux-gnu-gcc
+CROSS_x86_64 := x86_64-linux-gnu-gcc
+NATIVE := $(patsubst armv%,armhf,$(shell uname -m))
+ifeq ($(CONFIG),release)
+CROSS ?= $(foreach t,$(filter-out $(NATIVE),aarch64 armhf riscv64 x86_64),$(if \
+	$(shell command -v $(CROSS_$(t))),$(t)))
+endif
 
 # Debian and Ubuntu names of what is built and tested with.
 PACKAGES := gcc libc6-dev make libopenblas-dev libsqlite3-dev libcurl4-openssl-dev libfyaml-dev \
-	libjansson-dev libsodium-dev libcmocka-dev gnuplot-nox ca-certificates procps
+	libjansson-dev libsodium-dev libcmocka-dev gnuplot-nox ca-certificates procps \
+	openssh-client
 # The Arm kernels are tested under an emulator.
 ifeq ($(shell uname -m),x86_64)
 PACKAGES += gcc-aarch64-linux-gnu gcc-arm-linux-gnueabihf libc6-dev-arm64-cross libc6-dev-armhf-cross \
@@ -45,6 +56,7 @@ endif
 CLI_SRC := $(wildcard src/cli/*.c)
 AGENT_SRC := $(wildcard devices/agent/*.c devices/agent/linux/*.c devices/proto/*.c devices/sensors/*.c \
 	devices/sim/*.c)
+AGENT_HEADERS := $(wildcard $(addsuffix *.h,$(sort $(dir $(AGENT_SRC)))))
 # What generated programs are made of, built for the host so that tests can call it.
 CORE_SRC := $(wildcard src/infer/ref/*.c)
 # Kernels for ISAs of this machine's family; tests call them as x86_avx2_linear_i8.
@@ -76,7 +88,8 @@ TALLY := build/tally
 	bench-arm bench-build demo install clean \
 	format FORCE
 
-all: $(BUILD)/hawser $(BUILD)/hawser-agent ## build hawser and the agent into build/release
+CROSS_AGENTS := $(CROSS:%=$(BUILD)/hawser-agent-%)
+all: $(BUILD)/hawser $(BUILD)/hawser-agent $(CROSS_AGENTS) ## build hawser and its agents into build/release
 
 help: ## list the goals
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -135,6 +148,9 @@ $(BUILD)/hawser: $(CLI_OBJ) $(LIB)
 $(BUILD)/hawser-agent: $(AGENT_OBJ)
 	$(CC) $(CFLAGS) $^ $(AGENT_LDFLAGS) -lm -o $@
 
+$(BUILD)/hawser-agent-%: $(AGENT_SRC) $(AGENT_HEADERS) $(BUILD)/flags
+	$(CROSS_$*) $(CPPFLAGS) -std=c11 $(WARN) -O2 $(AGENT_SRC) -static -s -lm -o $@
+
 $(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $(LIB) $(TEST_LIB)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $< -Wl,--start-group $(LIB) $(TEST_LIB) -Wl,--end-group $(LDLIBS) -lcmocka -o $@
@@ -177,6 +193,8 @@ lint: ## check include table, headers, names, sizes
 check: lint ## lint, and compile everything with warnings as errors
 	@$(MAKE) --no-print-directory -j$(JOBS) all tests $(BUILD)/count $(BUILD)/count.so
 
+# Devices over SSH are tested against a server of the tests' own; only they need the program.
+test: PACKAGES += openssh-server
 test: deps ## install what is missing, then run every test
 	@JOBS=$(JOBS) tests/all $(TALLY) $(MAKE)
 
@@ -212,7 +230,7 @@ demo: deps ## search the built-in task on this machine: ten minutes to a measure
 SHARE := $(DESTDIR)$(PREFIX)/share/hawser
 install: all ## install hawser, the agent and their files below PREFIX
 	install -d $(DESTDIR)$(PREFIX)/bin $(SHARE)
-	install -m 755 $(BUILD)/hawser $(BUILD)/hawser-agent $(DESTDIR)$(PREFIX)/bin
+	install -m 755 $(BUILD)/hawser $(BUILD)/hawser-agent $(CROSS_AGENTS) $(DESTDIR)$(PREFIX)/bin
 	for f in $$(find search/spaces search/jobs devices/profiles src/infer devices/proto devices/agent \
 		devices/boards -name '*.[ch]' -o -name '*.yaml'); do \
 		install -D -m 644 $$f $(SHARE)/$$f || exit 1; done

@@ -5,40 +5,15 @@
 #include <string.h>
 #include <time.h>
 
-#include "devices/link.h"
+#include "devices/handle.h"
 #include "devices/result.h"
-#include "src/base/clock.h"
+#include "devices/cpu_arch.h"
 #include "src/base/file.h"
 
 #define MAX_IMAGE (1u << 30)
 #define SILENCE_MS 2500 /* more than two BEATs */
 #define MAX_SILENCES 6
 #define GRACE_MS 15000 /* for idle power, start and end of a run */
-#define N_LOST 32
-
-/* An image that was uploaded, so that it can be sent again to a device that has lost it.
- */
-struct upload_note {
-	struct hash image;
-	char *path;
-};
-
-/* A run that was lost with the device: its next attempt gets the next number. */
-struct lost_run {
-	struct hash image;
-	uint32_t process_index, attempt;
-};
-
-struct device {
-	struct device_profile profile;
-	const struct device_driver *driver;
-	struct device_info info;
-	struct upload_note *uploads;
-	size_t n_uploads, cap_uploads;
-	struct lost_run lost[N_LOST];
-	size_t n_lost;
-	struct link link;
-};
 
 const struct device_info *device_info(const struct device *d)
 {
@@ -187,24 +162,6 @@ enum err device_recover(struct device *d, struct err_ctx *ctx)
 	return unavailable(d, e, ctx);
 }
 
-enum err device_ping(struct device *d, uint64_t *round_trip_ns, struct err_ctx *ctx)
-{
-	struct wire_ping m = {.data = "hawser", .len = 6}, back;
-	uint64_t start_ns = clock_mono_ns();
-	struct get g;
-	enum err e;
-
-	put_ping(link_begin(&d->link), &m);
-	e = link_call(&d->link, WIRE_PING, WIRE_PING | WIRE_ANSWER, &g, ctx);
-	if (e)
-		return e;
-	if (!get_ping(&g, &back) || back.len != m.len ||
-		memcmp(back.data, m.data, m.len) != 0)
-		return err_set(ctx, ERR_LINK, "the agent's answer makes no sense");
-	*round_trip_ns = clock_mono_ns() - start_ns;
-	return ERR_OK;
-}
-
 /* Uploads */
 
 static struct upload_note *find_upload(struct device *d, const struct hash *image)
@@ -257,6 +214,12 @@ static enum err send_image(
 	if (!e && (file.len == 0 || !hash_equal(&found, image)))
 		e = err_set(
 			ctx, ERR_INVALID, "'%s' is not the image its hash says", path);
+	if (!e) {
+		e = cpu_arch_check_image(
+			d->info.description, buf_str(&file), file.len, ctx);
+		if (e)
+			err_prefix(ctx, e, "device '%s'", d->profile.name);
+	}
 	if (!e)
 		e = link_upload(
 			&d->link, image->b, (const uint8_t *)file.data, file.len, ctx);
@@ -276,37 +239,6 @@ enum err device_upload(
 			e = send_image(d, path, image, ctx);
 	}
 	return e ? e : note_upload(d, image, path, ctx);
-}
-
-enum err device_measure_upload(
-	struct device *d, size_t len, double *bytes_per_s, struct err_ctx *ctx)
-{
-	struct err_ctx refused;
-	uint64_t start_ns, ns;
-	struct hash other;
-	uint8_t *data;
-	enum err e;
-
-	if (len > d->link.welcome.storage_bytes)
-		len = (size_t)d->link.welcome.storage_bytes;
-	data = calloc(len + 1, 1);
-	if (!data)
-		return err_set(ctx, ERR_NOMEM, "out of memory");
-	for (size_t i = 0; i < len; i++)
-		data[i] = (uint8_t)(i * 2654435761u >> 13);
-	hash_bytes(&other, data, len + 1);
-	memset(&d->link.refusal, 0, sizeof(d->link.refusal));
-	start_ns = clock_mono_ns();
-	e = link_upload(&d->link, other.b, data, len, &refused);
-	ns = clock_mono_ns() - start_ns;
-	free(data);
-	if (d->link.refusal.code != WIRE_E_HASH)
-		return e ? err_set(ctx, e, "%s", refused.msg)
-			 : err_set(ctx, ERR_LINK,
-				   "the agent accepts bytes without looking");
-	*bytes_per_s =
-		2.0 * (double)len / ((double)ns * 1e-9); /* link_upload tries twice */
-	return ERR_OK;
 }
 
 /* Runs */

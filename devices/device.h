@@ -21,8 +21,11 @@
 
 struct device_profile {
 	char name[64];
-	char driver[16]; /* "local", "sim"; later "ssh", "serial" */
-	char cc[256];	 /* the target's compiler: "gcc"; "none" for sim (not compiled) */
+	char driver[16];      /* "local", "sim", "ssh"; later "serial" */
+	char uri[300];	      /* ssh: "ssh://user@host:port" */
+	char ssh_config[256]; /* ssh: a file instead of ~/.ssh/config; "" none */
+	char cache[256];      /* ssh: the agent's folder there; "" its own choice */
+	char cc[256]; /* the target's compiler: "gcc"; "none" for sim (not compiled) */
 	char cflags[512];    /* target flags: "-march=native" */
 	char isa[32];	     /* kernel folder in src/infer/opt for KERNELS_OPT; "" none */
 	char cpu[16];	     /* "auto", "any", or a core's number to pin to */

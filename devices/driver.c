@@ -4,16 +4,34 @@
 #include <unistd.h>
 
 #include "devices/device.h"
+#include "devices/cpu_arch.h"
+#include "devices/transport/ssh.h"
 #include "devices/transport/transport.h"
 
-/* The agent's program: $HAWSER_AGENT, or beside this executable, or one folder up
- * (tests). */
+/* `name` beside this executable, or one folder up (tests). */
+static int find_beside(const char *name, char *out, size_t cap)
+{
+	static const char *const places[] = {"", "/.."};
+	char exe[4096], *slash;
+	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+
+	exe[n > 0 ? n : 0] = '\0';
+	slash = strrchr(exe, '/');
+	if (slash)
+		*slash = '\0';
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		int len = snprintf(out, cap, "%s%s/%s", exe, places[i], name);
+
+		if (len > 0 && (size_t)len < cap && access(out, X_OK) == 0)
+			return 1;
+	}
+	return 0;
+}
+
+/* This machine's agent: $HAWSER_AGENT, or beside this executable. */
 static enum err find_agent(char *out, size_t cap, struct err_ctx *ctx)
 {
-	static const char *const places[] = {"/hawser-agent", "/../hawser-agent"};
 	const char *own = getenv("HAWSER_AGENT");
-	char exe[4096], *slash;
-	ssize_t n;
 
 	if (own && own[0]) {
 		if (access(own, X_OK) != 0)
@@ -23,20 +41,32 @@ static enum err find_agent(char *out, size_t cap, struct err_ctx *ctx)
 			return err_set(ctx, ERR_INVALID, "HAWSER_AGENT is too long");
 		return ERR_OK;
 	}
-	n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
-	exe[n > 0 ? n : 0] = '\0';
-	slash = strrchr(exe, '/');
-	if (slash)
-		*slash = '\0';
-	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-		int len = snprintf(out, cap, "%s%s", exe, places[i]);
-
-		if (len > 0 && (size_t)len < cap && access(out, X_OK) == 0)
-			return ERR_OK;
-	}
+	if (find_beside("hawser-agent", out, cap))
+		return ERR_OK;
 	return err_set(ctx, ERR_DEVICE,
 		"no program 'hawser-agent' beside this one: run make, or set "
 		"HAWSER_AGENT");
+}
+
+/* The agent of a machine that `uname -m` calls so. */
+static enum err find_agent_for(
+	const char *machine, char *out, size_t cap, struct err_ctx *ctx)
+{
+	const struct cpu_arch *t = cpu_arch_find(machine);
+	char name[64];
+
+	if (!t)
+		return err_set(
+			ctx, ERR_DEVICE, "there is no agent for a '%s' machine", machine);
+	if (cpu_arch_is_native(t))
+		return find_agent(out, cap, ctx);
+	snprintf(name, sizeof(name), "hawser-agent-%s", t->name);
+	if (find_beside(name, out, cap))
+		return ERR_OK;
+	return err_set(ctx, ERR_DEVICE,
+		"no program '%s' beside this one: install the compiler of %s machines "
+		"(Debian and Ubuntu: apt-get install %s) and run make",
+		name, t->name, t->packages);
 }
 
 static enum err start_local(
@@ -60,14 +90,41 @@ static enum err start_sim(
 	return e ? e : transport_pipe_open(out, argv, ctx);
 }
 
+/* The agent's name for this controller: of the same one, a new agent ends an old one. */
+static void name_controller(const struct device_profile *p, char *out, size_t cap)
+{
+	char host[64] = "";
+
+	gethostname(host, sizeof(host) - 1);
+	snprintf(out, cap, "'%.40s' of pid %d on %s", p->name, (int)getpid(), host);
+}
+
+static enum err start_ssh(
+	const struct device_profile *p, struct transport **out, struct err_ctx *ctx)
+{
+	char controller[160];
+	const char *const args[] = {"--cpu", p->cpu, "--sensor", p->sensor, "--sysfs",
+		p->sysfs_root, "--for", controller, NULL};
+	const struct boot boot = {p->cache, args, find_agent_for};
+	struct ssh_address a;
+	enum err e = ssh_address_parse(&a, p->uri, ctx);
+
+	name_controller(p, controller, sizeof(controller));
+	return e ? e : transport_ssh_open(out, &a, p->ssh_config, &boot, ctx);
+}
+
 static const struct device_driver driver_local = {
 	"local", "this machine: the agent is a child process", start_local};
 static const struct device_driver driver_sim = {
 	"sim", "simulated: a known latency law with noise", start_sim};
 
+static const struct device_driver driver_ssh = {
+	"ssh", "a Linux machine, by the user's own SSH client", start_ssh};
+
 static const struct device_driver *const drivers[] = {
 	&driver_local,
 	&driver_sim,
+	&driver_ssh,
 };
 #define N_DRIVERS (sizeof(drivers) / sizeof(drivers[0]))
 

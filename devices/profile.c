@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "devices/device.h"
+#include "devices/transport/ssh.h"
 #include "src/base/buf.h"
 #include "src/base/file.h"
 #include "src/base/yaml.h"
@@ -12,9 +13,9 @@
 #define FOLDER "devices/profiles"
 #define SUFFIX ".yaml"
 
-static const char *const keys[] = {"driver", "cc", "cflags", "isa", "cpu", "threads",
-	"timeout_ms", "memory_bytes", "flash_bytes", "ram_bytes", "sensor", "sysfs_root",
-	"law", "about", NULL};
+static const char *const keys[] = {"driver", "uri", "ssh_config", "cache", "cc", "cflags",
+	"isa", "cpu", "threads", "timeout_ms", "memory_bytes", "flash_bytes", "ram_bytes",
+	"sensor", "sysfs_root", "law", "about", NULL};
 
 struct loader {
 	struct yaml_doc *doc;
@@ -99,14 +100,52 @@ static enum err law(struct loader *l, char *out, size_t cap)
 	return ERR_OK;
 }
 
+/* A URI says which driver it is for. */
+static enum err check_uri(struct loader *l, struct device_profile *p)
+{
+	const struct yaml_node *n = yaml_get(l->root, "uri");
+	struct ssh_address a;
+	struct err_ctx why = {{0}};
+	enum err e = text(l, "uri", p->uri, sizeof(p->uri));
+
+	if (e || !n)
+		return e;
+	if (ssh_address_parse(&a, p->uri, &why) != ERR_OK)
+		return yaml_err(l->doc, n, ERR_INVALID, l->ctx, "%s", why.msg);
+	snprintf(p->driver, sizeof(p->driver), "ssh");
+	n = yaml_get(l->root, "driver");
+	e = text(l, "driver", p->driver, sizeof(p->driver));
+	if (!e && strcmp(p->driver, "ssh") != 0)
+		return yaml_err(l->doc, n, ERR_INVALID, l->ctx,
+			"driver '%s' knows no 'uri'", p->driver);
+	return e;
+}
+
+static enum err check_ssh(struct loader *l, struct device_profile *p)
+{
+	enum err e = text(l, "ssh_config", p->ssh_config, sizeof(p->ssh_config));
+
+	e = e ? e : text(l, "cache", p->cache, sizeof(p->cache));
+	if (!e && p->cache[0] && p->cache[0] != '/')
+		return yaml_err(l->doc, yaml_get(l->root, "cache"), ERR_INVALID, l->ctx,
+			"'cache' must be a whole path, from '/'");
+	return e;
+}
+
 static enum err check_driver(struct loader *l, struct device_profile *p)
 {
 	const struct yaml_node *n;
-	enum err e = yaml_require(l->doc, l->root, "driver", &n, l->ctx);
+	enum err e = check_uri(l, p);
 	char known[128] = "";
 
+	if (e || p->driver[0])
+		return e;
+	e = yaml_require(l->doc, l->root, "driver", &n, l->ctx);
 	if (!e)
 		e = text(l, "driver", p->driver, sizeof(p->driver));
+	if (!e && strcmp(p->driver, "ssh") == 0)
+		return yaml_err(l->doc, n, ERR_INVALID, l->ctx,
+			"driver 'ssh' needs 'uri: ssh://USER@HOST'");
 	if (e || device_driver_find(p->driver))
 		return e;
 	for (size_t i = 0; device_driver_at(i); i++)
@@ -143,6 +182,7 @@ static enum err load(struct loader *l, struct device_profile *p)
 		strcmp(p->driver, "sim") == 0 ? "none" : "gcc");
 	e = e ? e : text(l, "cc", p->cc, sizeof(p->cc));
 	e = e ? e : check_cc(l, p);
+	e = e ? e : check_ssh(l, p);
 	e = e ? e : text(l, "cflags", p->cflags, sizeof(p->cflags));
 	e = e ? e : text(l, "isa", p->isa, sizeof(p->isa));
 	e = e ? e : text(l, "cpu", p->cpu, sizeof(p->cpu));

@@ -15,7 +15,7 @@
 
 extern char **environ;
 
-#define WORDS 400
+#define WORDS 1000
 
 struct pipe_transport {
 	struct transport base;
@@ -270,4 +270,9 @@ enum err transport_pipe_open(
 int transport_pipe_pid(const struct transport *t)
 {
 	return t->ops == &pipe_ops ? ((const struct pipe_transport *)t)->pid : 0;
+}
+
+const char *transport_pipe_words(const struct transport *t)
+{
+	return t->ops == &pipe_ops ? ((const struct pipe_transport *)t)->words : "";
 }

@@ -39,6 +39,8 @@ enum err transport_pipe_open(
 	struct transport **out, const char *const argv[], struct err_ctx *ctx);
 /* The process at the other end, for tests that kill it; 0 when not a pipe. */
 int transport_pipe_pid(const struct transport *t);
+/* The end of what it said on its standard error; "" when not a pipe. */
+const char *transport_pipe_words(const struct transport *t);
 
 /* A peer in this process: gets what the host writes, may answer from within either call.
  */

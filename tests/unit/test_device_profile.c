@@ -83,6 +83,15 @@ static void profile_has_defaults(void **state)
 	assert_string_equal(p.sensor, "auto");
 	assert_string_equal(p.sim_law, "seed=4,sigma=0.25");
 	assert_true(p.timeout_ms >= 1000);
+	assert_int_equal(load("uri: ssh://pi@board:2222\nssh_config: my/config\n"
+			      "cache: /var/tmp/hawser\n",
+				 &p, &ctx),
+		ERR_OK);
+	assert_string_equal(p.driver, "ssh");
+	assert_string_equal(p.uri, "ssh://pi@board:2222");
+	assert_string_equal(p.ssh_config, "my/config");
+	assert_string_equal(p.cache, "/var/tmp/hawser");
+	assert_string_equal(p.cc, "gcc");
 	assert_int_equal(load("driver: local\n", &p, &ctx), ERR_OK);
 	assert_string_equal(p.cc, "gcc");
 	assert_string_equal(p.sim_law, "");
@@ -95,7 +104,13 @@ static void profile_names_what_is_wrong(void **state)
 		const char *said;
 	} cases[] = {
 		{"cc: gcc\n", "driver"},
-		{"driver: ssl\n", ":1:9: unknown driver 'ssl': use one of local, sim"},
+		{"driver: ssl\n",
+			":1:9: unknown driver 'ssl': use one of local, sim, ssh"},
+		{"driver: ssh\n", ":1:9: driver 'ssh' needs 'uri: ssh://USER@HOST'"},
+		{"uri: pi@board\n", ":1:6: 'pi@board' is not of the form ssh://"},
+		{"uri: ssh://-oProxyCommand=x\n", ":1:6:"},
+		{"driver: local\nuri: ssh://pi\n", ":1:9: driver 'local' knows no 'uri'"},
+		{"uri: ssh://pi\ncache: images\n", ":2:8: 'cache' must be"},
 		{"driver: local\ncflag: -O2\n", "cflags"},
 		{"driver: local\ncpu: fast\n", ":2:6: 'cpu' must be"},
 		{"driver: local\ncpu: ''\n", "'cpu' must be"},

@@ -1,0 +1,489 @@
+/* SSH without a server: addresses, the client's words, complaints told apart, the boot
+ * conversation with a real shell on this machine and with peers that lie, and which builds
+ * go to which machine. The real server is tests/e2e/ssh.sh's.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <elf.h>
+#include <glob.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "devices/cpu_arch.h"
+#include "devices/transport/ssh.h"
+#include "devices/transport/transport.h"
+#include "src/base/file.h"
+
+static char dir[256], cache[300], agent[300];
+
+static void ssh_addresses_are_read(void **state)
+{
+	static const struct {
+		const char *uri, *user, *host;
+		int port;
+	} cases[] = {
+		{"ssh://pi", "", "pi", 0},
+		{"ssh://pi/", "", "pi", 0},
+		{"ssh://pi@10.0.0.7", "pi", "10.0.0.7", 0},
+		{"ssh://pi@board-3.lab_2:2222", "pi", "board-3.lab_2", 2222},
+		{"ssh://a.b+c_d@h:65535", "a.b+c_d", "h", 65535},
+		{"ssh://root@[fe80::1%eth0]:22", "root", "fe80::1%eth0", 22},
+		{"ssh://[::1]", "", "::1", 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct err_ctx ctx = {{0}};
+		struct ssh_address a;
+
+		if (ssh_address_parse(&a, cases[i].uri, &ctx) != ERR_OK)
+			fail_msg("%s", ctx.msg);
+		assert_string_equal(a.user, cases[i].user);
+		assert_string_equal(a.host, cases[i].host);
+		assert_int_equal(a.port, cases[i].port);
+	}
+}
+
+static void ssh_addresses_that_are_none_are_refused(void **state)
+{
+	static const char *const cases[] = {"", "ssh:", "ssh://", "pi@host",
+		"http://host", "ssh://@host", "ssh://-oProxyCommand=x", "ssh://u@-h",
+		"ssh://-u@h", "ssh://h:", "ssh://h:0", "ssh://h:65536", "ssh://h:22x",
+		"ssh://h:-1", "ssh://h: 22", "ssh://h/path", "ssh://h;x", "ssh://h$(x)",
+		"ssh://a b", "ssh://u:secret@h", "ssh://[::1", "ssh://[::1]x", "ssh://[]",
+		"ssh://::1", "ssh://h\n", "ssh://[-h]"};
+	char longest[400] = "ssh://";
+
+	(void)state;
+	memset(longest + 6, 'h', sizeof(longest) - 7);
+	longest[sizeof(longest) - 1] = '\0';
+	for (size_t i = 0; i <= sizeof(cases) / sizeof(cases[0]); i++) {
+		const char *uri =
+			i < sizeof(cases) / sizeof(cases[0]) ? cases[i] : longest;
+		struct ssh_address a = {"u", "h", 7};
+		struct err_ctx ctx = {{0}};
+
+		if (ssh_address_parse(&a, uri, &ctx) != ERR_INVALID)
+			fail_msg("'%s' was taken", uri);
+		assert_non_null(strstr(ctx.msg, "ssh://USER@HOST:PORT"));
+		assert_int_equal(a.port, 7); /* untouched */
+	}
+}
+
+static int has(const char *const argv[], const char *a, const char *b)
+{
+	for (size_t i = 0; argv[i]; i++)
+		if (strcmp(argv[i], a) == 0 &&
+			(!b || (argv[i + 1] && strcmp(argv[i + 1], b) == 0)))
+			return 1;
+	return 0;
+}
+
+static void ssh_words_leave_the_rest_to_the_user(void **state)
+{
+	const struct ssh_address a = {"pi", "board", 2222}, plain = {"", "board", 0};
+	const char *argv[SSH_MAX_WORDS];
+	struct buf words;
+	size_t n = 0;
+
+	(void)state;
+	buf_init(&words);
+	assert_int_equal(ssh_argv(&a, "my config", "run it", &words, argv, NULL), ERR_OK);
+	while (argv[n])
+		n++;
+	assert_true(n < SSH_MAX_WORDS);
+	assert_string_equal(argv[0], "ssh");
+	assert_true(has(argv, "-F", "my config") && has(argv, "-p", "2222") &&
+		    has(argv, "-l", "pi"));
+	assert_true(has(argv, "-o", "BatchMode=yes"));
+	assert_true(has(argv, "-o", "ServerAliveInterval=2"));
+	assert_true(has(argv, "-o", "ControlPath=none"));
+	for (size_t i = 0; i < n; i++) /* never weaker than the user's own */
+		assert_null(strstr(argv[i], "HostKey"));
+	assert_string_equal(argv[n - 3], "--");
+	assert_string_equal(argv[n - 2], "board");
+	assert_string_equal(argv[n - 1], "run it");
+	buf_reset(&words);
+	assert_int_equal(ssh_argv(&plain, "", "x", &words, argv, NULL), ERR_OK);
+	assert_false(
+		has(argv, "-F", NULL) || has(argv, "-p", NULL) || has(argv, "-l", NULL));
+	buf_release(&words);
+}
+
+static void ssh_tells_complaints_apart(void **state)
+{
+	static const struct {
+		const char *said, *told;
+	} cases[] = {
+		{"No ED25519 host key is known for h and you have requested strict "
+		 "checking.\r\nHost key verification failed.\r\n",
+			"'pi@h port 22' is not known yet"},
+		{"@@@\nHost key for h has changed and you have requested strict "
+		 "checking.\nHost key verification failed.\n",
+			"is not the one that is known"},
+		{"pi@h: Permission denied (publickey).\r\n", "lets nobody in"},
+		{"ssh: Could not resolve hostname h: Name or service not known\n",
+			"there is no host as in 'pi@h port 22'"},
+		{"ssh: connect to host h port 22: Connection refused\n",
+			"nothing listens for SSH"},
+		{"ssh: connect to host h port 22: Connection timed out\n",
+			"cannot be reached"},
+		{"ssh: connect to host h port 22: No route to host\n",
+			"cannot be reached"},
+		{"Timeout, server h not responding.\n", "does not answer any more"},
+		{"Connection to h closed by remote host.\n\n",
+			"ended: Connection to h closed"},
+		{"a\x1b[31m\x07\n", "ended: a?[31m?"},
+		{"", "nothing was said why"},
+	};
+	const struct ssh_address a = {"pi", "h", 22};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct err_ctx ctx = {{0}};
+
+		assert_int_equal(
+			ssh_explain(&a, cases[i].said, ERR_LINK, &ctx), ERR_LINK);
+		if (!strstr(ctx.msg, cases[i].told))
+			fail_msg("'%s' was told as '%s'", cases[i].said, ctx.msg);
+		assert_null(strchr(ctx.msg, '\n'));
+	}
+}
+
+/* Boot */
+
+static const char *found = agent;
+
+static enum err find(const char *machine, char *path, size_t cap, struct err_ctx *ctx)
+{
+	if (strcmp(machine, "mips") == 0)
+		return err_set(ctx, ERR_DEVICE, "no agent for it");
+	snprintf(path, cap, "%s", found);
+	return ERR_OK;
+}
+
+static const char *const args[] = {"it's", "\"$HOME\" `x` \\n !1", NULL};
+
+/* The same line a login's shell would get. */
+static enum err boot_with(const char *shell, struct transport **t, struct err_ctx *ctx)
+{
+	const struct boot b = {cache, args, find};
+	struct buf line;
+	enum err e;
+
+	memset(ctx, 0, sizeof(*ctx));
+	buf_init(&line);
+	assert_int_equal(boot_command(&b, &line, ctx), ERR_OK);
+	{
+		const char *const argv[] = {shell, "-c", buf_str(&line), NULL};
+
+		assert_int_equal(transport_pipe_open(t, argv, ctx), ERR_OK);
+	}
+	buf_release(&line);
+	e = boot_dialog(*t, &b, "pi@h", ctx);
+	return e;
+}
+
+static size_t count(const char *pattern)
+{
+	char path[600];
+	glob_t g;
+	size_t n;
+
+	snprintf(path, sizeof(path), "%s/%s", cache, pattern);
+	n = glob(path, 0, NULL, &g) == 0 ? g.gl_pathc : 0;
+	if (n)
+		globfree(&g);
+	return n;
+}
+
+/* An agent that, when asked, tells how it was called. */
+static void write_agent(const char *version)
+{
+	char text[600];
+
+	snprintf(text, sizeof(text),
+		"#!/bin/sh\n# %s\n[ \"$1\" = --version ] && exit 0\nread -r x\n"
+		"printf '%%s|' \"$@\"\n",
+		version);
+	assert_int_equal(
+		file_write_atomic(agent, text, strlen(text), 0755, NULL), ERR_OK);
+}
+
+static void expect_agent(const char *shell)
+{
+	struct err_ctx ctx;
+	struct transport *t;
+	char said[700] = "", want[700];
+	size_t len = 0, n;
+
+	if (boot_with(shell, &t, &ctx) != ERR_OK)
+		fail_msg("%s", ctx.msg);
+	assert_int_equal(t->ops->write(t, "?\n", 2, 5000, NULL), ERR_OK);
+	while (t->ops->read(t, said + len, sizeof(said) - 1 - len, 5000, &n, NULL) ==
+		ERR_OK)
+		len += n;
+	snprintf(want, sizeof(want), "--cache|%s|%s|%s|", cache, args[0], args[1]);
+	assert_string_equal(said, want);
+	t->ops->close(t);
+}
+
+static void boot_sends_the_agent_once(void **state)
+{
+	struct stat first, second;
+	char path[600];
+	glob_t g;
+
+	(void)state;
+	write_agent("one");
+	expect_agent("sh");
+	assert_int_equal(count("agent-*"), 1);
+	snprintf(path, sizeof(path), "%s/agent-*", cache);
+	assert_int_equal(glob(path, 0, NULL, &g), 0);
+	assert_int_equal(stat(g.gl_pathv[0], &first), 0);
+	assert_int_equal(first.st_mode & 0777, 0700);
+	expect_agent("sh");
+	assert_int_equal(stat(g.gl_pathv[0], &second), 0);
+	assert_int_equal(first.st_ino, second.st_ino);
+	/* Damage there is found: the same content again, under the same name. */
+	assert_int_equal(truncate(g.gl_pathv[0], 20), 0);
+	expect_agent("sh");
+	assert_int_equal(stat(g.gl_pathv[0], &second), 0);
+	assert_int_equal(first.st_size, second.st_size);
+	globfree(&g);
+}
+
+static void boot_replaces_another_version(void **state)
+{
+	(void)state;
+	write_agent("two");
+	expect_agent("sh");
+	assert_int_equal(count("agent-*"), 1);
+	if (system("command -v bash >/dev/null") == 0)
+		expect_agent("bash");
+	assert_int_equal(count("*"), 1);
+}
+
+static void boot_failure(const char *shell, const char *words)
+{
+	struct err_ctx ctx;
+	struct transport *t;
+	enum err e = boot_with(shell, &t, &ctx);
+
+	t->ops->close(t);
+	if (e != ERR_DEVICE || !strstr(ctx.msg, words))
+		fail_msg("told %d '%s'", e, ctx.msg);
+	assert_non_null(strstr(ctx.msg, "'pi@h'"));
+}
+
+static void boot_tells_what_is_wrong_there(void **state)
+{
+	char path[sizeof(cache)];
+	struct buf big;
+
+	(void)state;
+	/* A file where the folder should be. */
+	memcpy(path, cache, sizeof(cache));
+	snprintf(cache, sizeof(cache), "%s/file", dir);
+	assert_int_equal(file_write_atomic(cache, "x", 1, 0644, NULL), ERR_OK);
+	boot_failure("sh", "has no folder for the agent: ");
+	memcpy(cache, path, sizeof(cache));
+	/* No room: a limit on files stands for the disk's. */
+	buf_init(&big);
+	for (size_t i = 0; i < 40000; i++)
+		buf_puts(&big, "# filling, filling, filling\n");
+	assert_int_equal(file_write_atomic(agent, big.data, big.len, 0755, NULL), ERR_OK);
+	buf_release(&big);
+	snprintf(path, sizeof(path), "%s/limited", dir);
+	assert_int_equal(
+		file_write_atomic(path,
+			"#!/bin/sh\ntrap '' XFSZ\nulimit -f 100\nexec sh \"$@\"\n", 50,
+			0755, NULL),
+		ERR_OK);
+	boot_failure(path, "cannot store the agent: ");
+	/* A program of nobody's. */
+	assert_int_equal(file_write_atomic(agent,
+				 "\x7f"
+				 "ELF?",
+				 5, 0755, NULL),
+		ERR_OK);
+	boot_failure("sh", "cannot run the agent: ");
+	assert_int_equal(count("*.new"), 0);
+}
+
+/* A peer that says what it likes and then reads on. */
+static void boot_peer(const char *said, enum err want, const char *words)
+{
+	const char *const argv[] = {
+		"sh", "-c", "printf \"$0\"; exec cat >/dev/null", said, NULL};
+	const struct boot b = {cache, args, find};
+	struct err_ctx ctx = {{0}};
+	struct transport *t;
+	enum err e;
+
+	assert_int_equal(transport_pipe_open(&t, argv, &ctx), ERR_OK);
+	e = boot_dialog(t, &b, "pi@h", &ctx);
+	t->ops->close(t);
+	if (e != want || !strstr(ctx.msg, words))
+		fail_msg("'%s' gave %d '%s'", said, e, ctx.msg);
+}
+
+#define HELLO "hawser-boot hello Linux x86_64\\n"
+static void boot_believes_nothing(void **state)
+{
+	(void)state;
+	write_agent("three");
+	boot_peer("welcome\\nto \\033[31m\\n motd " HELLO
+		  "hawser-boot have\\nhawser-boot "
+		  "ready\\n",
+		ERR_OK, "");
+	boot_peer(
+		"hawser-boot hello Linux mips\\n", ERR_DEVICE, "'pi@h': no agent for it");
+	boot_peer("hawser-boot hello Darwin arm64\\n", ERR_DEVICE, "runs Darwin arm64");
+	boot_peer("hawser-boot have\\n", ERR_DEVICE, "does not run what it is told");
+	boot_peer(HELLO "hawser-boot \\033]0;x\\007\\n", ERR_DEVICE, "?]0;x?");
+	boot_peer(HELLO "hawser-boot have\\nhawser-boot READY\\n", ERR_DEVICE,
+		"does not run what it is told");
+	boot_peer(HELLO "hawser-boot fail\\n", ERR_DEVICE, "does not run");
+	boot_peer(HELLO "hawser-boot fail fun %%s%%n\\n", ERR_DEVICE, "does not run");
+	boot_peer(HELLO "hawser-boot fail run x: Permission denied\\n", ERR_DEVICE,
+		"noexec");
+	boot_peer(HELLO "hawser-boot fail store write: No space left on device\\n",
+		ERR_DEVICE, "no room");
+}
+
+static void boot_bounds_what_a_login_prints(void **state)
+{
+	const char *const argv[] = {"sh", "-c", "while :; do echo noise; done", NULL};
+	const char *const endless[] = {"sh", "-c", "exec cat /dev/zero", NULL};
+	const struct boot b = {cache, args, find};
+	struct transport *t;
+
+	(void)state;
+	assert_int_equal(transport_pipe_open(&t, argv, NULL), ERR_OK);
+	assert_int_equal(boot_dialog(t, &b, "h", NULL), ERR_DEVICE);
+	t->ops->close(t);
+	assert_int_equal(transport_pipe_open(&t, endless, NULL), ERR_OK);
+	assert_int_equal(boot_dialog(t, &b, "h", NULL), ERR_DEVICE);
+	t->ops->close(t);
+}
+
+/* Kinds of machine */
+
+static void cpu_arch_chooses_flags_by_features(void **state)
+{
+	static const struct {
+		const char *machine, *features, *cflags;
+	} cases[] = {
+		{"x86_64", "sse4_2 avx avx2 fma avx512f avx512_vnni",
+			"-march=x86-64-v4 -mavx512vnni"},
+		{"x86_64", "sse4_2 avx avx2 fma avx_vnni", "-march=x86-64-v3 -mavxvnni"},
+		{"x86_64", "sse4_2 avx avx2 fma avx512f", "-march=x86-64-v3"},
+		{"x86_64", "sse4_2 avx", "-march=x86-64-v2"},
+		{"x86_64", "", ""},
+		{"aarch64", "asimd asimdhp asimddp i8mm",
+			"-march=armv8.2-a+dotprod+i8mm"},
+		{"aarch64", "asimd asimddp", "-march=armv8.2-a+dotprod"},
+		{"aarch64", "asimd", "-march=armv8-a"},
+		{"armv7l", "neon vfpv4", "-march=armv7-a -mfpu=neon-vfpv4"},
+		{"armv7l", "neon", "-march=armv7-a"},
+		{"riscv64", "", ""},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char text[300];
+
+		snprintf(text, sizeof(text), "arch: %s\nfeatures: %s\nxfeatures: i8mm\n",
+			cases[i].machine, cases[i].features);
+		assert_string_equal(
+			cpu_arch_cflags(cpu_arch_find(cases[i].machine), text),
+			cases[i].cflags);
+	}
+	assert_null(cpu_arch_find("mips"));
+	assert_null(cpu_arch_find("armv7"));
+	assert_null(cpu_arch_find(""));
+}
+
+static void cpu_arch_refuses_builds_for_other_machines(void **state)
+{
+	static const struct {
+		const char *arch;
+		unsigned char machine, order;
+		enum err want;
+	} cases[] = {
+		{"x86_64", EM_X86_64, ELFDATA2LSB, ERR_OK},
+		{"x86_64", EM_386, ELFDATA2LSB, ERR_OK},
+		{"x86_64", EM_AARCH64, ELFDATA2LSB, ERR_UNSUPPORTED},
+		{"aarch64", EM_AARCH64, ELFDATA2LSB, ERR_OK},
+		{"aarch64", EM_ARM, ELFDATA2LSB, ERR_OK},
+		{"aarch64", EM_X86_64, ELFDATA2LSB, ERR_UNSUPPORTED},
+		{"armv7l", EM_AARCH64, ELFDATA2LSB, ERR_UNSUPPORTED},
+		{"riscv64", EM_RISCV, ELFDATA2LSB, ERR_OK},
+		{"x86_64", EM_X86_64, ELFDATA2MSB, ERR_UNSUPPORTED},
+		{"sparc64", EM_X86_64, ELFDATA2LSB, ERR_OK}, /* the device will tell */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		unsigned char image[64] = {0x7f, 'E', 'L', 'F', ELFCLASS64};
+		struct err_ctx ctx = {{0}};
+		char text[64];
+
+		image[EI_DATA] = cases[i].order;
+		image[18] = cases[i].machine;
+		snprintf(text, sizeof(text), "arch: %s\n", cases[i].arch);
+		assert_int_equal(cpu_arch_check_image(text, image, sizeof(image), &ctx),
+			cases[i].want);
+		if (cases[i].want)
+			assert_non_null(strstr(ctx.msg, cases[i].arch));
+		for (size_t n = 0; n < 20; n++)
+			assert_int_equal(
+				cpu_arch_check_image(text, image, n, NULL), ERR_OK);
+	}
+}
+
+static int setup(void **state)
+{
+	const char *tmp = getenv("TMPDIR");
+
+	(void)state;
+	snprintf(dir, sizeof(dir), "%s/hawser-ssh-XXXXXX", tmp && tmp[0] ? tmp : "/tmp");
+	if (!mkdtemp(dir))
+		return -1;
+	snprintf(cache, sizeof(cache), "%s/it's a cache", dir);
+	snprintf(agent, sizeof(agent), "%s/agent", dir);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	return file_remove_tree(dir, NULL) == ERR_OK ? 0 : -1;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(ssh_addresses_are_read),
+		cmocka_unit_test(ssh_addresses_that_are_none_are_refused),
+		cmocka_unit_test(ssh_words_leave_the_rest_to_the_user),
+		cmocka_unit_test(ssh_tells_complaints_apart),
+		cmocka_unit_test(boot_sends_the_agent_once),
+		cmocka_unit_test(boot_replaces_another_version),
+		cmocka_unit_test(boot_tells_what_is_wrong_there),
+		cmocka_unit_test(boot_believes_nothing),
+		cmocka_unit_test(boot_bounds_what_a_login_prints),
+		cmocka_unit_test(cpu_arch_chooses_flags_by_features),
+		cmocka_unit_test(cpu_arch_refuses_builds_for_other_machines),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
