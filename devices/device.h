@@ -39,11 +39,19 @@ struct device_profile {
 	char sim_law[1024];    /* sim: "key=value,..." (devices/sim/README.md) */
 };
 
-/* By name ("local") from Hawser's devices/profiles, or by path when it ends in .yaml. */
+/* By name ("local") from the user's folder ($XDG_CONFIG_HOME/hawser/devices) or Hawser's
+ * devices/profiles, or by path when it ends in .yaml. */
 enum err device_profile_load(
 	struct device_profile *p, const char *name_or_path, struct err_ctx *ctx);
-/* Names of the profiles that are installed; NULL-terminated, freed as one block. */
+/* Names of the profiles in both folders; NULL-terminated, freed as one block. */
 enum err device_profile_list(char ***names, struct err_ctx *ctx);
+/* The path in the user's folder that a new device's profile would get: ERR_EXISTS when the
+ * name is taken, ERR_USAGE when it is none. */
+enum err device_profile_check_new(
+	const char *name, char *path, size_t cap, struct err_ctx *ctx);
+/* Writes the profile of a device that is reached by a URI. */
+enum err device_profile_write(const struct device_profile *p, const char *about,
+	const char *path, struct err_ctx *ctx);
 
 struct device_info {
 	struct hash fingerprint; /* of the lines that tell what hardware and OS this is */

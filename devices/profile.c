@@ -1,17 +1,10 @@
-#include <dirent.h>
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "devices/device.h"
+#include "devices/profile_folder.h"
 #include "devices/transport/ssh.h"
-#include "src/base/buf.h"
-#include "src/base/file.h"
 #include "src/base/yaml.h"
-
-#define FOLDER "devices/profiles"
-#define SUFFIX ".yaml"
 
 static const char *const keys[] = {"driver", "uri", "ssh_config", "cache", "cc", "cflags",
 	"isa", "cpu", "threads", "timeout_ms", "memory_bytes", "flash_bytes", "ram_bytes",
@@ -198,47 +191,13 @@ static enum err load(struct loader *l, struct device_profile *p)
 	return e ? e : law(l, p->sim_law, sizeof(p->sim_law));
 }
 
-static int is_path(const char *s)
-{
-	size_t n = strlen(s);
-
-	return n > strlen(SUFFIX) && strcmp(s + n - strlen(SUFFIX), SUFFIX) == 0;
-}
-
-static enum err locate(char *out, size_t cap, const char *name, struct err_ctx *ctx)
-{
-	char home[4096];
-	enum err e;
-
-	if (is_path(name)) {
-		if ((size_t)snprintf(out, cap, "%s", name) >= cap)
-			return err_set(ctx, ERR_INVALID,
-				"the path '%.60s...' is too long", name);
-		return ERR_OK;
-	}
-	if (!name[0] || strlen(name) >= 64 || strchr(name, '/') || name[0] == '.')
-		return err_set(ctx, ERR_USAGE,
-			"'%.80s' is not a device's name: 'hawser device list' shows them",
-			name);
-	e = file_home(home, sizeof(home), ctx);
-	if (e)
-		return e;
-	if ((size_t)snprintf(out, cap, "%s/" FOLDER "/%s" SUFFIX, home, name) >= cap)
-		return err_set(ctx, ERR_INVALID, "the folder's path is too long");
-	if (!file_exists(out))
-		return err_set(ctx, ERR_NOTFOUND,
-			"no device '%s': 'hawser device list' shows those that are known",
-			name);
-	return ERR_OK;
-}
-
 static void set_name(struct device_profile *p, const char *path)
 {
 	const char *slash = strrchr(path, '/');
 	size_t n;
 
 	path = slash ? slash + 1 : path;
-	n = strlen(path) - strlen(SUFFIX);
+	n = strlen(path) - strlen(PROFILE_SUFFIX);
 	if (n >= sizeof(p->name))
 		n = sizeof(p->name) - 1;
 	memcpy(p->name, path, n);
@@ -252,7 +211,7 @@ enum err device_profile_load(
 		.cpu = "auto", .threads = 1, .sensor = "auto", .timeout_ms = 60000};
 	struct loader l = {.ctx = ctx};
 	char path[4400];
-	enum err e = locate(path, sizeof(path), name_or_path, ctx);
+	enum err e = profile_locate(path, sizeof(path), name_or_path, ctx);
 
 	if (!e)
 		e = yaml_open(&l.doc, path, ctx);
@@ -265,62 +224,4 @@ enum err device_profile_load(
 	if (!e)
 		*p = q;
 	return e;
-}
-
-/* List */
-
-static int by_name(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* Names, each with its NUL, one after another. */
-static enum err collect(
-	const char *folder, struct buf *names, size_t *n, struct err_ctx *ctx)
-{
-	DIR *dir = opendir(folder);
-	struct dirent *e;
-
-	if (!dir)
-		return err_set(ctx, ERR_NOTFOUND, "cannot read '%s': %s", folder,
-			strerror(errno));
-	while ((e = readdir(dir))) {
-		size_t len = strlen(e->d_name);
-
-		if (e->d_name[0] == '.' || !is_path(e->d_name))
-			continue;
-		buf_append(names, e->d_name, len - strlen(SUFFIX));
-		buf_putc(names, '\0');
-		++*n;
-	}
-	closedir(dir);
-	return buf_err(names, ctx);
-}
-
-enum err device_profile_list(char ***out, struct err_ctx *ctx)
-{
-	char home[4096], folder[4200], **list, *at;
-	struct buf names;
-	size_t n = 0;
-	enum err e = file_home(home, sizeof(home), ctx);
-
-	if (e)
-		return e;
-	snprintf(folder, sizeof(folder), "%s/" FOLDER, home);
-	buf_init(&names);
-	e = collect(folder, &names, &n, ctx);
-	list = e ? NULL : malloc((n + 1) * sizeof(*list) + names.len + 1);
-	if (!list) {
-		buf_release(&names);
-		return e ? e : err_set(ctx, ERR_NOMEM, "out of memory");
-	}
-	at = (char *)(list + n + 1);
-	memcpy(at, buf_str(&names), names.len);
-	buf_release(&names);
-	for (size_t i = 0; i < n; i++, at += strlen(at) + 1)
-		list[i] = at;
-	list[n] = NULL;
-	qsort(list, n, sizeof(*list), by_name);
-	*out = list;
-	return ERR_OK;
 }

@@ -25,7 +25,7 @@ static int setup(void **state)
 	if (!mkdtemp(dir))
 		return -1;
 	snprintf(path, sizeof(path), "%s/board.yaml", dir);
-	return 0;
+	return setenv("XDG_CONFIG_HOME", dir, 1);
 }
 
 static int teardown(void **state)
@@ -185,6 +185,60 @@ static void profile_list_is_complete_and_loads(void **state)
 	free(names);
 }
 
+static void profile_is_written_once_and_read_back(void **state)
+{
+	static const char *const bad[] = {"", ".pi", "-pi", "a/b", "a b", "pi.yaml",
+		"a@b", "a-name-of-more-than-forty-letters-is-too-long"};
+	struct device_profile p = {.name = "pi-4.lab",
+		.uri = "ssh://pi@[fe80::1]:22",
+		.ssh_config = "/a \"b\"\\c",
+		.cc = "aarch64-linux-gnu-gcc",
+		.cflags = "-march=armv8-a # no comment",
+		.isa = "auto",
+		.cpu = "2",
+		.timeout_ms = 7000,
+		.memory_bytes = 1u << 30,
+		.sensor = "none"};
+	struct device_profile back;
+	struct err_ctx ctx = {{0}};
+	char where[4400], again[4400], **names;
+	size_t n = 0;
+
+	(void)state;
+	assert_int_equal(
+		device_profile_check_new(p.name, where, sizeof(where), &ctx), ERR_OK);
+	assert_int_equal(strncmp(where, dir, strlen(dir)), 0);
+	assert_int_equal(device_profile_write(&p, "a: \"b\"\x1b[", where, &ctx), ERR_OK);
+	if (device_profile_load(&back, p.name, &ctx) != ERR_OK)
+		fail_msg("%s", ctx.msg);
+	assert_string_equal(back.name, p.name);
+	assert_string_equal(back.driver, "ssh");
+	assert_string_equal(back.uri, p.uri);
+	assert_string_equal(back.ssh_config, p.ssh_config);
+	assert_string_equal(back.cc, p.cc);
+	assert_string_equal(back.cflags, p.cflags);
+	assert_string_equal(back.isa, p.isa);
+	assert_string_equal(back.cpu, p.cpu);
+	assert_int_equal(back.timeout_ms, p.timeout_ms);
+	assert_int_equal(back.memory_bytes, p.memory_bytes);
+	assert_string_equal(back.sensor, p.sensor);
+	assert_int_equal(device_profile_list(&names, &ctx), ERR_OK);
+	while (names[n] && strcmp(names[n], p.name) != 0)
+		n++;
+	assert_non_null(names[n]);
+	free(names);
+	assert_int_equal(
+		device_profile_check_new(p.name, again, sizeof(again), &ctx), ERR_EXISTS);
+	assert_non_null(strstr(ctx.msg, where));
+	assert_int_equal(device_profile_check_new("local", again, sizeof(again), &ctx),
+		ERR_EXISTS);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_int_equal(
+			device_profile_check_new(bad[i], again, sizeof(again), &ctx),
+			ERR_USAGE);
+	assert_int_equal(unlink(where), 0);
+}
+
 static void drivers_are_in_one_table(void **state)
 {
 	size_t n = 0;
@@ -205,6 +259,7 @@ int main(void)
 		cmocka_unit_test(profile_names_what_is_wrong),
 		cmocka_unit_test(profile_is_looked_up_by_name),
 		cmocka_unit_test(profile_list_is_complete_and_loads),
+		cmocka_unit_test(profile_is_written_once_and_read_back),
 		cmocka_unit_test(drivers_are_in_one_table),
 	};
 

@@ -1,0 +1,160 @@
+#include "src/cli/device_probe.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "devices/cpu_arch.h"
+#include "devices/transport/ssh.h"
+#include "src/codegen/codegen.h"
+#include "src/codegen/kernel_sets.h"
+
+#define MOST_MEMORY ((uint64_t)4 << 30)
+
+/* What was found out on the way. */
+struct finding {
+	char path[4400];
+	char about[160];
+	char compiler[256];   /* its version line; "" when it is not here */
+	const char *packages; /* that bring it */
+	const char *kernels;  /* the kernel set that fits */
+};
+
+/* The first label of a host's name; all of a number, with '-' for what a name cannot
+ * have. */
+static void name_of_host(const char *host, char *out, size_t cap)
+{
+	int number = host[strspn(host, "0123456789.:")] == '\0' || strchr(host, ':');
+	size_t n = number ? strlen(host) : strcspn(host, ".");
+
+	snprintf(out, cap, "%s%.*s", number ? "ssh-" : "", (int)n, host);
+	for (char *c = out; *c; c++)
+		if (strchr(".:%", *c))
+			*c = '-';
+}
+
+static enum err describe(struct device_profile *p, const char *uri,
+	const struct device_add_options *o, struct err_ctx *ctx)
+{
+	struct device_profile q = {.driver = "ssh",
+		.isa = "auto",
+		.cpu = "auto",
+		.threads = 1,
+		.timeout_ms = 60000,
+		.sensor = "auto"};
+	char full[PATH_MAX] = "";
+	struct ssh_address a;
+	enum err e = ssh_address_parse(&a, uri, ctx);
+
+	if (e)
+		return ERR_USAGE;
+	if (o->name)
+		snprintf(q.name, sizeof(q.name), "%s", o->name);
+	else
+		name_of_host(a.host, q.name, 40);
+	if (o->ssh_config[0] && !realpath(o->ssh_config, full))
+		return err_set(ctx, ERR_NOTFOUND, "cannot read '%s'", o->ssh_config);
+	if (o->cache[0] && o->cache[0] != '/')
+		return err_set(ctx, ERR_USAGE, "--cache must be a whole path, from '/'");
+	if ((size_t)snprintf(q.ssh_config, sizeof(q.ssh_config), "%s", full) >=
+			sizeof(q.ssh_config) ||
+		(size_t)snprintf(q.cache, sizeof(q.cache), "%s", o->cache) >=
+			sizeof(q.cache))
+		return err_set(ctx, ERR_USAGE, "a path is too long");
+	snprintf(q.uri, sizeof(q.uri), "%s", uri);
+	*p = q;
+	return ERR_OK;
+}
+
+/* A model may use half of the machine's memory. */
+static uint64_t half_of_memory(const char *description)
+{
+	char text[64];
+	unsigned long long mib = 0;
+
+	cpu_arch_line(description, "memory", text, sizeof(text));
+	if (sscanf(text, "about %llu MiB", &mib) != 1 || mib > 1u << 30)
+		return 0;
+	return mib << 19 < MOST_MEMORY ? mib << 19 : MOST_MEMORY;
+}
+
+static enum err fit(struct device_profile *p, const struct device_info *info,
+	struct finding *f, struct err_ctx *ctx)
+{
+	char machine[64], model[100], kernel[100];
+	const struct kernel_set *set = NULL;
+	const struct cpu_arch *arch;
+
+	cpu_arch_line(info->description, "arch", machine, sizeof(machine));
+	arch = cpu_arch_find(machine);
+	if (!arch)
+		return err_set(ctx, ERR_UNSUPPORTED,
+			"there is no compiler known for a '%s' machine", machine);
+	f->packages = cpu_arch_is_native(arch) ? "gcc" : arch->packages;
+	snprintf(p->cc, sizeof(p->cc), "%s", cpu_arch_is_native(arch) ? "gcc" : arch->cc);
+	snprintf(p->cflags, sizeof(p->cflags), "%s",
+		cpu_arch_cflags(arch, info->description));
+	p->memory_bytes = half_of_memory(info->description);
+	cpu_arch_line(info->description, "board", model, sizeof(model));
+	if (!model[0])
+		cpu_arch_line(info->description, "model name", model, sizeof(model));
+	cpu_arch_line(info->description, "kernel", kernel, sizeof(kernel));
+	snprintf(f->about, sizeof(f->about), "%.70s%s%.10s, %.70s", model,
+		model[0] ? ", " : "", machine, kernel);
+	if (codegen_probe_compiler(p->cc, f->compiler, sizeof(f->compiler), NULL) !=
+		ERR_OK)
+		f->compiler[0] = '\0';
+	else if (kernel_set_choose("auto", p->cc, p->cflags, &set, NULL) == ERR_OK)
+		f->kernels = set->isa[0] ? set->isa : "portable C";
+	return ERR_OK;
+}
+
+static enum err print_added(const struct device_profile *p,
+	const struct device_info *info, const struct line_quality *q,
+	const struct finding *f, const struct device_add_options *o, struct err_ctx *ctx)
+{
+	if (o->json) {
+		json_t *doc = device_probe_json(p, info, q);
+
+		json_object_set_new(doc, "profile", json_string(f->path));
+		json_object_set_new(doc, "uri", json_string(p->uri));
+		json_object_set_new(doc, "cc", json_string(p->cc));
+		json_object_set_new(doc, "cflags", json_string(p->cflags));
+		json_object_set_new(doc, "compiler", json_string(f->compiler));
+		json_object_set_new(doc, "kernels",
+			f->kernels ? json_string(f->kernels) : json_null());
+		return device_print_json(doc, ctx);
+	}
+	device_print_probe(p, info, q);
+	printf("compiler          %s %s\n", p->cc, p->cflags);
+	if (f->compiler[0])
+		printf("                  %s\n", f->compiler);
+	else
+		printf("                  is not here: apt-get install %s\n",
+			f->packages);
+	printf("kernels           %s\n", f->kernels ? f->kernels : "?");
+	printf("profile           %s\n", f->path);
+	printf("\nTry it: hawser measure --preset tinybert-4 --device %s\n", p->name);
+	printf("In a job: objectives: [slot_f1, latency_us@%s]\n", p->name);
+	return ERR_OK;
+}
+
+enum err device_add(
+	const char *uri, const struct device_add_options *o, struct err_ctx *ctx)
+{
+	struct finding f = {.kernels = NULL};
+	struct line_quality q;
+	struct device_profile p;
+	struct device *d = NULL;
+	enum err e = describe(&p, uri, o, ctx);
+
+	e = e ? e : device_profile_check_new(p.name, f.path, sizeof(f.path), ctx);
+	e = e ? e : device_open(&d, &p, ctx);
+	e = e ? e : device_time_line(d, &q, ctx);
+	e = e ? e : fit(&p, device_info(d), &f, ctx);
+	e = e ? e : device_profile_write(&p, f.about, f.path, ctx);
+	e = e ? e : print_added(&p, device_info(d), &q, &f, o, ctx);
+	device_close(d);
+	return e;
+}
