@@ -76,12 +76,15 @@ static enum err next_frame(struct link *l, uint64_t until_ms, struct wire_header
 		enum err e;
 		size_t n;
 
-		while (l->raw_at < l->raw_len)
-			if (frame_decoder_put(&l->decoder, l->raw[l->raw_at++], &n)) {
-				get_init(g, l->decoder.buf, n);
-				if (get_header(g, h) && h->type & WIRE_ANSWER)
-					return ERR_OK;
-			}
+		while (l->raw_at < l->raw_len) {
+			int sound;
+
+			l->raw_at += frame_decoder_take(&l->decoder, l->raw + l->raw_at,
+				l->raw_len - l->raw_at, &n, &sound);
+			get_init(g, l->decoder.buf, sound ? n : 0);
+			if (sound && get_header(g, h) && h->type & WIRE_ANSWER)
+				return ERR_OK;
+		}
 		l->raw_at = l->raw_len = 0;
 		now = l->t->ops->now_ms(l->t);
 		if (now >= until_ms)

@@ -422,11 +422,15 @@ static void on_frame(struct agent *a, const uint8_t *payload, size_t len)
 
 void agent_receive(struct agent *a, const uint8_t *data, size_t len)
 {
-	for (size_t i = 0; i < len; i++) {
-		size_t n;
+	while (len) {
+		size_t n, used;
+		int sound;
 
-		if (frame_decoder_put(&a->decoder, data[i], &n))
+		used = frame_decoder_take(&a->decoder, data, len, &n, &sound);
+		if (sound)
 			on_frame(a, a->decoder.buf, n);
+		data += used;
+		len -= used;
 	}
 }
 

@@ -13,24 +13,23 @@ size_t frame_headroom(size_t n)
 /* Reads ahead of where it writes: `out` never passes `in`. */
 static size_t cobs_encode(const uint8_t *in, size_t n, uint8_t *out)
 {
-	size_t code_at = 0, o = 1;
-	uint8_t code = 1;
+	size_t i = 0, o = 0;
 
-	for (size_t i = 0; i < n; i++) {
-		uint8_t b = in[i];
+	for (;;) {
+		size_t most = n - i < 254 ? n - i : 254;
+		const uint8_t *zero = memchr(in + i, 0, most);
+		size_t run = zero ? (size_t)(zero - (in + i)) : most;
 
-		if (b) {
-			out[o++] = b;
-			code++;
-		}
-		if (!b || (code == 0xff && i + 1 < n)) {
-			out[code_at] = code;
-			code_at = o++;
-			code = 1;
-		}
+		memmove(out + o + 1, in + i, run);
+		out[o] = (uint8_t)(run + 1);
+		o += run + 1;
+		i += run + (zero != NULL);
+		if (i < n)
+			continue;
+		if (zero)
+			out[o++] = 1; /* the zero was the last byte */
+		return o;
 	}
-	out[code_at] = code;
-	return o;
 }
 
 /* In place. 0 when it is not COBS; content has at least the CRC, so 0 is no length. */
@@ -98,13 +97,21 @@ static int finish(struct frame_decoder *d, size_t *n)
 	return 1;
 }
 
-int frame_decoder_put(struct frame_decoder *d, uint8_t byte, size_t *n)
+size_t frame_decoder_take(
+	struct frame_decoder *d, const uint8_t *data, size_t len, size_t *n, int *sound)
 {
-	if (byte == 0)
-		return d->len || d->overrun ? finish(d, n) : 0;
-	if (d->len == d->cap)
+	const uint8_t *zero = memchr(data, 0, len);
+	size_t content = zero ? (size_t)(zero - data) : len;
+
+	*sound = 0;
+	if (content > d->cap - d->len)
 		d->overrun = 1;
 	else
-		d->buf[d->len++] = byte;
-	return 0;
+		memcpy(d->buf + d->len, data, content);
+	d->len = d->overrun ? d->cap : d->len + content;
+	if (!zero)
+		return len;
+	if (d->len)
+		*sound = finish(d, n);
+	return content + 1;
 }

@@ -29,8 +29,10 @@ struct frame_decoder {
 };
 
 void frame_decoder_init(struct frame_decoder *d, uint8_t *buf, size_t cap);
-/* Takes one byte. 1 when it completes a sound frame: the payload stands at d->buf and is
- * valid until the next byte; its length goes to *n. */
-int frame_decoder_put(struct frame_decoder *d, uint8_t byte, size_t *n);
+/* Takes bytes up to the end of a frame, at most `len`, and returns how many. *sound tells
+ * whether they complete a sound one: its payload stands at d->buf, valid until the next
+ * call, and its length goes to *n. */
+size_t frame_decoder_take(
+	struct frame_decoder *d, const uint8_t *data, size_t len, size_t *n, int *sound);
 
 #endif

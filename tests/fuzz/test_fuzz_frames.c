@@ -72,14 +72,18 @@ static void frames_survive_damage(void **state)
 
 		memset(buf + WIRE_MAX, GUARD, 16);
 		frame_decoder_init(&d, buf, WIRE_MAX);
-		for (size_t i = 0; i < len; i++) {
-			if (!frame_decoder_put(&d, stream[i], &n))
+		for (size_t i = 0, most; i < len;) {
+			int sound;
+
+			most = 1 + rng_below(&rng, len - i);
+			i += frame_decoder_take(&d, stream + i, most, &n, &sound);
+			if (!sound)
 				continue;
 			if (!was_sent(sent, N_FRAMES, d.buf, n))
 				fail_msg("round %d: a frame of %zu bytes nobody sent",
 					round, n);
 			arrived++;
-			last_arrived += i == len - 1;
+			last_arrived += i == len;
 		}
 		for (int i = 0; i < 16; i++)
 			assert_int_equal(buf[WIRE_MAX + i], GUARD);
@@ -100,9 +104,11 @@ static void frames_are_not_found_in_noise(void **state)
 	rng_init(&rng, 2);
 	frame_decoder_init(&d, buf, sizeof(buf));
 	for (int i = 0; i < 1000000; i++) {
+		int sound;
 		uint8_t byte = rng_below(&rng, 20) ? (uint8_t)rng_below(&rng, 256) : 0;
 
-		assert_int_equal(frame_decoder_put(&d, byte, &n), 0);
+		assert_int_equal(frame_decoder_take(&d, &byte, 1, &n, &sound), 1);
+		assert_false(sound);
 		assert_true(d.len <= sizeof(buf));
 	}
 	assert_int_equal(d.n_good, 0);

@@ -25,6 +25,8 @@ struct image_cache {
 	int fd;	      /* of the upload; -1 */
 	uint8_t hash[SHA256_BYTES];
 	uint64_t size;
+	struct sha256 sum; /* of what came, while it comes */
+	int sums;	   /* 0: a part was there before, so that it must be read */
 	/* Content hashed by this agent since it started: need not be hashed again. */
 	uint8_t known[CACHE_KNOWN][SHA256_BYTES];
 	size_t n_known;
