@@ -90,6 +90,10 @@ static enum err start_sim(
 	return e ? e : transport_pipe_open(out, argv, ctx);
 }
 
+/* A controller that is gone behind a cut line must not keep the device; one that only
+ * trained for so long reconnects. */
+#define IDLE_S "3600"
+
 /* The agent's name for this controller: of the same one, a new agent ends an old one. */
 static void name_controller(const struct device_profile *p, char *out, size_t cap)
 {
@@ -104,7 +108,7 @@ static enum err start_ssh(
 {
 	char controller[160];
 	const char *const args[] = {"--cpu", p->cpu, "--sensor", p->sensor, "--sysfs",
-		p->sysfs_root, "--for", controller, NULL};
+		p->sysfs_root, "--for", controller, "--idle-s", IDLE_S, NULL};
 	const struct boot boot = {p->cache, args, find_agent_for};
 	struct ssh_address a;
 	enum err e = ssh_address_parse(&a, p->uri, ctx);

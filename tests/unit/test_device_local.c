@@ -355,13 +355,14 @@ static void local_recovers_when_the_agent_is_killed(void **state)
 }
 
 /* The driver of a controller of some name, as a carrier that can be cut needs it. */
-static const char *controller;
+static const char *controller, *idle_s = "0";
 
 static enum err start_for(
 	const struct device_profile *p, struct transport **out, struct err_ctx *ctx)
 {
 	char agent[512];
-	const char *const argv[] = {agent, "--sensor", "none", "--for", controller, NULL};
+	const char *const argv[] = {
+		agent, "--sensor", "none", "--for", controller, "--idle-s", idle_s, NULL};
 	ssize_t n = readlink("/proc/self/exe", agent, sizeof(agent) - 40);
 	enum err e;
 
@@ -403,6 +404,24 @@ static void local_takes_over_from_itself_only(void **state)
 		device_close(first);
 		device_close(second);
 	}
+}
+
+static void local_agent_ends_when_nothing_is_asked(void **state)
+{
+	struct device_profile p = profile();
+	struct transport *t;
+	struct err_ctx ctx = {{0}};
+	uint8_t byte;
+	size_t n;
+
+	(void)state;
+	controller = "nobody";
+	idle_s = "1";
+	assert_int_equal(start_for(&p, &t, &ctx), ERR_OK);
+	assert_int_equal(t->ops->read(t, &byte, 1, 60000, &n, &ctx), ERR_LINK);
+	assert_non_null(strstr(ctx.msg, "exit code 0"));
+	t->ops->close(t);
+	idle_s = "0";
 }
 
 static void local_names_why_it_cannot_start(void **state)
@@ -491,6 +510,7 @@ int main(void)
 		cmocka_unit_test(local_resumes_a_cut_upload),
 		cmocka_unit_test(local_recovers_when_the_agent_is_killed),
 		cmocka_unit_test(local_takes_over_from_itself_only),
+		cmocka_unit_test(local_agent_ends_when_nothing_is_asked),
 		cmocka_unit_test(local_names_why_it_cannot_start),
 		cmocka_unit_test(local_takes_energy_from_its_sensor),
 	};

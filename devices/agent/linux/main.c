@@ -32,12 +32,14 @@ static const char usage[] =
 	"  --sensor NAME    auto, none, rapl, hwmon[:RAIL] or fake:FILE (auto)\n"
 	"  --sysfs ROOT     prefix of /sys and /proc\n"
 	"  --for NAME       the controller; one of the same name takes the lease over\n"
+	"  --idle-s N       end when nothing is asked for so long (0: never)\n"
 	"  --sim LAW        be a simulated device (devices/sim/README.md)\n"
 	"  --version\n";
 
 struct options {
 	const char *cache, *cpu, *sensor, *sysfs, *sim, *controller;
 	uint64_t cache_bytes;
+	int idle_ms; /* -1: for ever */
 };
 
 struct linux_agent {
@@ -168,14 +170,14 @@ static const struct agent_ops linux_ops = {
 
 /* The loop: input, the child's pipes, and the time until the next thing is due. */
 
-static void serve(struct agent *a, struct runner *r, const struct sim *sim)
+static void serve(struct agent *a, struct runner *r, const struct sim *sim, int idle_ms)
 {
 	static uint8_t buf[65536];
 
 	while (!stop && !(sim && sim->lost)) {
 		struct pollfd p[3] = {
 			{STDIN_FILENO, POLLIN, 0}, {-1, POLLIN, 0}, {-1, POLLIN, 0}};
-		int wait_ms = -1;
+		int wait_ms = idle_ms, n_ready;
 		ssize_t n;
 
 		if (r && r->state == RUNNER_CHILD) {
@@ -184,7 +186,9 @@ static void serve(struct agent *a, struct runner *r, const struct sim *sim)
 		}
 		if (agent_running(a))
 			wait_ms = r ? runner_wait_ms(r) : 1;
-		if (poll(p, 3, wait_ms) < 0 && errno != EINTR)
+		n_ready = poll(p, 3, wait_ms);
+		if ((n_ready < 0 && errno != EINTR) ||
+			(n_ready == 0 && !agent_running(a)))
 			break;
 		agent_poll(a);
 		if (!(p[0].revents & (POLLIN | POLLHUP | POLLERR)))
@@ -226,7 +230,7 @@ static int run_sim(const struct options *o)
 	sim_config(&sim, &c);
 	give_buffers(&c);
 	agent_init(&agent, &sim_ops, &sim, &c);
-	serve(&agent, NULL, &sim);
+	serve(&agent, NULL, &sim, o->idle_ms);
 	free(mem);
 	return 0;
 }
@@ -272,7 +276,7 @@ static int run_linux(const struct options *o)
 	c.sensor_note = la.runner.sensor.note;
 	give_buffers(&c);
 	agent_init(&agent, &linux_ops, &la, &c);
-	serve(&agent, &la.runner, NULL);
+	serve(&agent, &la.runner, NULL, o->idle_ms);
 	runner_release(&la.runner);
 	image_cache_release(&la.cache);
 	return 0;
@@ -280,13 +284,14 @@ static int run_linux(const struct options *o)
 
 static int parse(struct options *o, int argc, char **argv)
 {
-	const char *mib = "1024";
+	const char *mib = "1024", *idle = "0";
+	uint64_t idle_s;
 	const struct {
 		const char *name;
 		const char **value;
 	} table[] = {{"--cache", &o->cache}, {"--cache-mib", &mib}, {"--cpu", &o->cpu},
 		{"--sensor", &o->sensor}, {"--sysfs", &o->sysfs}, {"--sim", &o->sim},
-		{"--for", &o->controller}};
+		{"--for", &o->controller}, {"--idle-s", &idle}};
 	char *end;
 	size_t k;
 
@@ -299,7 +304,11 @@ static int parse(struct options *o, int argc, char **argv)
 		*table[k].value = argv[i + 1];
 	}
 	o->cache_bytes = strtoull(mib, &end, 10) << 20;
-	return *end || o->cache_bytes == 0 ? -1 : 0;
+	if (*end || o->cache_bytes == 0)
+		return -1;
+	idle_s = strtoull(idle, &end, 10);
+	o->idle_ms = idle_s ? (int)(idle_s * 1000) : -1;
+	return *end || idle_s > 1000000 ? -1 : 0;
 }
 
 int main(int argc, char **argv)
