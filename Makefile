@@ -73,7 +73,7 @@ OPT_OBJ := $(OPT_SRC:%.c=$(BUILD)/agent/%.o) \
 	$(patsubst src/infer/opt/x86-avxvnni/%.c,$(BUILD)/agent/evex/%.o,$(filter src/infer/opt/x86-avxvnni/%,$(OPT_SRC)))
 TEST_OBJ := $(TEST_SRC:%.c=$(BUILD)/%.o)
 BENCH_OBJ := $(BENCH_SRC:%.c=$(BUILD)/%.o)
-BENCH_MAIN := $(BUILD)/tests/bench/core.o $(BUILD)/tests/bench/build.o
+BENCH_MAIN := $(BUILD)/tests/bench/core.o $(BUILD)/tests/bench/build.o $(BUILD)/tests/bench/line.o
 FUZZ_OBJ := $(FUZZ_SRC:%.c=$(BUILD)/%.o)
 TESTS := $(foreach t,$(TEST_SRC),$(BUILD)/tests/$(basename $(notdir $(t))))
 E2E ?= $(sort $(wildcard tests/e2e/*.sh))
@@ -85,7 +85,7 @@ TALLY := build/tally
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all help deps tests unit fuzz-genomes gradients e2e lint check test bench bench-core \
-	bench-arm bench-build demo install clean \
+	bench-arm bench-build bench-line demo install clean \
 	format FORCE
 
 CROSS_AGENTS := $(CROSS:%=$(BUILD)/hawser-agent-%)
@@ -159,7 +159,7 @@ $(BUILD)/tests/%: $(BUILD)/tests/fuzz/%.o $(LIB) $(TEST_LIB)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $< -Wl,--start-group $(LIB) $(TEST_LIB) -Wl,--end-group $(LDLIBS) -lcmocka -o $@
 
-# Two programs, each with a `main` in the file of its name.
+# Programs, each with a `main` in the file of its name.
 $(BUILD)/bench-%: $(BENCH_OBJ) $(LIB)
 	$(CC) $(CFLAGS) $(filter-out $(filter-out $(BUILD)/tests/bench/$*.o,$(BENCH_MAIN)),$^) \
 		$(LDLIBS) -o $@
@@ -198,7 +198,7 @@ test: PACKAGES += openssh-server
 test: deps ## install what is missing, then run every test
 	@JOBS=$(JOBS) tests/all $(TALLY) $(MAKE)
 
-bench: bench-core bench-build bench-arm ## every benchmark
+bench: bench-core bench-build bench-line bench-arm ## every benchmark
 
 # BENCH_QUICK=1: under a minute. BENCH_PEER=0: without ONNX Runtime (it needs the network once).
 BENCH_PEER ?= 1
@@ -217,6 +217,9 @@ bench-arm: $(BUILD)/count $(BUILD)/count.so ## instructions a multiply-add on Ar
 
 bench-build: $(BUILD)/bench-build ## from genome to image and to the first answer
 	@$(BUILD)/bench-build
+
+bench-line: all $(BUILD)/bench-line ## what the line to a device costs: pipe and SSH
+	@tests/bench/line $(BUILD)/bench-line
 
 JOB_NAME = $(shell sed -n 's/^job: *//p' $(JOB))
 demo: deps ## search the built-in task on this machine: ten minutes to a measured front
