@@ -11,6 +11,7 @@ struct sha256 {
 	uint32_t h[8];
 	uint64_t n_bytes;
 	uint8_t block[64];
+	int portable; /* 0: by the processor's own instructions */
 };
 
 void sha256_init(struct sha256 *s);
