@@ -147,7 +147,9 @@ const struct command cmd_device = {
 		   "writes a profile with\n"
 		   "the compiler and flags of that machine to "
 		   "$XDG_CONFIG_HOME/hawser/devices (~/.config).\n"
-		   "A profile that is there is never overwritten.",
+		   "A profile that is there is never overwritten. Then a known network "
+		   "is built, sent and\n"
+		   "run there, and its answers are compared with the host's.",
 	.examples = "hawser device list\nhawser device probe local\nhawser device probe "
 		    "my/board.yaml --json\n"
 		    "hawser device add ssh://pi@raspberrypi.local --name pi",

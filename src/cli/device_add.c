@@ -19,6 +19,9 @@ struct finding {
 	char compiler[256];   /* its version line; "" when it is not here */
 	const char *packages; /* that bring it */
 	const char *kernels;  /* the kernel set that fits */
+	struct device_info info;
+	struct line_quality line;
+	struct device_health health; /* when the compiler is here */
 };
 
 /* The first label of a host's name; all of a number, with '-' for what a name cannot
@@ -110,23 +113,40 @@ static enum err fit(struct device_profile *p, const struct device_info *info,
 	return ERR_OK;
 }
 
-static enum err print_added(const struct device_profile *p,
-	const struct device_info *info, const struct line_quality *q,
-	const struct finding *f, const struct device_add_options *o, struct err_ctx *ctx)
+static json_t *health_json(const struct finding *f)
 {
-	if (o->json) {
-		json_t *doc = device_probe_json(p, info, q);
+	const struct device_health *h = &f->health;
 
-		json_object_set_new(doc, "profile", json_string(f->path));
-		json_object_set_new(doc, "uri", json_string(p->uri));
-		json_object_set_new(doc, "cc", json_string(p->cc));
-		json_object_set_new(doc, "cflags", json_string(p->cflags));
-		json_object_set_new(doc, "compiler", json_string(f->compiler));
-		json_object_set_new(doc, "kernels",
-			f->kernels ? json_string(f->kernels) : json_null());
-		return device_print_json(doc, ctx);
-	}
-	device_print_probe(p, info, q);
+	if (!f->compiler[0])
+		return json_null();
+	if (h->verdict != VERDICT_OK)
+		return json_pack("{s:s, s:s}", "verdict", verdict_names[h->verdict],
+			"detail", h->detail);
+	return json_pack("{s:s, s:f, s:f}", "verdict", verdict_names[h->verdict],
+		"latency_us", h->latency_us, "golden_error", h->golden_error);
+}
+
+static enum err print_json(
+	const struct device_profile *p, const struct finding *f, struct err_ctx *ctx)
+{
+	json_t *doc = device_probe_json(p, &f->info, &f->line);
+
+	json_object_set_new(doc, "profile", json_string(f->path));
+	json_object_set_new(doc, "uri", json_string(p->uri));
+	json_object_set_new(doc, "cc", json_string(p->cc));
+	json_object_set_new(doc, "cflags", json_string(p->cflags));
+	json_object_set_new(doc, "compiler", json_string(f->compiler));
+	json_object_set_new(
+		doc, "kernels", f->kernels ? json_string(f->kernels) : json_null());
+	json_object_set_new(doc, "health", health_json(f));
+	return device_print_json(doc, ctx);
+}
+
+static void print_text(const struct device_profile *p, const struct finding *f)
+{
+	const struct device_health *h = &f->health;
+
+	device_print_probe(p, &f->info, &f->line);
 	printf("compiler          %s %s\n", p->cc, p->cflags);
 	if (f->compiler[0])
 		printf("                  %s\n", f->compiler);
@@ -134,27 +154,55 @@ static enum err print_added(const struct device_profile *p,
 		printf("                  is not here: apt-get install %s\n",
 			f->packages);
 	printf("kernels           %s\n", f->kernels ? f->kernels : "?");
+	if (!f->compiler[0])
+		printf("health            not checked without the compiler\n");
+	else if (h->verdict == VERDICT_OK)
+		printf("health            a known network's answers agree (largest "
+		       "difference %.1e), %.4g us\n",
+			h->golden_error, h->latency_us);
+	else
+		printf("health            %s: %s\n", verdict_names[h->verdict],
+			h->detail);
 	printf("profile           %s\n", f->path);
 	printf("\nTry it: hawser measure --preset tinybert-4 --device %s\n", p->name);
 	printf("In a job: objectives: [slot_f1, latency_us@%s]\n", p->name);
-	return ERR_OK;
+}
+
+static enum err find_out(struct device_profile *p, struct finding *f, struct err_ctx *ctx)
+{
+	struct device *d = NULL;
+	enum err e = device_open(&d, p, ctx);
+
+	e = e ? e : device_time_line(d, &f->line, ctx);
+	if (!e) {
+		f->info = *device_info(d);
+		e = fit(p, &f->info, f, ctx);
+	}
+	device_close(d);
+	return e;
 }
 
 enum err device_add(
 	const char *uri, const struct device_add_options *o, struct err_ctx *ctx)
 {
 	struct finding f = {.kernels = NULL};
-	struct line_quality q;
 	struct device_profile p;
-	struct device *d = NULL;
 	enum err e = describe(&p, uri, o, ctx);
 
 	e = e ? e : device_profile_check_new(p.name, f.path, sizeof(f.path), ctx);
-	e = e ? e : device_open(&d, &p, ctx);
-	e = e ? e : device_time_line(d, &q, ctx);
-	e = e ? e : fit(&p, device_info(d), &f, ctx);
+	e = e ? e : find_out(&p, &f, ctx);
 	e = e ? e : device_profile_write(&p, f.about, f.path, ctx);
-	e = e ? e : print_added(&p, device_info(d), &q, &f, o, ctx);
-	device_close(d);
+	if (!e && f.compiler[0])
+		e = device_check_health(p.name, &f.health, ctx);
+	if (e)
+		return e;
+	if (o->json)
+		e = print_json(&p, &f, ctx);
+	else
+		print_text(&p, &f);
+	if (!e && f.compiler[0] && f.health.verdict != VERDICT_OK)
+		e = err_set(ctx, ERR_DEVICE,
+			"device '%s' was added, but fails its check: %s (%s)", p.name,
+			verdict_names[f.health.verdict], f.health.detail);
 	return e;
 }

@@ -54,6 +54,7 @@ profile() { # profile NAME LINE...: a device by path
 check 'device add' "$HAWSER" device add "$address" --ssh-config "$S/config" --name pi
 prints 'tells what the machine is' '^arch +' out
 prints 'and with what it will be built for' '^compiler +gcc' out
+prints 'its answers are checked' '^health +a known network.s answers agree' out
 prints 'and where the profile is' "^profile +$DIR/config/hawser/devices/pi.yaml\$" out
 exits 'the same name again' 1 "$HAWSER" device add "$address" --ssh-config "$S/config" --name pi
 prints 'is refused by its name' "device 'pi' is there already" err
@@ -61,6 +62,7 @@ exits 'a name of Hawser'"'s own" 1 "$HAWSER" device add "$address" --name local
 check 'add --json' "$HAWSER" device add "$address" --ssh-config "$S/config" --json --name second
 cp "$DIR/out" "$DIR/doc"
 is 'names the profile' "$(json doc profile)" = "$DIR/config/hawser/devices/second.yaml"
+is 'and what the check came to' "$(json doc health.verdict)" = ok
 is 'and the fingerprint' "$(json doc fingerprint | wc -c)" -eq 65
 rm "$DIR/config/hawser/devices/second.yaml"
 check 'device list' "$HAWSER" device list
@@ -86,7 +88,7 @@ chmod 755 "$DIR/other-agent"
 check 'another version' env HAWSER_AGENT="$DIR/other-agent" "$HAWSER" device probe pi
 is 'takes its place' "$(agents)" -eq 1
 exits 'the old one is gone' 1 test -e "$agent"
-is 'nothing else is left there' "$(find "$S/home" -type f | grep -vc '/agent-[0-9a-f]*$\|/lease$')" -eq 0
+is 'nothing else is left there' "$(find "$S/home" -type f | grep -vc '/agent-[0-9a-f]*$\|/lease$\|/[0-9a-f]*[.]img$')" -eq 0
 
 # ---- faults, told apart
 # refuses NAME DEVICE REGEX
