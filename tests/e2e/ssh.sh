@@ -227,7 +227,15 @@ pid=
 is 'silence is noticed in time' $(($(date +%s) - begin)) -le 25
 measured 'a line that falls silent in mid run'
 
-# ---- the server goes and comes back
+# ---- the agent is killed; the server goes and comes back
+measure pi &
+pid=$!
+in_mid_run
+pkill -9 -f "^$CACHE/agent-"
+is 'the agent is killed' $? -eq 0
+wait $pid
+pid=
+measured 'an agent that is killed in mid run'
 measure pi &
 pid=$!
 in_mid_run

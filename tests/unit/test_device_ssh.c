@@ -359,6 +359,72 @@ static void boot_believes_nothing(void **state)
 		ERR_DEVICE, "no room");
 }
 
+/* A peer in memory: says its text when the host waits, and nothing more. */
+struct talker {
+	struct transport *t;
+	char text[128];
+	size_t len;
+};
+
+static void hear_nothing(void *self, const uint8_t *data, size_t len)
+{
+	(void)self;
+	(void)data;
+	(void)len;
+}
+
+static void say_it(void *self, uint64_t now_ms)
+{
+	struct talker *k = self;
+
+	(void)now_ms;
+	if (k->len)
+		transport_loop_send(k->t, (const uint8_t *)k->text, k->len);
+	k->len = 0;
+}
+
+static enum err boot_damaged(const char *text, size_t len, size_t at, unsigned bit)
+{
+	static const struct loop_faults sound = {.seed = 1};
+	const struct boot b = {cache, args, find};
+	struct talker k = {.len = len};
+	struct loop_peer peer = {&k, hear_nothing, say_it};
+	struct err_ctx ctx = {{0}};
+	enum err e;
+
+	memcpy(k.text, text, len);
+	if (bit < 8)
+		k.text[at] = (char)(k.text[at] ^ 1 << bit);
+	assert_int_equal(transport_loop_open(&k.t, &peer, &sound, &ctx), ERR_OK);
+	e = boot_dialog(k.t, &b, "pi@h", &ctx);
+	k.t->ops->close(k.t);
+	for (const char *c = ctx.msg; *c; c++)
+		assert_true(*c >= 32 && *c < 127);
+	return e;
+}
+
+static void boot_survives_damage(void **state)
+{
+	static const char text[] = "hawser-boot hello Linux x86_64\nhawser-boot have\n"
+				   "hawser-boot ready\n";
+	size_t len = strlen(text);
+	const char *machine = strstr(text, "x86_64");
+
+	(void)state;
+	write_agent("four");
+	assert_int_equal(boot_damaged(text, len, 0, 8), ERR_OK);
+	for (size_t i = 0; i < len; i++)
+		assert_int_not_equal(boot_damaged(text, i, 0, 8), ERR_OK);
+	for (size_t i = 0; i < len; i++)
+		for (unsigned bit = 0; bit < 8; bit++) {
+			enum err e = boot_damaged(text, len, i, bit);
+
+			/* Only the machine's name is for `find` to judge. */
+			if (text + i < machine || text + i > machine + 6)
+				assert_int_not_equal(e, ERR_OK);
+		}
+}
+
 static void boot_bounds_what_a_login_prints(void **state)
 {
 	const char *const argv[] = {"sh", "-c", "while :; do echo noise; done", NULL};
@@ -480,6 +546,7 @@ int main(void)
 		cmocka_unit_test(boot_replaces_another_version),
 		cmocka_unit_test(boot_tells_what_is_wrong_there),
 		cmocka_unit_test(boot_believes_nothing),
+		cmocka_unit_test(boot_survives_damage),
 		cmocka_unit_test(boot_bounds_what_a_login_prints),
 		cmocka_unit_test(cpu_arch_chooses_flags_by_features),
 		cmocka_unit_test(cpu_arch_refuses_builds_for_other_machines),
