@@ -305,7 +305,9 @@ static void random_genomes_build_and_answer_without_sanitisers(void **state)
 				continue;
 			draw_genome(&d, &spaces, SEED, i);
 			d.genome.kernels = k ? KERNELS_OPT : KERNELS_REF;
-			ASSERT_OK(codegen_build(&d.in, &t, cache, &a, &hit, &ctx), &ctx);
+			ASSERT_OK(codegen_build(&d.in, &t, shared_cache(), &a, &hit,
+					  &ctx),
+				&ctx);
 			run_image(&a, set->isa);
 		}
 	draw_spaces_close(&spaces);

@@ -81,6 +81,15 @@ static inline int fixture_init(
 /* The test program's own folder, and the build cache in it. */
 static char dir[4096], cache[4096];
 
+/* A cache that the programs of one `make test` share, so that the sanitised ones find the
+ * builds of the others, if their generated sources are the same; else the own one. */
+static inline const char *shared_cache(void)
+{
+	const char *shared = getenv("HAWSER_TEST_CACHE");
+
+	return shared && *shared ? shared : cache;
+}
+
 static inline int make_dir(void **state)
 {
 	const char *tmp = getenv("TMPDIR");
