@@ -93,8 +93,7 @@ static uint32_t least_split_rows(const struct program *p)
 {
 	uint32_t n = SPLIT_MIN_ROWS * p->threads;
 
-	/* Products that quantise leave no floats whose place a thread's integers take. */
-	if (p->threads < 2 || p->genome->act_scales)
+	if (p->threads < 2)
 		return 0;
 	while (n <= p->chunk && pass_work(p->genome, &p->task, n) < SPLIT_WORK)
 		n++;
@@ -180,7 +179,7 @@ enum err program_new_threads(struct program **out, const struct genome *g,
 	p->intent = p->tags = p->lm = NO_BUFFER;
 	layout_init(&p->layout, g, task);
 	p->split_rows = least_split_rows(p);
-	if (threads.from_rows && threads.n > 1 && !g->act_scales)
+	if (threads.from_rows && threads.n > 1)
 		p->split_rows = threads.from_rows;
 	if (!p->split_rows)
 		p->threads = 1;
