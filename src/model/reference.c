@@ -539,8 +539,26 @@ enum err reference_run_on(const struct genome *g, const struct task_shape *task,
 	return p.err;
 }
 
+/* Of the vectors that products read. */
+static unsigned narrowest(const struct genome *g)
+{
+	unsigned width = g->d_model < g->d_embed ? g->d_model : g->d_embed;
+
+	for (int i = 0; i < g->n_layers; i++) {
+		const struct layer_genes *l = &g->layer[i];
+		unsigned of_layer[] = {(unsigned)l->n_heads * l->d_head, l->d_ff,
+			l->ffn_rank ? l->ffn_rank : l->d_ff};
+
+		for (int k = 0; k < 3; k++)
+			width = of_layer[k] < width ? of_layer[k] : width;
+	}
+	return width;
+}
+
 double reference_tolerance(const struct genome *g)
 {
+	unsigned width = narrowest(g);
+
 	int quantised = g->embed_bits != 32 || g->attn_int8 || g->kv == 8;
 
 	for (int i = 0; i < g->n_layers; i++)
@@ -548,9 +566,11 @@ double reference_tolerance(const struct genome *g)
 	/* fp32: rounding only. Quantised: an activation on the edge between two integers may
 	 * fall on the other side, which moves every later one a little and some of them over
 	 * their edges: in a deep network the two then differ by quantisation noise (0.06 was
-	 * seen as the largest of 10^6 logits of 6 layers; none at all in most networks). */
+	 * seen as the largest of 10^6 logits of 6 layers; none at all in most networks). One
+	 * of m integers moves a vector by 1 / (127 sqrt m) of its length: the more, the
+	 * narrower the network is anywhere. */
 	if (quantised)
-		return 0.015 * (1 + g->n_layers);
+		return 0.015 * (1 + g->n_layers) * (width < 16 ? sqrt(16. / width) : 1);
 	/* fp16 keys and values on an edge: half a unit of 2^-11. */
 	return 0.001 + (g->kv == 16 ? 0.0007 : 0.0002) * g->n_layers;
 }
