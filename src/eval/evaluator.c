@@ -173,9 +173,10 @@ static enum err evaluate(void *self, const struct genome *g, size_t n, int look,
 		e = introduce(s, &g[i], &q[i], origin, generation, ctx);
 	for (size_t d = 0; d < s->n_devices && !e; d++) {
 		h[d] = calloc(n ? n : 1, sizeof(*h[d]));
-		e = h[d] ? session_measure(s, d, g, NULL, n, (uint32_t)look, h[d], ctx)
-			 : err_set(ctx, ERR_NOMEM, "out of memory");
+		e = h[d] ? ERR_OK : err_set(ctx, ERR_NOMEM, "out of memory");
 	}
+	if (!e)
+		e = session_measure(s, g, NULL, n, (uint32_t)look, h, ctx);
 	for (size_t i = 0; i < n && !e; i++) {
 		e = assemble(s, &g[i], &q[i], h, i, &out[i], ctx);
 		out[i].looks = look;

@@ -321,9 +321,13 @@ static enum err put_macs_ranking(
 static enum err finish(struct session *s, const struct genome *g, size_t n,
 	struct build_weights *weights, struct err_ctx *ctx)
 {
-	struct hardware *h = calloc(n ? n : 1, sizeof(*h));
-	enum err e = h ? ERR_OK : err_set(ctx, ERR_NOMEM, "out of memory");
+	struct hardware *h[SESSION_MAX_DEVICES] = {NULL};
+	enum err e = ERR_OK;
 
+	for (size_t d = 0; d < s->n_devices && !e; d++) {
+		h[d] = calloc(n ? n : 1, sizeof(*h[d]));
+		e = h[d] ? ERR_OK : err_set(ctx, ERR_NOMEM, "out of memory");
+	}
 	for (size_t i = 0; i < n && !e; i++) {
 		struct hash hash;
 
@@ -332,12 +336,12 @@ static enum err finish(struct session *s, const struct genome *g, size_t n,
 	}
 	if (!e)
 		e = train_all(s, g, n, weights, ctx);
-	for (size_t d = 0; d < s->n_devices && !e; d++) {
-		e = session_measure(s, d, g, weights, n, 1, h, ctx);
-		if (!e)
-			e = final_verify(s, d, g, weights, h, n, ctx);
-	}
-	free(h);
+	if (!e)
+		e = session_measure(s, g, weights, n, 1, h, ctx);
+	for (size_t d = 0; d < s->n_devices && !e; d++)
+		e = final_verify(s, d, g, weights, h[d], n, ctx);
+	for (size_t d = 0; d < s->n_devices; d++)
+		free(h[d]);
 	return e;
 }
 

@@ -1,23 +1,43 @@
 #include "src/eval/session.h"
 
 #include <math.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "src/eval/parallel.h"
 
-/* A batch of candidates on one device: built in parallel, measured one after another. */
+struct fleet;
+
+/* A batch of candidates on one device. */
 struct batch {
+	struct fleet *fleet;
 	struct session *s;
-	size_t device, n;
+	size_t device;
+	struct hardware *out;
+	struct hash *weights_hash;
+	char (*detail)[256]; /* why a build failed */
+	struct measure_job *jobs; /* what the store does not have */
+	size_t n_jobs, n_done;
+	enum err err;
+	struct err_ctx ctx;
+};
+
+/* The same candidates on every device of the job: all is built first, in parallel, so that
+ * no compiler runs beside a measurement of this machine; then every device measures in a
+ * thread of its own, and none waits for another. */
+struct fleet {
+	struct session *s;
+	size_t n;
 	const struct genome *g;
 	const struct build_weights *weights; /* NULL: inherited */
 	uint32_t look;
 	struct hash *candidate;
-	struct hardware *out;
-	struct hash *weights_hash;
-	char (*detail)[256]; /* why a build failed */
+	struct batch batch[SESSION_MAX_DEVICES];
+	size_t n_busy; /* devices that have something to measure */
+	/* While devices measure: of the store, of the session's and the batches' counters. */
+	pthread_mutex_t lock;
 };
 
 /* ---- build */
@@ -33,15 +53,18 @@ static enum err inherit(struct session *s, const struct genome *g,
 	return e;
 }
 
-static enum err build_one(void *self, size_t i, struct err_ctx *ctx)
+/* Item: candidate by candidate, its builds for all devices. */
+static enum err build_one(void *self, size_t item, struct err_ctx *ctx)
 {
-	struct batch *b = self;
+	struct fleet *f = self;
+	struct batch *b = &f->batch[item % f->s->n_devices];
+	size_t i = item / f->s->n_devices;
 	struct build_weights own = {NULL, {{0}}};
-	const struct build_weights *w = b->weights ? &b->weights[i] : &own;
-	enum err e = b->weights ? ERR_OK : inherit(b->s, &b->g[i], &own, ctx);
+	const struct build_weights *w = f->weights ? &f->weights[i] : &own;
+	enum err e = f->weights ? ERR_OK : inherit(f->s, &f->g[i], &own, ctx);
 
 	if (!e)
-		e = session_build(b->s, b->device, &b->g[i], w, &b->out[i].artefact, ctx);
+		e = session_build(f->s, b->device, &f->g[i], w, &b->out[i].artefact, ctx);
 	b->weights_hash[i] = w->hash;
 	free(own.flat);
 	/* The compiler is there (the reference build passed), so it refused this one. */
@@ -77,11 +100,11 @@ static enum err put_failure(
 	struct store_failure f;
 
 	memset(&f, 0, sizeof(f));
-	f.candidate = b->candidate[i];
+	f.candidate = b->fleet->candidate[i];
 	if (b->out[i].verdict != VERDICT_BUILD_ERROR)
 		f.build = b->out[i].artefact.build;
 	f.device = device_info(b->s->device[b->device].dev)->fingerprint;
-	f.look = b->look;
+	f.look = b->fleet->look;
 	f.verdict = b->out[i].verdict;
 	snprintf(f.detail, sizeof(f.detail), "%s", detail);
 	return store_put_failure(b->s->store, b->s->job_id, &f, ctx);
@@ -97,9 +120,9 @@ static enum err recall(struct batch *b, size_t i, int *known, struct err_ctx *ct
 	struct store_failure f;
 	enum err e;
 
-	e = store_get_failure(b->s->store, &b->candidate[i],
+	e = store_get_failure(b->s->store, &b->fleet->candidate[i],
 		h->verdict == VERDICT_BUILD_ERROR ? &none : &h->artefact.build, fp,
-		b->look, &f, ctx);
+		b->fleet->look, &f, ctx);
 	if (e != ERR_NOTFOUND) {
 		h->verdict = e ? h->verdict : f.verdict;
 		*known = 1;
@@ -109,8 +132,8 @@ static enum err recall(struct batch *b, size_t i, int *known, struct err_ctx *ct
 		*known = 1;
 		return put_failure(b, i, b->detail[i], ctx);
 	}
-	e = store_get_measurement(b->s->store, &b->candidate[i], &h->artefact.build, fp,
-		b->look, 0, &m, ctx);
+	e = store_get_measurement(b->s->store, &b->fleet->candidate[i],
+		&h->artefact.build, fp, b->fleet->look, 0, &m, ctx);
 	if (e)
 		return e == ERR_NOTFOUND ? ERR_OK : e;
 	take(h, &m);
@@ -142,12 +165,29 @@ static enum err check_fit(struct batch *b, size_t i, int *fits, struct err_ctx *
 	return put_failure(b, i, detail, ctx);
 }
 
-static enum err on_done(void *self, struct measure_job *job, struct err_ctx *ctx)
+/* "pi 3/8, nano 5/8": what all devices did so far. With the lock held. */
+static void say_progress(const struct fleet *f)
 {
-	struct batch *b = self;
+	char text[SESSION_MAX_DEVICES * (METRIC_NAME_MAX + 32)];
+	size_t len = 0, done = 0;
+
+	for (size_t d = 0; d < f->s->n_devices; d++) {
+		const struct batch *b = &f->batch[d];
+
+		done += b->n_done;
+		if (b->n_jobs)
+			len += (size_t)snprintf(text + len, sizeof(text) - len,
+				"%s%s %zu/%zu", len ? ", " : "", f->s->device[d].name,
+				b->n_done, b->n_jobs);
+	}
+	progress_update(f->s->progress, done, "%s", text);
+}
+
+static enum err keep(struct batch *b, struct measure_job *job, struct err_ctx *ctx)
+{
 	size_t i = 0;
 
-	while (i < b->n && &b->out[i].artefact != job->artefact)
+	while (&b->out[i].artefact != job->artefact)
 		i++;
 	if (job->verdict == VERDICT_OK) {
 		take(&b->out[i], &job->m);
@@ -161,14 +201,29 @@ static enum err on_done(void *self, struct measure_job *job, struct err_ctx *ctx
 	return put_failure(b, i, job->detail, ctx);
 }
 
-static enum err measure_missing(
-	struct batch *b, struct measure_job *jobs, struct err_ctx *ctx)
+static enum err on_done(void *self, struct measure_job *job, struct err_ctx *ctx)
 {
-	struct session_device *d = &b->s->device[b->device];
-	size_t n = 0;
+	struct batch *b = self;
 	enum err e;
 
-	for (size_t i = 0; i < b->n; i++) {
+	pthread_mutex_lock(&b->fleet->lock);
+	e = keep(b, job, ctx);
+	b->n_done++;
+	if (b->fleet->n_busy > 1)
+		say_progress(b->fleet);
+	pthread_mutex_unlock(&b->fleet->lock);
+	return e;
+}
+
+/* Which of the candidates have to be measured. */
+static enum err list_jobs(struct batch *b, struct err_ctx *ctx)
+{
+	const struct fleet *f = b->fleet;
+	struct session_device *d = &b->s->device[b->device];
+	enum err e;
+
+	for (size_t i = 0; i < f->n; i++) {
+		struct measure_job *job = &b->jobs[b->n_jobs];
 		int known = 0, fits = 1;
 
 		if ((e = recall(b, i, &known, ctx)))
@@ -177,61 +232,150 @@ static enum err measure_missing(
 			b->s->n_measured += b->out[i].verdict == VERDICT_OK;
 			continue;
 		}
-		if ((e = store_put_build(b->s->store, &b->candidate[i],
+		if ((e = store_put_build(b->s->store, &f->candidate[i],
 			     &b->weights_hash[i], device_profile(d->dev)->name,
 			     &b->out[i].artefact, ctx)) ||
 			(e = check_fit(b, i, &fits, ctx)))
 			return e;
 		if (!fits)
 			continue;
-		jobs[n].candidate = b->candidate[i];
-		jobs[n].artefact = &b->out[i].artefact;
-		jobs[n].look = b->look;
-		n++;
+		job->candidate = f->candidate[i];
+		job->artefact = &b->out[i].artefact;
+		job->look = f->look;
+		b->n_jobs++;
 	}
-	if (!n)
-		return ERR_OK;
-	e = measure_run(d->dev, &d->reference, jobs, n, &b->s->job.measure, on_done, b,
-		b->s->progress, b->s->cancel, ctx);
-	for (size_t i = 0; i < n; i++)
-		measurement_release(&jobs[i].m);
+	return ERR_OK;
+}
+
+static void *measure_device(void *self)
+{
+	struct batch *b = self;
+	struct session_device *d = &b->s->device[b->device];
+
+	b->err = measure_run(d->dev, &d->reference, b->jobs, b->n_jobs,
+		&b->s->job.measure, on_done, b,
+		b->fleet->n_busy == 1 ? b->s->progress : NULL, b->s->cancel, &b->ctx);
+	for (size_t i = 0; i < b->n_jobs; i++)
+		measurement_release(&b->jobs[i].m);
+	return NULL;
+}
+
+/* Every device to its end, also when another one fails; then the first fault. */
+static enum err measure_all(struct fleet *f, struct err_ctx *ctx)
+{
+	pthread_t thread[SESSION_MAX_DEVICES];
+	int started[SESSION_MAX_DEVICES] = {0};
+	size_t n_jobs = 0, n_done = 0;
+	enum err e = ERR_OK;
+
+	for (size_t d = 0; d < f->s->n_devices; d++) {
+		n_jobs += f->batch[d].n_jobs;
+		f->n_busy += f->batch[d].n_jobs > 0;
+	}
+	if (f->n_busy > 1)
+		progress_begin(f->s->progress, "measure", n_jobs);
+	for (size_t d = 1; d < f->s->n_devices; d++)
+		if (f->batch[d].n_jobs)
+			started[d] = !pthread_create(
+				&thread[d], NULL, measure_device, &f->batch[d]);
+	for (size_t d = 0; d < f->s->n_devices; d++)
+		if (f->batch[d].n_jobs && !started[d])
+			measure_device(&f->batch[d]);
+	for (size_t d = 0; d < f->s->n_devices; d++) {
+		struct batch *b = &f->batch[d];
+
+		if (started[d])
+			pthread_join(thread[d], NULL);
+		n_done += b->n_done;
+		if (b->err && !e) {
+			e = b->err;
+			if (ctx)
+				*ctx = b->ctx;
+		}
+	}
+	if (f->n_busy > 1)
+		progress_end(f->s->progress, "%zu of %zu builds done", n_done, n_jobs);
 	return e;
 }
 
-enum err session_measure(struct session *s, size_t device, const struct genome *g,
-	const struct build_weights *weights, size_t n, uint32_t look,
-	struct hardware *out, struct err_ctx *ctx)
+/* ---- all of it */
+
+static void forget(struct hardware *h)
 {
-	struct batch b = {.s = s,
-		.device = device,
-		.n = n,
-		.g = g,
-		.weights = weights,
-		.look = look,
-		.out = out};
-	struct measure_job *jobs = calloc(n ? n : 1, sizeof(*jobs));
+	memset(h, 0, sizeof(*h));
+	h->latency_us = h->wall_p99_us = h->energy_uj = NAN;
+	h->peak_rss_bytes = h->step_us = NAN;
+}
+
+static enum err start_batch(struct fleet *f, size_t device, struct hardware *out)
+{
+	struct batch *b = &f->batch[device];
+	size_t room = f->n ? f->n : 1;
+
+	b->fleet = f;
+	b->s = f->s;
+	b->device = device;
+	b->out = out;
+	b->weights_hash = calloc(room, sizeof(*b->weights_hash));
+	b->detail = calloc(room, sizeof(*b->detail));
+	b->jobs = calloc(room, sizeof(*b->jobs));
+	for (size_t i = 0; i < f->n; i++)
+		forget(&out[i]);
+	return b->weights_hash && b->detail && b->jobs ? ERR_OK : ERR_NOMEM;
+}
+
+static void release(struct fleet *f)
+{
+	for (size_t d = 0; d < f->s->n_devices; d++) {
+		free(f->batch[d].weights_hash);
+		free(f->batch[d].detail);
+		free(f->batch[d].jobs);
+	}
+	free(f->candidate);
+	pthread_mutex_destroy(&f->lock);
+	free(f);
+}
+
+static enum err run(struct fleet *f, struct err_ctx *ctx)
+{
+	struct session *s = f->s;
 	enum err e = ERR_OK;
 
-	b.candidate = calloc(n ? n : 1, sizeof(*b.candidate));
-	b.weights_hash = calloc(n ? n : 1, sizeof(*b.weights_hash));
-	b.detail = calloc(n ? n : 1, sizeof(*b.detail));
-	memset(out, 0, n * sizeof(*out));
-	if (!jobs || !b.candidate || !b.weights_hash || !b.detail)
+	for (size_t i = 0; i < f->n; i++)
+		genome_hash(&f->g[i], &f->candidate[i]);
+	for (size_t d = 0; d < s->n_devices && !e; d++)
+		e = session_tune(s, d, f->g, f->n, ctx);
+	if (!e)
+		e = parallel_for(f->n * s->n_devices, parallel_processors(), build_one, f,
+			ctx);
+	for (size_t d = 0; d < s->n_devices && !e; d++)
+		e = list_jobs(&f->batch[d], ctx);
+	return e ? e : measure_all(f, ctx);
+}
+
+enum err session_measure(struct session *s, const struct genome *g,
+	const struct build_weights *weights, size_t n, uint32_t look,
+	struct hardware *const *out, struct err_ctx *ctx)
+{
+	struct fleet *f = calloc(1, sizeof(*f));
+	enum err e = ERR_OK;
+
+	if (!f)
+		return err_set(ctx, ERR_NOMEM, "out of memory");
+	f->s = s;
+	f->n = n;
+	f->g = g;
+	f->weights = weights;
+	f->look = look;
+	f->candidate = calloc(n ? n : 1, sizeof(*f->candidate));
+	pthread_mutex_init(&f->lock, NULL);
+	for (size_t d = 0; d < s->n_devices; d++)
+		if (start_batch(f, d, out[d]))
+			e = ERR_NOMEM;
+	if (!f->candidate || e)
 		e = err_set(ctx, ERR_NOMEM, "out of memory");
-	for (size_t i = 0; i < n && !e; i++) {
-		genome_hash(&g[i], &b.candidate[i]);
-		out[i].latency_us = out[i].wall_p99_us = out[i].energy_uj = NAN;
-		out[i].peak_rss_bytes = out[i].step_us = NAN;
-	}
-	if (!e)
-		e = session_tune(s, device, g, n, ctx);
-	if (!e)
-		e = parallel_for(n, parallel_processors(), build_one, &b, ctx);
-	if (!e)
-		e = measure_missing(&b, jobs, ctx);
-	free(jobs);
-	free(b.candidate);
-	free(b.weights_hash);
-	free(b.detail);
+	else
+		e = run(f, ctx);
+	release(f);
 	return e;
 }

@@ -154,11 +154,13 @@ struct hardware {
 	double latency_us, step_us, wall_p99_us, energy_uj, peak_rss_bytes;
 	struct interval latency_ci, step_ci, energy_ci; /* us, uJ */
 };
-/* Builds with inherited weights (or the given ones: weights[i]), measures what the store
- * does not have, stores it. hardware.c */
-enum err session_measure(struct session *s, size_t device, const struct genome *g,
+/* Builds with inherited weights (or the given ones: weights[i]) for every device of the job,
+ * measures what the store does not have on all of them at once, stores it. out[d]: [n], what
+ * device d said. A device that stays lost does not keep the others from finishing: then
+ * ERR_DEVICE. hardware.c */
+enum err session_measure(struct session *s, const struct genome *g,
 	const struct build_weights *weights, size_t n, uint32_t look,
-	struct hardware *out, struct err_ctx *ctx);
+	struct hardware *const *out, struct err_ctx *ctx);
 
 /* Models. predictor.c */
 enum err session_add_known(struct session *s, const struct genome *g,

@@ -63,7 +63,7 @@ static void broken_kernel_is_a_wrong_output_and_never_timed(void **state)
 	struct fixture f;
 	struct session s;
 	struct genome g;
-	struct hardware h;
+	struct hardware h, *of_device[] = {&h};
 	struct store_measurement *taken;
 	struct store_failure *failed;
 	struct err_ctx ctx = {""};
@@ -87,7 +87,7 @@ static void broken_kernel_is_a_wrong_output_and_never_timed(void **state)
 	space_largest(s.space, &g);
 	assert_int_equal(
 		store_put_candidate(s.store, s.job_id, &g, "user", 0, NULL), ERR_OK);
-	if (session_measure(&s, 0, &g, NULL, 1, 1, &h, &ctx))
+	if (session_measure(&s, &g, NULL, 1, 1, of_device, &ctx))
 		fail_msg("%s", ctx.msg);
 	assert_int_equal(h.verdict, VERDICT_WRONG_OUTPUT);
 	assert_true(isnan(h.latency_us));
@@ -99,7 +99,7 @@ static void broken_kernel_is_a_wrong_output_and_never_timed(void **state)
 	assert_int_equal(failed[0].verdict, VERDICT_WRONG_OUTPUT);
 	free(failed);
 	/* asked again, it is recalled, not run again */
-	assert_int_equal(session_measure(&s, 0, &g, NULL, 1, 1, &h, NULL), ERR_OK);
+	assert_int_equal(session_measure(&s, &g, NULL, 1, 1, of_device, NULL), ERR_OK);
 	assert_int_equal(h.verdict, VERDICT_WRONG_OUTPUT);
 	assert_int_equal(store_list_failures(s.store, s.job_id, &failed, &n, NULL), ERR_OK);
 	assert_int_equal(n, 1);
