@@ -40,10 +40,10 @@ endif
 PACKAGES := gcc libc6-dev make libopenblas-dev libsqlite3-dev libcurl4-openssl-dev libfyaml-dev \
 	libjansson-dev libsodium-dev libcmocka-dev gnuplot-nox ca-certificates procps \
 	openssh-client
-# The Arm kernels are tested under an emulator.
+# Builds for other machines are tested under an emulator.
 ifeq ($(shell uname -m),x86_64)
-PACKAGES += gcc-aarch64-linux-gnu gcc-arm-linux-gnueabihf libc6-dev-arm64-cross libc6-dev-armhf-cross \
-	qemu-user
+PACKAGES += gcc-aarch64-linux-gnu gcc-arm-linux-gnueabihf gcc-riscv64-linux-gnu \
+	libc6-dev-arm64-cross libc6-dev-armhf-cross libc6-dev-riscv64-cross qemu-user
 endif
 
 # The host library. A double build is for checking gradients and holds only what those need.
@@ -167,8 +167,8 @@ $(BUILD)/bench-%: $(BENCH_OBJ) $(LIB)
 tests: $(TESTS) ## build the unit tests
 
 # What starts compilers and emulators only is the same under the sanitisers: once is enough.
-COMPILED_ONLY := $(addprefix $(BUILD)/tests/,test_codegen_loops test_infer_arm)
-unit: all tests ## run the unit tests (CONFIG=asan: under the sanitisers)
+COMPILED_ONLY := $(addprefix $(BUILD)/tests/,test_codegen_loops test_infer_arm test_cross_candidates)
+unit: all tests $(BUILD)/count.so ## run the unit tests (CONFIG=asan: under the sanitisers)
 	@JOBS=$(JOBS) tests/run "unit, $(CONFIG)" $(TALLY) $(if $(filter asan,$(CONFIG)),$(filter-out $(COMPILED_ONLY),$(TESTS)),$(TESTS))
 
 fuzz-genomes: N ?= 2000

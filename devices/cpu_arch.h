@@ -32,10 +32,13 @@ const struct cpu_arch *cpu_arch_find(const char *machine);
 int cpu_arch_is_native(const struct cpu_arch *t);
 /* The value of a "key: value" line, or "". */
 void cpu_arch_line(const char *description, const char *key, char *out, size_t cap);
-/* Flags of the best level whose features the description has. */
-const char *cpu_arch_cflags(const struct cpu_arch *t, const char *description);
+/* The best level whose features the description has, and the next best after `last`; NULL
+ * after the one that needs nothing. */
+const struct cpu_arch_level *cpu_arch_level_after(const struct cpu_arch *t,
+	const struct cpu_arch_level *last, const char *description);
 /* ERR_UNSUPPORTED when `image` is a program for another kind of machine than the one
- * described; anything else passes, the device has the last word. */
+ * described, or was allowed instructions that it does not report; anything else passes,
+ * the device has the last word. */
 enum err cpu_arch_check_image(
 	const char *description, const void *image, size_t len, struct err_ctx *ctx);
 

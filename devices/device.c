@@ -30,6 +30,7 @@ const struct device_profile *device_profile(const struct device *d)
 static enum err read_info(struct device *d, struct device_info *info, struct err_ctx *ctx)
 {
 	const struct wire_welcome *w = &d->link.welcome;
+	char emulated[8];
 	struct buf text;
 	enum err e;
 
@@ -58,6 +59,8 @@ static enum err read_info(struct device *d, struct device_info *info, struct err
 	info->protocol = w->version;
 	memcpy(info->agent, w->agent, sizeof(info->agent));
 	info->simulated = (w->flags & WIRE_IS_SIMULATED) != 0;
+	cpu_arch_line(info->description, "emulated", emulated, sizeof(emulated));
+	info->emulated = emulated[0] != '\0';
 	info->can_evaluate = (w->flags & WIRE_CAN_EVAL) != 0;
 	info->max_frame_bytes = w->max_payload;
 	info->clock_resolution_ns = w->clock_resolution_ns;
@@ -392,6 +395,11 @@ static enum err check_request(
 {
 	if (rq->mode == RUN_EVAL && !d->info.can_evaluate)
 		return err_set(ctx, ERR_UNSUPPORTED, "device '%s' cannot evaluate inputs",
+			d->profile.name);
+	if (rq->mode == RUN_TIME && d->info.emulated)
+		return err_set(ctx, ERR_UNSUPPORTED,
+			"device '%s' is emulated: what an emulator takes says nothing, so "
+			"it answers but is never timed",
 			d->profile.name);
 	if (rq->mode == RUN_TIME && rq->n_samples == 0)
 		return err_set(ctx, ERR_INVALID, "no samples were asked for");

@@ -59,6 +59,7 @@ struct device_info {
 	uint32_t protocol;	 /* wire version of the agent */
 	char agent[64];		 /* its version */
 	int simulated;
+	int emulated; /* runs images, but under an emulator: never times them */
 	uint32_t max_frame_bytes;
 	uint64_t clock_resolution_ns;
 	char sensor[64];       /* the energy sensor in use; "" none */

@@ -9,6 +9,7 @@
 #include "devices/transport/ssh.h"
 #include "src/codegen/codegen.h"
 #include "src/codegen/kernel_sets.h"
+#include "src/eval/target_flags.h"
 
 #define MOST_MEMORY ((uint64_t)4 << 30)
 
@@ -19,6 +20,7 @@ struct finding {
 	char compiler[256];   /* its version line; "" when it is not here */
 	const char *packages; /* that bring it */
 	const char *kernels;  /* the kernel set that fits */
+	const char *refused;  /* better flags that the compiler does not know, or NULL */
 	struct device_info info;
 	struct line_quality line;
 	struct device_health health; /* when the compiler is here */
@@ -82,11 +84,31 @@ static uint64_t half_of_memory(const char *description)
 	return mib << 19 < MOST_MEMORY ? mib << 19 : MOST_MEMORY;
 }
 
+/* Flags that processor and compiler know; without a compiler the processor's alone. */
+static enum err fit_compiler(struct device_profile *p, const struct cpu_arch *arch,
+	const struct device_info *info, struct finding *f, struct err_ctx *ctx)
+{
+	struct target_flags flags = {
+		cpu_arch_level_after(arch, NULL, info->description)->cflags, NULL};
+	const struct kernel_set *set = NULL;
+	enum err e = ERR_OK;
+
+	if (codegen_probe_compiler(p->cc, f->compiler, sizeof(f->compiler), NULL))
+		f->compiler[0] = '\0';
+	else
+		e = target_flags_find(arch, p->cc, info->description, &flags, ctx);
+	f->refused = flags.refused;
+	snprintf(p->cflags, sizeof(p->cflags), "%s", flags.cflags);
+	if (!e && f->compiler[0] &&
+		kernel_set_choose("auto", p->cc, p->cflags, &set, NULL) == ERR_OK)
+		f->kernels = set->isa[0] ? set->isa : "portable C";
+	return e;
+}
+
 static enum err fit(struct device_profile *p, const struct device_info *info,
 	struct finding *f, struct err_ctx *ctx)
 {
 	char machine[64], model[100], kernel[100];
-	const struct kernel_set *set = NULL;
 	const struct cpu_arch *arch;
 
 	cpu_arch_line(info->description, "arch", machine, sizeof(machine));
@@ -96,8 +118,6 @@ static enum err fit(struct device_profile *p, const struct device_info *info,
 			"there is no compiler known for a '%s' machine", machine);
 	f->packages = cpu_arch_is_native(arch) ? "gcc" : arch->packages;
 	snprintf(p->cc, sizeof(p->cc), "%s", cpu_arch_is_native(arch) ? "gcc" : arch->cc);
-	snprintf(p->cflags, sizeof(p->cflags), "%s",
-		cpu_arch_cflags(arch, info->description));
 	p->memory_bytes = half_of_memory(info->description);
 	cpu_arch_line(info->description, "board", model, sizeof(model));
 	if (!model[0])
@@ -105,12 +125,7 @@ static enum err fit(struct device_profile *p, const struct device_info *info,
 	cpu_arch_line(info->description, "kernel", kernel, sizeof(kernel));
 	snprintf(f->about, sizeof(f->about), "%.70s%s%.10s, %.70s", model,
 		model[0] ? ", " : "", machine, kernel);
-	if (codegen_probe_compiler(p->cc, f->compiler, sizeof(f->compiler), NULL) !=
-		ERR_OK)
-		f->compiler[0] = '\0';
-	else if (kernel_set_choose("auto", p->cc, p->cflags, &set, NULL) == ERR_OK)
-		f->kernels = set->isa[0] ? set->isa : "portable C";
-	return ERR_OK;
+	return fit_compiler(p, arch, info, f, ctx);
 }
 
 static json_t *health_json(const struct finding *f)
@@ -136,6 +151,8 @@ static enum err print_json(
 	json_object_set_new(doc, "cc", json_string(p->cc));
 	json_object_set_new(doc, "cflags", json_string(p->cflags));
 	json_object_set_new(doc, "compiler", json_string(f->compiler));
+	json_object_set_new(doc, "refused_cflags",
+		f->refused ? json_string(f->refused) : json_null());
 	json_object_set_new(
 		doc, "kernels", f->kernels ? json_string(f->kernels) : json_null());
 	json_object_set_new(doc, "health", health_json(f));
@@ -153,6 +170,9 @@ static void print_text(const struct device_profile *p, const struct finding *f)
 	else
 		printf("                  is not here: apt-get install %s\n",
 			f->packages);
+	if (f->refused)
+		printf("                  does not know %s, a newer one may be faster\n",
+			f->refused);
 	printf("kernels           %s\n", f->kernels ? f->kernels : "?");
 	if (!f->compiler[0])
 		printf("health            not checked without the compiler\n");

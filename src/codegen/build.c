@@ -112,7 +112,8 @@ static enum err link_image(struct job *j)
 	args_add_words(&a, j->target->cc);
 	args_add_words(&a, j->target->cflags);
 	args_add_words(&a, "-static -no-pie -s -Wl,--gc-sections -Wl,--build-id=none "
-			   "-Wl,-u,model_card -o image model.o golden.o weights.o");
+			   "-Wl,-u,model_card -Wl,-u,isa_needs "
+			   "-o image model.o golden.o weights.o");
 	if (j->in->vocab)
 		args_add_words(&a, "-Wl,-u,model_text vocab.o");
 	add_objects(&a, j, -1);

@@ -256,6 +256,13 @@ static enum err harness_folder(
 	return ERR_OK;
 }
 
+/* What the compiler was allowed to use, with the kernels' flags. */
+static enum err add_needs(struct collector *c, struct err_ctx *ctx)
+{
+	return add_source(
+		c, "devices/boards/isa/needs.c", PART_HARNESS, c->all->set->cflags, ctx);
+}
+
 enum err sources_collect(struct sources *all, const struct codegen_input *in,
 	const struct program *p, const struct target *target, struct err_ctx *ctx)
 {
@@ -278,6 +285,8 @@ enum err sources_collect(struct sources *all, const struct codegen_input *in,
 		return e;
 	if (p->threads > 1 &&
 		(e = add_source(&c, "src/infer/team/linux.c", PART_CORE, "", ctx)))
+		return e;
+	if ((e = add_needs(&c, ctx)))
 		return e;
 	before = all->n;
 	if ((e = each_file(all, harness, ".c", add_harness, &c, ctx)) ||
@@ -319,7 +328,7 @@ enum err sources_collect_tuner(struct sources *all, const struct target *target,
 		(e = codegen_probe_compiler(
 			 target->cc, all->compiler, sizeof(all->compiler), ctx)) ||
 		(e = hash_headers(&c, "devices/boards/linux", ctx)) ||
-		(e = add_products(&c, ctx)) ||
+		(e = add_products(&c, ctx)) || (e = add_needs(&c, ctx)) ||
 		(e = add_source(
 			 &c, "devices/boards/linux/stream.c", PART_HARNESS, "", ctx)))
 		return e;

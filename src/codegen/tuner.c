@@ -37,7 +37,7 @@ static enum err link_image(const struct sources *all, const struct target *t,
 	args_add_words(&a, t->cc);
 	args_add_words(&a, t->cflags);
 	args_add_words(&a, "-static -no-pie -s -Wl,--gc-sections -Wl,--build-id=none "
-			   "-o image");
+			   "-Wl,-u,isa_needs -o image");
 	for (size_t i = 0; i < all->n; i++)
 		args_add(&a, all->s[i].object);
 	args_add(&a, "-lm");

@@ -188,6 +188,10 @@ enum err tune_run(struct device *d, const struct artefact *tuner,
 
 	if (!n)
 		return ERR_OK;
+	if (device_info(d)->emulated)
+		return err_set(ctx, ERR_UNSUPPORTED,
+			"device '%s' is emulated and is never timed: it cannot tune",
+			device_profile(d)->name);
 	if (n > TUNE_MAX_SHAPES || o->n_processes < 1 || o->n_processes > MAX_PROCESSES)
 		return err_set(ctx, ERR_INVALID, "tune: %zu shapes, %u processes", n,
 			(unsigned)o->n_processes);

@@ -271,6 +271,13 @@ bad 'agent missing' 3 "device 'local' is not available: .*'/nowhere/agent'" \
 	env HAWSER_AGENT=/nowhere/agent "$HAWSER" measure --genome "$g" --device local
 bad 'agent that is something else' 3 "device 'local' is not available" \
 	env HAWSER_AGENT=/bin/cat "$HAWSER" measure --genome "$g" --device local
+if [ "$(uname -m)" = x86_64 ] && ! "$HAWSER" device probe local | grep -qw xop; then
+	printf 'driver: local\ncflags: -mxop\n' >"$DIR/beyond.yaml"
+	bad 'build beyond the processor' 2 "device 'beyond': .* needs 'xop', .*'-mxop'" \
+		"$HAWSER" measure --genome "$g" --device "$DIR/beyond.yaml"
+else
+	skip 'build beyond the processor' 'this processor is no x86-64 without xop'
+fi
 bad 'agent without a folder' 3 "device 'local' is not available: .*/dev/null/" \
 	env HAWSER_AGENT_CACHE=/dev/null/x "$HAWSER" measure --genome "$g" --device local
 

@@ -1,4 +1,5 @@
-/* Machines that tests build for and run under QEMU's user mode: Arm, 64 and 32 bit. Where
+/* Machines that tests build for and run under QEMU's user mode: Arm, 64 and 32 bit, and
+ * RISC-V. Where
  * the compiler or the emulator is missing a test prints SKIP with the reason.
  */
 #ifndef HAWSER_TESTS_UNIT_CROSS_H
@@ -10,7 +11,7 @@
 #include "src/codegen/codegen.h"
 
 struct cross {
-	const char *prefix; /* of the kernel sets that run there */
+	const char *prefix; /* of the kernel sets that run there; NULL: it has none */
 	const char *cc;
 	const char *emulator[2]; /* by either name */
 };
@@ -18,6 +19,7 @@ struct cross {
 static const struct cross crosses[] = {
 	{"arm64-", "aarch64-linux-gnu-gcc", {"qemu-aarch64", "qemu-aarch64-static"}},
 	{"armhf-", "arm-linux-gnueabihf-gcc", {"qemu-arm", "qemu-arm-static"}},
+	{NULL, "riscv64-linux-gnu-gcc", {"qemu-riscv64", "qemu-riscv64-static"}},
 };
 #define N_CROSSES (sizeof(crosses) / sizeof(crosses[0]))
 
@@ -32,7 +34,8 @@ static inline int cross_has(const char *program)
 static inline const struct cross *cross_of(const char *isa)
 {
 	for (size_t i = 0; i < N_CROSSES; i++)
-		if (!strncmp(isa, crosses[i].prefix, strlen(crosses[i].prefix)))
+		if (crosses[i].prefix &&
+			!strncmp(isa, crosses[i].prefix, strlen(crosses[i].prefix)))
 			return &crosses[i];
 	return NULL;
 }

@@ -8,7 +8,6 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <elf.h>
 #include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +15,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "devices/cpu_arch.h"
 #include "devices/transport/ssh.h"
 #include "devices/transport/transport.h"
 #include "src/base/file.h"
@@ -441,81 +439,6 @@ static void boot_bounds_what_a_login_prints(void **state)
 	t->ops->close(t);
 }
 
-/* Kinds of machine */
-
-static void cpu_arch_chooses_flags_by_features(void **state)
-{
-	static const struct {
-		const char *machine, *features, *cflags;
-	} cases[] = {
-		{"x86_64", "sse4_2 avx avx2 fma avx512f avx512_vnni",
-			"-march=x86-64-v4 -mavx512vnni"},
-		{"x86_64", "sse4_2 avx avx2 fma avx_vnni", "-march=x86-64-v3 -mavxvnni"},
-		{"x86_64", "sse4_2 avx avx2 fma avx512f", "-march=x86-64-v3"},
-		{"x86_64", "sse4_2 avx", "-march=x86-64-v2"},
-		{"x86_64", "", ""},
-		{"aarch64", "asimd asimdhp asimddp i8mm",
-			"-march=armv8.2-a+dotprod+i8mm"},
-		{"aarch64", "asimd asimddp", "-march=armv8.2-a+dotprod"},
-		{"aarch64", "asimd", "-march=armv8-a"},
-		{"armv7l", "neon vfpv4", "-march=armv7-a -mfpu=neon-vfpv4"},
-		{"armv7l", "neon", "-march=armv7-a"},
-		{"riscv64", "", ""},
-	};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		char text[300];
-
-		snprintf(text, sizeof(text), "arch: %s\nfeatures: %s\nxfeatures: i8mm\n",
-			cases[i].machine, cases[i].features);
-		assert_string_equal(
-			cpu_arch_cflags(cpu_arch_find(cases[i].machine), text),
-			cases[i].cflags);
-	}
-	assert_null(cpu_arch_find("mips"));
-	assert_null(cpu_arch_find("armv7"));
-	assert_null(cpu_arch_find(""));
-}
-
-static void cpu_arch_refuses_builds_for_other_machines(void **state)
-{
-	static const struct {
-		const char *arch;
-		unsigned char machine, order;
-		enum err want;
-	} cases[] = {
-		{"x86_64", EM_X86_64, ELFDATA2LSB, ERR_OK},
-		{"x86_64", EM_386, ELFDATA2LSB, ERR_OK},
-		{"x86_64", EM_AARCH64, ELFDATA2LSB, ERR_UNSUPPORTED},
-		{"aarch64", EM_AARCH64, ELFDATA2LSB, ERR_OK},
-		{"aarch64", EM_ARM, ELFDATA2LSB, ERR_OK},
-		{"aarch64", EM_X86_64, ELFDATA2LSB, ERR_UNSUPPORTED},
-		{"armv7l", EM_AARCH64, ELFDATA2LSB, ERR_UNSUPPORTED},
-		{"riscv64", EM_RISCV, ELFDATA2LSB, ERR_OK},
-		{"x86_64", EM_X86_64, ELFDATA2MSB, ERR_UNSUPPORTED},
-		{"sparc64", EM_X86_64, ELFDATA2LSB, ERR_OK}, /* the device will tell */
-	};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		unsigned char image[64] = {0x7f, 'E', 'L', 'F', ELFCLASS64};
-		struct err_ctx ctx = {{0}};
-		char text[64];
-
-		image[EI_DATA] = cases[i].order;
-		image[18] = cases[i].machine;
-		snprintf(text, sizeof(text), "arch: %s\n", cases[i].arch);
-		assert_int_equal(cpu_arch_check_image(text, image, sizeof(image), &ctx),
-			cases[i].want);
-		if (cases[i].want)
-			assert_non_null(strstr(ctx.msg, cases[i].arch));
-		for (size_t n = 0; n < 20; n++)
-			assert_int_equal(
-				cpu_arch_check_image(text, image, n, NULL), ERR_OK);
-	}
-}
-
 static int setup(void **state)
 {
 	const char *tmp = getenv("TMPDIR");
@@ -548,8 +471,6 @@ int main(void)
 		cmocka_unit_test(boot_believes_nothing),
 		cmocka_unit_test(boot_survives_damage),
 		cmocka_unit_test(boot_bounds_what_a_login_prints),
-		cmocka_unit_test(cpu_arch_chooses_flags_by_features),
-		cmocka_unit_test(cpu_arch_refuses_builds_for_other_machines),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

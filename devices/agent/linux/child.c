@@ -75,7 +75,8 @@ static int confine(const struct child_limits *l, pid_t agent)
 		limit(RLIMIT_CORE, 0) != 0 || limit(RLIMIT_FSIZE, 0) != 0 ||
 		limit(RLIMIT_NOFILE, 16) != 0)
 		return -1;
-	return limit(RLIMIT_NPROC, 0); /* an image is one process; root may still fork */
+	/* An image is one process; root may still fork. */
+	return l->may_fork ? 0 : limit(RLIMIT_NPROC, 0);
 }
 
 static void run_child(char *const argv[], int in_fd, int out_fd, int err_fd,

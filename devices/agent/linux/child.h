@@ -18,6 +18,7 @@ struct child_limits {
 	cpu_set_t cpus;
 	uint64_t memory_bytes; /* address space; 0: none */
 	uint32_t timeout_ms;
+	int may_fork; /* an emulator has threads of its own */
 };
 
 struct child {

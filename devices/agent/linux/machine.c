@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "devices/agent/agent.h"
+#include "devices/agent/linux/isa.h"
 #include "devices/proto/sha256.h"
 #include "devices/sensors/sysfs.h"
 
@@ -57,6 +58,7 @@ int machine_init(struct machine *m, const char *root, const char *cpu, char *why
 
 	m->root = root;
 	m->core = -1;
+	m->emulated = isa_is_emulated();
 	CPU_ZERO(&m->allowed);
 	if (sched_getaffinity(0, sizeof(m->allowed), &m->allowed) != 0) {
 		snprintf(why, AGENT_WHY, "cannot tell the allowed cores: %s",
@@ -125,56 +127,25 @@ static void line(struct text *t, const char *fmt, ...)
 	t->at[t->len] = '\0';
 }
 
-/* The value of the first line of /proc/cpuinfo that begins with `key`. */
-static int cpuinfo(const struct machine *m, const char *key, char *out, size_t cap)
-{
-	static char text[16384];
-	char *p, *end;
-
-	out[0] = '\0';
-	if (sysfs_text(m->root, "/proc/cpuinfo", text, sizeof(text)) < 0)
-		return 0;
-	for (p = text; p; p = strchr(p, '\n')) {
-		p += *p == '\n';
-		if (strncmp(p, key, strlen(key)) == 0 && strchr("\t :", p[strlen(key)]))
-			break;
-	}
-	if (!p || !(p = strchr(p, ':')))
-		return 0;
-	p++;
-	p += strspn(p, " ");
-	end = strchr(p, '\n');
-	snprintf(out, cap, "%.*s", end ? (int)(end - p) : (int)strlen(p), p);
-	return 1;
-}
-
 static void describe_cpu(const struct machine *m, struct text *t)
 {
 	static const char *const keys[] = {"model name", "cpu family", "model",
 		"stepping", "microcode", "CPU implementer", "CPU part", "CPU variant",
 		"CPU revision", "uarch", "isa"};
-	static const char *const wanted[] = {"sse4_2", "avx", "avx2", "fma", "avx512f",
-		"avx512_vnni", "avx_vnni", "amx_int8", "asimd", "asimdhp", "asimddp",
-		"i8mm", "sve", "sve2", "neon", "vfpv4"};
-	static char flags[8192];
-	char v[256], list[256] = "";
+	char v[256], list[512];
+	int told;
 
-	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
-		if (cpuinfo(m, keys[i], v, sizeof(v)))
-			line(t, "%s: %s\n", keys[i], v);
-	if (!cpuinfo(m, "flags", flags + 1, sizeof(flags) - 2) &&
-		!cpuinfo(m, "Features", flags + 1, sizeof(flags) - 2))
-		return;
-	flags[0] = ' ';
-	strcat(flags, " ");
-	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
-		char word[32];
-
-		snprintf(word, sizeof(word), " %s ", wanted[i]);
-		if (strstr(flags, word) && strlen(list) + strlen(word) < sizeof(list))
-			strcat(list, word + (list[0] != '\0'));
+	if (m->emulated) { /* the file is the host's */
+		line(t, "emulated: yes\n");
+		told = isa_emulated_features(list, sizeof(list));
+	} else {
+		for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+			if (isa_cpuinfo(m->root, keys[i], v, sizeof(v)))
+				line(t, "%s: %s\n", keys[i], v);
+		told = isa_features(m->root, list, sizeof(list));
 	}
-	line(t, "features:%.*s\n", (int)strlen(list) - (list[0] != '\0'), list);
+	if (told)
+		line(t, "features: %s\n", list);
 }
 
 /* Tells two machines of one model apart without giving the id itself away. */

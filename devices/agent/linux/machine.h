@@ -12,6 +12,7 @@ struct machine {
 	const char *root;  /* borrowed */
 	cpu_set_t allowed; /* what this process was started with */
 	int core;	   /* to measure on; -1: any of the allowed */
+	int emulated;	   /* programs run here under an emulator: no time counts */
 };
 
 /* `cpu`: "auto", "any" or a number. 0, or -1 with a text in `why` (AGENT_WHY bytes).

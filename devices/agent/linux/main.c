@@ -33,11 +33,12 @@ static const char usage[] =
 	"  --sysfs ROOT     prefix of /sys and /proc\n"
 	"  --for NAME       the controller; one of the same name takes the lease over\n"
 	"  --idle-s N       end when nothing is asked for so long (0: never)\n"
+	"  --emulator FILE  start images with this program: an emulated device\n"
 	"  --sim LAW        be a simulated device (devices/sim/README.md)\n"
 	"  --version\n";
 
 struct options {
-	const char *cache, *cpu, *sensor, *sysfs, *sim, *controller;
+	const char *cache, *cpu, *sensor, *sysfs, *sim, *controller, *emulator;
 	uint64_t cache_bytes;
 	int idle_ms; /* -1: for ever */
 };
@@ -250,6 +251,7 @@ static void default_cache(char *out, size_t cap)
 static int run_linux(const struct options *o)
 {
 	static struct linux_agent la;
+	static char emulator[CACHE_PATH];
 	char dir[CACHE_PATH], why[AGENT_WHY];
 	struct agent_config c = {.window = 8,
 		.flags = WIRE_CAN_EVAL,
@@ -259,17 +261,24 @@ static int run_linux(const struct options *o)
 	struct agent agent;
 
 	default_cache(dir, sizeof(dir));
+	snprintf(emulator, sizeof(emulator), "%s", o->emulator ? o->emulator : "");
 	if (machine_init(&la.machine, o->sysfs, o->cpu, why) != 0 ||
 		image_cache_init(
 			&la.cache, o->cache ? o->cache : dir, o->cache_bytes, why) != 0) {
 		fprintf(stderr, "hawser-agent: %s\n", why);
 		return 2;
 	}
+	if (emulator[0] && access(emulator, X_OK) != 0) {
+		fprintf(stderr, "hawser-agent: emulator '%s': %s\n", emulator,
+			strerror(errno));
+		return 2;
+	}
 	la.controller = o->controller;
+	la.machine.emulated |= emulator[0] != '\0';
 	child_adopt_orphans();
 	machine_step_aside(&la.machine);
 	machine_describe(&la.machine, la.description, sizeof(la.description));
-	runner_init(&la.runner, &la.machine, o->sensor);
+	runner_init(&la.runner, &la.machine, o->sensor, emulator[0] ? emulator : NULL);
 	c.clock_resolution_ns = machine_clock_resolution_ns();
 	c.description = la.description;
 	c.sensor = la.runner.sensor.name;
@@ -291,7 +300,8 @@ static int parse(struct options *o, int argc, char **argv)
 		const char **value;
 	} table[] = {{"--cache", &o->cache}, {"--cache-mib", &mib}, {"--cpu", &o->cpu},
 		{"--sensor", &o->sensor}, {"--sysfs", &o->sysfs}, {"--sim", &o->sim},
-		{"--for", &o->controller}, {"--idle-s", &idle}};
+		{"--for", &o->controller}, {"--idle-s", &idle},
+		{"--emulator", &o->emulator}};
 	char *end;
 	size_t k;
 

@@ -16,10 +16,11 @@
 #define MIN_IDLE_NS 100000000u
 #define MAX_IDLE_NS 3000000000u
 
-void runner_init(struct runner *r, struct machine *m, const char *sensor)
+void runner_init(struct runner *r, struct machine *m, const char *sensor, char *emulator)
 {
 	memset(r, 0, sizeof(*r));
 	r->machine = m;
+	r->emulator = emulator;
 	child_init(&r->child);
 	sensor_open(&r->sensor, sensor, m->root);
 }
@@ -64,10 +65,12 @@ static uint64_t image_load_bytes(const char *path)
 static void start_child(struct runner *r)
 {
 	static char mode[8], w[12], n[12], ns[12], tokens[12], phase[4];
-	char *const timed[] = {r->image, mode, w, n, ns, tokens, phase, NULL};
-	char *const plain[] = {r->image, mode, NULL};
-	struct child_limits l = {
-		.memory_bytes = r->rq.memory_bytes, .timeout_ms = r->rq.timeout_ms};
+	char *const timed[] = {
+		r->emulator, r->image, mode, w, n, ns, tokens, phase, NULL};
+	char *const plain[] = {r->emulator, r->image, mode, NULL};
+	struct child_limits l = {.memory_bytes = r->emulator ? 0 : r->rq.memory_bytes,
+		.timeout_ms = r->rq.timeout_ms,
+		.may_fork = r->emulator != NULL};
 	int in_fd = -1;
 
 	snprintf(mode, sizeof(mode), "%s",
@@ -82,7 +85,7 @@ static void start_child(struct runner *r)
 	machine_child_cpus(r->machine, &l.cpus);
 	r->state = RUNNER_CHILD;
 	r->start_errno = 0;
-	if (l.memory_bytes && image_load_bytes(r->image) > l.memory_bytes) {
+	if (r->rq.memory_bytes && image_load_bytes(r->image) > r->rq.memory_bytes) {
 		r->start_errno = ENOMEM; /* execve would kill it with a bare SIGSEGV */
 		return;
 	}
@@ -93,8 +96,8 @@ static void start_child(struct runner *r)
 			return;
 		}
 	}
-	r->start_errno = child_start(
-		&r->child, r->rq.mode == MODE_TIME ? timed : plain, in_fd, &l);
+	r->start_errno = child_start(&r->child,
+		(r->rq.mode == MODE_TIME ? timed : plain) + !r->emulator, in_fd, &l);
 	if (in_fd >= 0)
 		close(in_fd);
 }

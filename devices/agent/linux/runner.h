@@ -19,13 +19,15 @@ struct runner {
 	enum runner_state state;
 	struct wire_run rq;
 	char image[512], input[512]; /* paths */
+	char *emulator;		     /* a program that runs images; NULL: the kernel */
 	uint64_t idle_until_ns;
 	int start_errno;
 	uint32_t freq_before_khz;
 	int32_t temp_before_mc;
 };
 
-void runner_init(struct runner *r, struct machine *m, const char *sensor);
+/* `emulator` (a whole path, or NULL) is borrowed. */
+void runner_init(struct runner *r, struct machine *m, const char *sensor, char *emulator);
 void runner_release(struct runner *r);
 /* Paths are copied; `input` may be "". */
 void runner_start(struct runner *r, const struct wire_run *rq, const char *image,
