@@ -8,12 +8,14 @@
 #include "devices/handle.h"
 #include "devices/result.h"
 #include "devices/cpu_arch.h"
+#include "devices/transport/power.h"
 #include "src/base/file.h"
 
 #define MAX_IMAGE (1u << 30)
 #define SILENCE_MS 2500 /* more than two BEATs */
 #define MAX_SILENCES 6
 #define GRACE_MS 15000 /* for idle power, start and end of a run */
+#define POWER_CYCLE_MS 60000
 
 const struct device_info *device_info(const struct device *d)
 {
@@ -134,35 +136,63 @@ void device_close(struct device *d)
 	free(d);
 }
 
-enum err device_recover(struct device *d, struct err_ctx *ctx)
+/* One rung: a new session on the same line, or a new agent. ERR_INVALID: it makes no sense
+ * to try again. */
+static enum err come_back(struct device *d, int same_line, struct err_ctx *ctx)
 {
-	static const int pause_ms[] = {0, 0, 200, 1000, 3000, 8000};
+	struct device_info info;
+	enum err e;
+
+	if (same_line) {
+		e = link_hello(&d->link, ctx);
+		e = e ? e : read_info(d, &info, ctx);
+	} else {
+		e = start(d, &info, ctx);
+	}
+	if (e)
+		return e;
+	if (!hash_equal(&info.fingerprint, &d->info.fingerprint)) {
+		link_close(&d->link);
+		return err_set(ctx, ERR_INVALID, "it came back as another machine");
+	}
+	d->info = info;
+	return ERR_OK;
+}
+
+static enum err climb(
+	struct device *d, const int *pause_ms, size_t n, int same_line, struct err_ctx *ctx)
+{
 	enum err e = ERR_DEVICE;
 
-	for (size_t i = 0; i < sizeof(pause_ms) / sizeof(pause_ms[0]); i++) {
+	for (size_t i = 0; i < n && e && e != ERR_INVALID; i++) {
 		struct timespec pause = {
 			pause_ms[i] / 1000, pause_ms[i] % 1000 * 1000000L};
-		struct device_info info;
 
 		nanosleep(&pause, NULL);
-		if (i == 0) {
-			e = link_hello(&d->link, ctx);
-			e = e ? e : read_info(d, &info, ctx);
-		} else {
-			e = start(d, &info, ctx);
-		}
-		if (e)
-			continue;
-		if (!hash_equal(&info.fingerprint, &d->info.fingerprint)) {
-			link_close(&d->link);
-			return err_set(ctx, ERR_DEVICE,
-				"device '%s' came back as another machine",
-				d->profile.name);
-		}
-		d->info = info;
-		return ERR_OK;
+		e = come_back(d, same_line && i == 0, ctx);
 	}
-	return unavailable(d, e, ctx);
+	return e;
+}
+
+enum err device_recover(struct device *d, struct err_ctx *ctx)
+{
+	static const int again_ms[] = {0, 0, 200, 1000, 3000, 8000};
+	static const int boot_ms[] = {1000, 2000, 4000, 8000, 15000, 30000};
+	struct err_ctx why = {{0}};
+	enum err e = climb(d, again_ms, sizeof(again_ms) / sizeof(again_ms[0]), 1, &why);
+
+	if (e && e != ERR_INVALID && d->profile.power_cycle[0]) {
+		e = power_cycle(d->profile.power_cycle, POWER_CYCLE_MS, &why);
+		if (!e)
+			e = climb(
+				d, boot_ms, sizeof(boot_ms) / sizeof(boot_ms[0]), 0, &why);
+	}
+	if (!e)
+		return ERR_OK;
+	err_set(ctx, e, "%s", why.msg);
+	return e == ERR_INVALID ? err_prefix(ctx, ERR_DEVICE, "device '%s'",
+					  d->profile.name)
+				: unavailable(d, e, ctx);
 }
 
 /* Uploads */

@@ -37,6 +37,8 @@ struct device_profile {
 	char sensor[64];       /* "auto", "none", or a sensor's name */
 	char sysfs_root[256];  /* "" or a prefix for /sys and /proc (fixture trees) */
 	char sim_law[1024];    /* sim: "key=value,..." (devices/sim/README.md) */
+	double health_factor;  /* a known build may take that many times as long; 0: any */
+	char power_cycle[512]; /* shell command of this host: off and on again; "" none */
 };
 
 /* By name ("local") from the user's folder ($XDG_CONFIG_HOME/hawser/devices) or Hawser's
@@ -122,7 +124,8 @@ enum err device_ping(struct device *d, uint64_t *round_trip_ns, struct err_ctx *
  * rate includes hashing them there. */
 enum err device_measure_upload(
 	struct device *d, size_t len, double *bytes_per_s, struct err_ctx *ctx);
-/* Ladder: resync, restart the agent; a few tries with growing pauses, then ERR_DEVICE. */
+/* Ladder: a new session, a new agent a few times with growing pauses, the profile's
+ * power_cycle and the same again; then ERR_DEVICE. */
 enum err device_recover(struct device *d, struct err_ctx *ctx);
 
 /* The driver table: how each kind of device starts its byte stream. */

@@ -8,7 +8,8 @@
 
 static const char *const keys[] = {"driver", "uri", "ssh_config", "cache", "cc", "cflags",
 	"isa", "cpu", "threads", "timeout_ms", "memory_bytes", "flash_bytes", "ram_bytes",
-	"sensor", "sysfs_root", "law", "about", NULL};
+	"sensor", "sysfs_root", "law", "about", "health_factor", "power_cycle",
+	NULL};
 
 struct loader {
 	struct yaml_doc *doc;
@@ -165,6 +166,21 @@ static enum err check_cc(struct loader *l, const struct device_profile *p)
 		"'cc' is empty: name the target's compiler");
 }
 
+/* What tells a sick device, and what may cure it. */
+static enum err care(struct loader *l, struct device_profile *p)
+{
+	const struct yaml_node *n = yaml_get(l->root, "health_factor");
+	enum err e = text(l, "power_cycle", p->power_cycle, sizeof(p->power_cycle));
+
+	if (e || !n)
+		return e;
+	e = yaml_double(l->doc, n, 0, 1e6, &p->health_factor, l->ctx);
+	if (!e && p->health_factor != 0 && p->health_factor <= 1)
+		return yaml_err(l->doc, n, ERR_INVALID, l->ctx,
+			"'health_factor' must be above 1, or 0 for no check");
+	return e;
+}
+
 static enum err load(struct loader *l, struct device_profile *p)
 {
 	enum err e = yaml_check_keys(l->doc, l->root, keys, l->ctx);
@@ -188,6 +204,7 @@ static enum err load(struct loader *l, struct device_profile *p)
 	e = e ? e : text(l, "sensor", p->sensor, sizeof(p->sensor));
 	e = e ? e : text(l, "sysfs_root", p->sysfs_root, sizeof(p->sysfs_root));
 	e = e ? e : text(l, "about", about, sizeof(about));
+	e = e ? e : care(l, p);
 	return e ? e : law(l, p->sim_law, sizeof(p->sim_law));
 }
 
@@ -207,8 +224,11 @@ static void set_name(struct device_profile *p, const char *path)
 enum err device_profile_load(
 	struct device_profile *p, const char *name_or_path, struct err_ctx *ctx)
 {
-	struct device_profile q = {
-		.cpu = "auto", .threads = 1, .sensor = "auto", .timeout_ms = 60000};
+	struct device_profile q = {.cpu = "auto",
+		.threads = 1,
+		.sensor = "auto",
+		.timeout_ms = 60000,
+		.health_factor = 3};
 	struct loader l = {.ctx = ctx};
 	char path[4400];
 	enum err e = profile_locate(path, sizeof(path), name_or_path, ctx);

@@ -3,8 +3,10 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "src/cli/device_probe.h"
+#include "src/store/store.h"
 
 static const char *json_flag, *name, *ssh_config, *cache;
 
@@ -23,59 +25,147 @@ struct row {
 	const char *name;
 	struct device_profile profile;
 	int loaded;
+	const struct store_device_state *known; /* NULL: no controller ever had it */
+	int held; /* by a controller that runs now */
 	char state[sizeof(((struct err_ctx *)0)->msg)];
 };
 
-/* Opening is the only honest way to know whether a device can be had. */
-static void look_at(struct row *r, const char *which)
+/* What the results database tells of devices; nothing where there is none. */
+struct known {
+	struct store_device_state *list;
+	size_t n;
+	long holder; /* pid of the controller that runs now; 0 none */
+};
+
+static enum err read_known(struct known *k, struct err_ctx *ctx)
+{
+	char path[1100], host[80];
+	struct store *s;
+	enum err e;
+
+	memset(k, 0, sizeof(*k));
+	if ((e = cli_database(path, sizeof(path), ctx)))
+		return e;
+	e = store_open(&s, path, STORE_READ, ctx);
+	if (e)
+		return e == ERR_NOTFOUND ? ERR_OK : e;
+	e = store_list_device_states(s, &k->list, &k->n, ctx);
+	store_close(s);
+	if (!store_holder(path, &k->holder, host, sizeof(host)))
+		k->holder = 0;
+	return e;
+}
+
+static const struct store_device_state *find_known(
+	const struct known *k, const char *which)
+{
+	for (size_t i = 0; i < k->n; i++)
+		if (!strcmp(k->list[i].name, which))
+			return &k->list[i];
+	return NULL;
+}
+
+/* Opening is the only honest way to know whether a device can be had; one that a job holds
+ * is left alone. */
+static void look_at(struct row *r, const char *which, const struct known *k)
 {
 	struct err_ctx ctx = {{0}};
 	struct device *d = NULL;
 
 	memset(r, 0, sizeof(*r));
 	r->name = which;
+	r->known = find_known(k, which);
+	r->held = r->known && r->known->pid && r->known->pid == k->holder;
 	r->loaded = device_profile_load(&r->profile, which, &ctx) == ERR_OK;
-	if (r->loaded && device_open(&d, &r->profile, &ctx) == ERR_OK)
+	if (r->held)
+		snprintf(r->state, sizeof(r->state), "%s",
+			device_state_names[r->known->state]);
+	else if (r->loaded && device_open(&d, &r->profile, &ctx) == ERR_OK)
 		snprintf(r->state, sizeof(r->state), "ready");
 	else
 		snprintf(r->state, sizeof(r->state), "%s", ctx.msg);
 	device_close(d);
 }
 
+/* "2026-11-25 23:44", "-" never. */
+static void write_time(char *out, size_t cap, int64_t at_s)
+{
+	time_t t = (time_t)at_s;
+	struct tm tm;
+
+	snprintf(out, cap, "-");
+	if (at_s > 0 && gmtime_r(&t, &tm))
+		strftime(out, cap, "%Y-%m-%d %H:%M", &tm);
+}
+
+static void print_row(const struct row *r)
+{
+	const struct store_device_state *k = r->known;
+	char seen[32], temperature[24] = "-", lease[160] = "-";
+
+	write_time(seen, sizeof(seen), k ? k->seen_s : 0);
+	if (k && k->temp_mc != INT32_MIN)
+		snprintf(temperature, sizeof(temperature), "%.1f", k->temp_mc / 1000.);
+	if (r->held)
+		snprintf(lease, sizeof(lease), "%s, pid %ld", k->job, k->pid);
+	printf("%-16s %-7s %-22s %-16s %5s  %-20s %s%s%s\n", r->name,
+		r->loaded ? r->profile.driver : "?", r->profile.cc, seen, temperature,
+		lease, r->state, r->held && k->reason[0] ? ": " : "",
+		r->held ? k->reason : "");
+}
+
+static json_t *row_json(const struct row *r)
+{
+	const struct store_device_state *k = r->known;
+	json_t *o = json_pack("{s:s, s:s, s:s, s:s}", "name", r->name, "driver",
+		r->profile.driver, "cc", r->profile.cc, "state", r->state);
+
+	if (!k)
+		return o;
+	json_object_set_new(o, "last_state", json_string(device_state_names[k->state]));
+	json_object_set_new(o, "last_reason", json_string(k->reason));
+	json_object_set_new(o, "since", json_integer(k->since_s));
+	json_object_set_new(o, "last_seen", json_integer(k->seen_s));
+	json_object_set_new(o, "recoveries", json_integer(k->n_recoveries));
+	if (k->temp_mc != INT32_MIN)
+		json_object_set_new(
+			o, "temperature_c", json_real(k->temp_mc / 1000.));
+	if (r->held)
+		json_object_set_new(o, "lease",
+			json_pack("{s:s, s:I, s:s}", "job", k->job, "pid",
+				(json_int_t)k->pid, "host", k->host));
+	return o;
+}
+
 static enum err list(int argc, struct err_ctx *ctx)
 {
 	json_t *all = json_array();
-	char **names;
+	char **names = NULL;
+	struct known k = {NULL, 0, 0};
 	enum err e;
 
 	if (argc > 2)
 		e = err_set(ctx, ERR_USAGE, "'device list' takes no name");
-	else
+	else if (!(e = read_known(&k, ctx)))
 		e = device_profile_list(&names, ctx);
-	if (e) {
-		json_decref(all);
-		return e;
-	}
-	if (!json_flag)
-		printf("%-16s %-8s %-28s %s\n", "NAME", "DRIVER", "COMPILER", "STATE");
-	for (size_t i = 0; names[i]; i++) {
+	if (!e && !json_flag)
+		printf("%-16s %-7s %-22s %-16s %5s  %-20s %s\n", "NAME", "DRIVER",
+			"COMPILER", "LAST SEEN (UTC)", "C", "LEASE", "STATE");
+	for (size_t i = 0; !e && names[i]; i++) {
 		struct row r;
 
-		look_at(&r, names[i]);
+		look_at(&r, names[i], &k);
 		if (json_flag)
-			json_array_append_new(
-				all, json_pack("{s:s, s:s, s:s, s:s}", "name", r.name,
-					     "driver", r.profile.driver, "cc",
-					     r.profile.cc, "state", r.state));
+			json_array_append_new(all, row_json(&r));
 		else
-			printf("%-16s %-8s %-28s %s\n", r.name,
-				r.loaded ? r.profile.driver : "?", r.profile.cc, r.state);
+			print_row(&r);
 	}
 	free(names);
-	if (json_flag)
+	free(k.list);
+	if (!e && json_flag)
 		return device_print_json(all, ctx);
 	json_decref(all);
-	return ERR_OK;
+	return e;
 }
 
 static enum err probe(int argc, char **argv, struct err_ctx *ctx)
@@ -136,7 +226,8 @@ const struct command cmd_device = {
 	.synopsis = "list [--json]\nprobe NAME [--json]\n"
 		    "add ssh://USER@HOST[:PORT] [--name NAME] [--json]",
 	.details = "list opens every profile of devices/profiles and of your own folder "
-		   "and says whether\nthe device can be had.\n"
+		   "and says whether\nthe device can be had, when it was last seen, and "
+		   "which job holds it (--results).\n"
 		   "probe prints what the device says of itself, the round trip of a "
 		   "request and the\n"
 		   "rate of an upload. NAME is a profile's name, or the path of a .yaml "

@@ -74,7 +74,8 @@ static enum err end(struct session *s, enum err e, const struct err_ctx *why)
 
 	if (!e)
 		return e;
-	store_job_set_state(s->store, s->job_id, stopped ? "stopped" : "failed", NULL);
+	store_job_set_state(s->store, s->job_id,
+		stopped || e == ERR_DEVICE ? "stopped" : "failed", NULL);
 	store_put_event(s->store, s->job_id, "error", why->msg, NULL);
 	if (stopped)
 		progress_say(

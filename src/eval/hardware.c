@@ -1,7 +1,6 @@
 #include "src/eval/session.h"
 
 #include <math.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,8 +35,6 @@ struct fleet {
 	struct hash *candidate;
 	struct batch batch[SESSION_MAX_DEVICES];
 	size_t n_busy; /* devices that have something to measure */
-	/* While devices measure: of the store, of the session's and the batches' counters. */
-	pthread_mutex_t lock;
 };
 
 /* ---- build */
@@ -185,15 +182,19 @@ static void say_progress(const struct fleet *f)
 
 static enum err keep(struct batch *b, struct measure_job *job, struct err_ctx *ctx)
 {
+	struct session_device *d = &b->s->device[b->device];
 	size_t i = 0;
 
 	while (&b->out[i].artefact != job->artefact)
 		i++;
+	if (job->m.n_runs)
+		d->state.temp_mc = job->m.runs[job->m.n_runs - 1].temp_mc;
+	session_note_device(b->s, b->device, DEVICE_LEASED, "");
 	if (job->verdict == VERDICT_OK) {
 		take(&b->out[i], &job->m);
 		b->s->n_measured++;
-		return store_put_measurement(b->s->store, b->s->job_id,
-			b->s->device[b->device].name, &job->m, ctx);
+		return store_put_measurement(
+			b->s->store, b->s->job_id, d->name, &job->m, ctx);
 	}
 	b->out[i].verdict = job->verdict;
 	if (!verdict_blames_candidate(job->verdict))
@@ -206,12 +207,12 @@ static enum err on_done(void *self, struct measure_job *job, struct err_ctx *ctx
 	struct batch *b = self;
 	enum err e;
 
-	pthread_mutex_lock(&b->fleet->lock);
+	pthread_mutex_lock(&b->s->lock);
 	e = keep(b, job, ctx);
 	b->n_done++;
 	if (b->fleet->n_busy > 1)
 		say_progress(b->fleet);
-	pthread_mutex_unlock(&b->fleet->lock);
+	pthread_mutex_unlock(&b->s->lock);
 	return e;
 }
 
@@ -252,9 +253,13 @@ static void *measure_device(void *self)
 	struct batch *b = self;
 	struct session_device *d = &b->s->device[b->device];
 
-	b->err = measure_run(d->dev, &d->reference, b->jobs, b->n_jobs,
-		&b->s->job.measure, on_done, b,
-		b->fleet->n_busy == 1 ? b->s->progress : NULL, b->s->cancel, &b->ctx);
+	do {
+		b->err = measure_run(d->dev, &d->reference, b->jobs, b->n_jobs,
+			&b->s->job.measure, on_done, b,
+			b->fleet->n_busy == 1 ? b->s->progress : NULL, b->s->cancel,
+			&b->ctx);
+	} while (b->err == ERR_DEVICE &&
+		 !(b->err = session_await_device(b->s, b->device, &b->ctx)));
 	for (size_t i = 0; i < b->n_jobs; i++)
 		measurement_release(&b->jobs[i].m);
 	return NULL;
@@ -332,7 +337,6 @@ static void release(struct fleet *f)
 		free(f->batch[d].jobs);
 	}
 	free(f->candidate);
-	pthread_mutex_destroy(&f->lock);
 	free(f);
 }
 
@@ -368,7 +372,6 @@ enum err session_measure(struct session *s, const struct genome *g,
 	f->weights = weights;
 	f->look = look;
 	f->candidate = calloc(n ? n : 1, sizeof(*f->candidate));
-	pthread_mutex_init(&f->lock, NULL);
 	for (size_t d = 0; d < s->n_devices; d++)
 		if (start_batch(f, d, out[d]))
 			e = ERR_NOMEM;

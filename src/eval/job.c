@@ -286,7 +286,7 @@ static enum err parse_root(struct parser *p, const struct yaml_node *root)
 {
 	static const char *const keys[] = {"job", "data", "format", "space", "seed",
 		"objectives", "limits", "search", "stop", "supernet", "final", "measure",
-		"tune", NULL};
+		"tune", "device_wait_s", NULL};
 	struct job *j = p->j;
 	const struct yaml_node *n;
 	int64_t seed = 1;
@@ -303,6 +303,9 @@ static enum err parse_root(struct parser *p, const struct yaml_node *root)
 	if (n && (e = yaml_int(p->doc, n, 0, INT64_MAX, &seed, p->ctx)))
 		return e;
 	j->seed = (uint64_t)seed;
+	n = yaml_get(root, "device_wait_s");
+	if (n && (e = yaml_double(p->doc, n, 0, 1e9, &j->device_wait_s, p->ctx)))
+		return e;
 	if ((e = parse_tune(p, root)))
 		return e;
 	return parse_sections(p, root);
@@ -322,6 +325,7 @@ enum err job_parse(
 	measure_options_default(&j.measure);
 	j.n_final = 6;
 	j.n_final_seeds = 1;
+	j.device_wait_s = 600;
 	if ((e = yaml_parse(&p.doc, text, file, ctx)))
 		return e;
 	e = parse_root(&p, yaml_root(p.doc));

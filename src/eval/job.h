@@ -14,6 +14,7 @@
  *   tune: yes                  # time competing schedules of each candidate's products on
  *                              # its devices, once a shape, and build with the fastest; no:
  *                              # use what was known when the job began (default)
+ *   device_wait_s: 600         # how long a lost device is waited for; the others go on
  *   measure: {min_processes: 5, max_processes: 20, precision: 0.02, samples: 50,
  *             warmup: 10}
  *
@@ -47,7 +48,8 @@ struct job {
 	uint32_t n_final, n_final_seeds;
 	struct measure_options measure;
 	int tune;
-	struct hash spec; /* of everything but name and stop rules: those may change */
+	double device_wait_s;
+	struct hash spec; /* without name, stop rules and waiting: those may change */
 };
 
 /* `text` is what is stored; relative paths are the user's working directory's. */

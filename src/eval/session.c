@@ -219,9 +219,18 @@ static enum err open_devices(struct session *s, struct err_ctx *ctx)
 			(e = device_open(&d->dev, &profile, ctx)))
 			return e;
 		info = device_info(d->dev);
+		snprintf(d->state.name, sizeof(d->state.name), "%s", d->name);
+		snprintf(d->state.job, sizeof(d->state.job), "%s", s->job.name);
+		d->state.temp_mc = INT32_MIN;
+		session_note_device(s, i, DEVICE_LEASED, "");
 		if ((e = store_put_device(s->store, &info->fingerprint, d->name,
 			     info->description, info->simulated, ctx)) ||
 			(e = build_reference(s, i, ctx)))
+			return e;
+		e = session_check_health(s, i, ctx);
+		if (e == ERR_DEVICE)
+			e = session_await_device(s, i, ctx);
+		if (e)
 			return e;
 	}
 	return ERR_OK;
@@ -374,6 +383,7 @@ static void start(struct session *s, const struct session_options *o)
 	s->progress = o->progress;
 	s->cancel = o->cancel;
 	s->started_ns = clock_mono_ns();
+	pthread_mutex_init(&s->lock, NULL);
 }
 
 enum err session_open(
@@ -404,6 +414,8 @@ enum err session_open_data(
 void session_close(struct session *s)
 {
 	for (size_t i = 0; i < s->n_devices; i++) {
+		if (s->device[i].state.state == DEVICE_LEASED && s->device[i].dev)
+			session_note_device(s, i, DEVICE_IDLE, "");
 		wisdom_release(&s->device[i].wisdom);
 		device_close(s->device[i].dev);
 	}
@@ -416,5 +428,6 @@ void session_close(struct session *s)
 	store_close(s->store);
 	free(s->known);
 	free(s->inherited);
+	pthread_mutex_destroy(&s->lock);
 	memset(s, 0, sizeof(*s));
 }

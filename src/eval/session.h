@@ -6,6 +6,8 @@
 #ifndef HAWSER_EVAL_SESSION_H
 #define HAWSER_EVAL_SESSION_H
 
+#include <pthread.h>
+
 #include "cost_models/cost_model.h"
 #include "cost_models/features.h"
 #include "devices/device.h"
@@ -27,6 +29,7 @@ struct session_device {
 	struct device *dev;
 	struct artefact reference; /* interleaved with everything that is measured */
 	struct wisdom wisdom;	   /* for candidates; the reference is built without */
+	struct store_device_state state; /* as last written to the store */
 };
 
 /* A metric that the search must know of every candidate: objectives first, then what only
@@ -68,6 +71,9 @@ struct session {
 	const char *broken_kernel; /* session_options */
 	struct progress *progress;
 	volatile const int *cancel;
+	/* While devices measure, each in a thread of its own: of the store and of what
+	 * counts for all of them. */
+	pthread_mutex_t lock;
 	uint64_t started_ns;
 	double hours_before; /* what earlier runs of the job took, to their last generation */
 };
@@ -161,6 +167,19 @@ struct hardware {
 enum err session_measure(struct session *s, const struct genome *g,
 	const struct build_weights *weights, size_t n, uint32_t look,
 	struct hardware *const *out, struct err_ctx *ctx);
+
+/* Devices of a job that runs. health.c
+ *
+ * Writes a device's state down; with the lock held while others measure. */
+void session_note_device(
+	struct session *s, size_t device, enum device_state state, const char *reason);
+/* Does the reference build answer rightly, and as fast as the first time (within the
+ * profile's health_factor)? ERR_DEVICE when not. */
+enum err session_check_health(struct session *s, size_t device, struct err_ctx *ctx);
+/* A device that failed for `why` is quarantined and tried again with growing pauses.
+ * ERR_OK: it is back and healthy. ERR_DEVICE, with what to do in `why`: not within the
+ * job's device_wait_s. ERR_CANCELLED: the job is to end. */
+enum err session_await_device(struct session *s, size_t device, struct err_ctx *why);
 
 /* Models. predictor.c */
 enum err session_add_known(struct session *s, const struct genome *g,

@@ -116,7 +116,19 @@ static const char version_3[] =
 	" n_processes INTEGER NOT NULL, times BLOB NOT NULL, taken_s INTEGER NOT NULL,"
 	" UNIQUE(device, tuner, protocol, bits, n, n_in, n_out)) STRICT;";
 
-static const char *const steps[] = {version_1, version_2, version_3};
+/* device_state: one row a profile, for people and `device list`. health: the latency of a
+ * job's reference build when a device ran it first. */
+static const char version_4[] =
+	"CREATE TABLE device_state("
+	" name TEXT PRIMARY KEY, state TEXT NOT NULL, reason TEXT NOT NULL,"
+	" since_s INTEGER NOT NULL, seen_s INTEGER NOT NULL, pid INTEGER NOT NULL,"
+	" host TEXT NOT NULL, job TEXT NOT NULL, temp_mc INTEGER NOT NULL,"
+	" n_recoveries INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+	"CREATE TABLE health("
+	" device BLOB NOT NULL, build BLOB NOT NULL, latency_ns REAL NOT NULL,"
+	" taken_s INTEGER NOT NULL, PRIMARY KEY(device, build)) STRICT, WITHOUT ROWID;";
+
+static const char *const steps[] = {version_1, version_2, version_3, version_4};
 
 const struct schema store_schema = {steps, (int)(sizeof(steps) / sizeof(steps[0]))};
 

@@ -158,6 +158,39 @@ enum err store_list_devices(
 	struct store *s, struct store_device **out, size_t *n, struct err_ctx *ctx);
 void store_devices_free(struct store_device *list, size_t n);
 
+/* In what state a profile's device was when a controller last had to do with it. A holder
+ * that is gone (store_holder) holds nothing. */
+enum device_state {
+	DEVICE_IDLE,
+	DEVICE_LEASED,
+	DEVICE_RECOVERING,
+	DEVICE_QUARANTINED, /* lost or unsound; `reason` says how */
+	N_DEVICE_STATES
+};
+extern const char *const device_state_names[N_DEVICE_STATES];
+struct store_device_state {
+	char name[64]; /* the profile's */
+	enum device_state state;
+	char reason[256];      /* "" none */
+	int64_t since_s;       /* unix; set by store_put_device_state */
+	int64_t seen_s;	       /* unix: when it last answered */
+	long pid;	       /* of the controller; set, 0 when idle */
+	char host[80];	       /* the controller's; set */
+	char job[128];	       /* it works for; "" none */
+	int32_t temp_mc;       /* millidegrees; INT32_MIN unknown */
+	uint32_t n_recoveries; /* since the controller began */
+};
+/* synchronous=NORMAL. Replaces; `since_s` stays while the state is the same. */
+enum err store_put_device_state(
+	struct store *s, const struct store_device_state *d, struct err_ctx *ctx);
+/* By name; free() the list. */
+enum err store_list_device_states(struct store *s, struct store_device_state **out,
+	size_t *n, struct err_ctx *ctx);
+/* The latency that this build had on this device the first time: kept from this call on if
+ * there is none. */
+enum err store_first_latency(struct store *s, const struct hash *device,
+	const struct hash *build, double latency_ns, double *first, struct err_ctx *ctx);
+
 /* ---- wisdom: the fastest schedule of a product on a device, found once by timing. Key:
  * device, the build that timed it (so kernels, compiler and flags), MEASURE_PROTOCOL,
  * shape. */

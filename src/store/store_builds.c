@@ -4,10 +4,6 @@
 
 #include "src/store/sql.h"
 
-#define DESCRIPTION_LIMIT (64 << 10)
-
-/* ---- builds */
-
 static enum err check_sizes(const struct artefact *a, struct err_ctx *ctx)
 {
 	const uint64_t sizes[] = {a->image_bytes, a->text_bytes, a->weight_bytes,
@@ -142,66 +138,4 @@ enum err store_list_builds(struct store *s, int64_t job, const struct hash *cand
 			" build b ON b.candidate=j.candidate WHERE j.job=? ORDER BY b.id",
 			SQL_ARGS(arg_int(job)), &st, ctx);
 	return e ? e : sql_list(s, st, &build_reader, (void **)out, n, ctx);
-}
-
-/* ---- devices */
-
-enum err store_put_device(struct store *s, const struct hash *fingerprint,
-	const char *name, const char *description, int simulated, struct err_ctx *ctx)
-{
-	enum err e;
-
-	if (!name[0] || strlen(name) >= sizeof(((struct store_device *)0)->name))
-		return err_set(ctx, ERR_INVALID,
-			"device name '%.40s' is empty or too long", name);
-	if (strlen(description) > DESCRIPTION_LIMIT)
-		return err_set(
-			ctx, ERR_INVALID, "description of device '%s' is too long", name);
-	e = sql_begin(s, 1, ctx);
-	if (e)
-		return e;
-	e = sql_run(s,
-		"INSERT INTO device(fingerprint, name, description, simulated)"
-		" VALUES(?, ?, ?, ?) ON CONFLICT DO NOTHING",
-		SQL_ARGS(arg_hash(fingerprint), arg_text(name), arg_text(description),
-			arg_int(simulated != 0)),
-		ctx);
-	return sql_end(s, e, ctx);
-}
-
-static void read_device(struct sql_row *r, void *item)
-{
-	struct store_device *d = item;
-
-	row_hash(r, &d->fingerprint);
-	row_text(r, d->name, sizeof(d->name));
-	d->description = row_dup(r, DESCRIPTION_LIMIT);
-	d->simulated = (int)row_int(r, 0, 1);
-}
-
-static void release_device(void *item)
-{
-	free(((struct store_device *)item)->description);
-}
-
-static const struct sql_reader device_reader = {
-	sizeof(struct store_device), read_device, release_device};
-
-enum err store_list_devices(
-	struct store *s, struct store_device **out, size_t *n, struct err_ctx *ctx)
-{
-	sqlite3_stmt *st;
-	enum err e = sql_bind(s,
-		"SELECT fingerprint, name, description, simulated FROM device ORDER BY "
-		"id",
-		NULL, 0, &st, ctx);
-
-	return e ? e : sql_list(s, st, &device_reader, (void **)out, n, ctx);
-}
-
-void store_devices_free(struct store_device *list, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		free(list[i].description);
-	free(list);
 }

@@ -1,32 +1,88 @@
 #!/bin/bash
-# One job on several devices at once: the same answers however their threads interleave.
+# One job on several devices at once: the same answers however their threads interleave; one
+# that dies is quarantined, the others go on, and nothing is lost or done twice.
 set -u
 . tests/e2e/tap
-trap 'rm -rf "$DIR"' EXIT
+pid=
+trap 'kill -9 ${pid:-} 2>/dev/null; rm -rf "$DIR"' EXIT
+mark=7$$ # a seed that no other test's devices have
 
-law() { # law NAME KEYS: a simulated device, by path
-	echo "driver: sim
-law: {base_ns: 2000, op_ns: 100, mac_f32_ns: 0.02, sigma: 0.01, process_sigma: 0.003, sleep: 0, $2}" >"$DIR/$1.yaml"
+law() { # law NAME KEYS [LINE...]: a simulated device, by path
+	file=$DIR/$1.yaml keys=$2
+	shift 2
+	printf '%s\n' "driver: sim" "law: {base_ns: 2000, op_ns: 100, mac_f32_ns: 0.02, sigma: 0.01,
+  process_sigma: 0.003, sleep: 0, $keys}" "$@" >"$file"
 }
-law slow 'seed: 3, mac_i8_ns: 0.02'
-law fast 'seed: 4, mac_i8_ns: 0.005'
-law small 'seed: 5, mac_i8_ns: 0.01, ram_bytes: 40000'
-cat >"$DIR/job.yaml" <<E2
+job() { # job NAME STOP [LINE...]
+	file=$DIR/$1.yaml stop=$2
+	shift 2
+	cat >"$file" <<E2
 job: fleet
 data: builtin:home
 space: home-small
-objectives: [slot_f1, latency_us@$DIR/slow.yaml, latency_us@$DIR/fast.yaml]
-limits: ["latency_us@$DIR/small.yaml<=50"]
-stop: {candidates: 20}
+objectives: [slot_f1, latency_us@$DIR/slow.yaml, latency_us@$DIR/weak.yaml]
+limits: ["latency_us@$DIR/third.yaml<=50"]
+stop: {candidates: $stop}
 supernet: {epochs: 1}
 final: {candidates: 2, seeds: 1, epochs: 1}
 E2
+	printf '%s\n' "$@" >>"$file"
+}
 front() { # front RUN
 	"$HAWSER" front fleet --csv --all --results "$DIR/$1" >"$DIR/$1.csv" 2>"$DIR/err"
 }
+law slow 'seed: 3, mac_i8_ns: 0.02'
+law third 'seed: 5, mac_i8_ns: 0.01'
+law weak "seed: $mark, mac_i8_ns: 0.005"
+job whole 20
 for run in a b; do
-	check "run $run ends" "$HAWSER" search "$DIR/job.yaml" --results "$DIR/$run"
+	check "run $run ends" "$HAWSER" search "$DIR/whole.yaml" --results "$DIR/$run"
 	front $run
 done
 same 'identical candidates and values' a.csv b.csv
+
+# The agent of one device can be dead.
+cat >"$DIR/agent" <<E2
+#!/bin/sh
+case "\$*" in *seed=$mark*) [ -e "$DIR/dead" ] && exit 1 ;; esac
+exec "$(dirname "$(realpath "$HAWSER")")/hawser-agent" "\$@"
+E2
+chmod 755 "$DIR/agent"
+export HAWSER_AGENT=$DIR/agent
+measured() {
+	"$HAWSER" status fleet --results "$DIR/$1" 2>/dev/null | grep -q ' [1-9][0-9]* measurements'
+}
+# die RUN JOB: starts it, and kills the weak device in the middle.
+die() {
+	"$HAWSER" search "$DIR/$2.yaml" --results "$DIR/$1" >"$DIR/$1.log" 2>&1 &
+	pid=$!
+	await 600 measured "$1"
+	touch "$DIR/dead"
+	pkill -9 -f "^$(dirname "$(realpath "$HAWSER")")/hawser-agent.*seed=$mark"
+}
+job wait 0 'device_wait_s: 1'
+die c wait
+wait $pid
+code=$?
+pid=
+if [ $code -eq 3 ]; then ok 'a job ends without its device'; else not_ok 'a job ends without its device' "exit code $code"; fi
+cp "$DIR/c.log" "$DIR/err"
+prints 'the device is quarantined' "^quarantined: device 'weak' is not available" err
+prints 'the end names it and says what to do' "^hawser: .*'weak'.*the same command goes on when it is back" err
+check 'status' "$HAWSER" status fleet --results "$DIR/c"
+prints 'the job is stopped, not failed' '^fleet +stopped' out
+rm "$DIR/dead"
+check 'the same command goes on' "$HAWSER" search "$DIR/whole.yaml" --results "$DIR/c"
+front c
+same 'and ends as an undisturbed run' a.csv c.csv
+
+law weak "seed: $mark, mac_i8_ns: 0.005" "power_cycle: 'rm -f \"$DIR/dead\"; echo x >>\"$DIR/cycles\"'"
+die d whole
+wait $pid
+code=$?
+pid=
+check 'the power is cycled' test -s "$DIR/cycles"
+if [ $code -eq 0 ]; then ok 'and the job goes on to its end'; else not_ok 'and the job goes on to its end' "exit code $code"; fi
+front d
+same 'as an undisturbed run' a.csv d.csv
 finish

@@ -108,6 +108,64 @@ static void broken_kernel_is_a_wrong_output_and_never_timed(void **state)
 	file_remove_tree(f.dir, NULL);
 }
 
+/* ---- a device that is not what it was */
+
+static enum err open_with_first_latency(
+	struct fixture *f, const struct hash *fingerprint, const struct hash *build,
+	double latency_ns, int i)
+{
+	struct err_ctx ctx = {""};
+	struct store *store;
+	struct session s;
+	char database[128];
+	double first;
+	enum err e;
+
+	snprintf(database, sizeof(database), "%s/other-%d.db", f->dir, i);
+	assert_int_equal(store_open(&store, database, STORE_WRITE, NULL), ERR_OK);
+	assert_int_equal(store_first_latency(
+				 store, fingerprint, build, latency_ns, &first, NULL),
+		ERR_OK);
+	store_close(store);
+	f->o.database = database;
+	e = session_open(&s, &f->o, &ctx);
+	if (e)
+		assert_non_null(strstr(ctx.msg, "is not what it was"));
+	else
+		session_close(&s);
+	return e;
+}
+
+static void device_that_became_much_slower_or_faster_is_refused(void **state)
+{
+	static const double factors[] = {0.1, 0.5, 2, 10};
+	struct session_device d;
+	struct fixture f;
+	struct session s;
+	struct hash fingerprint;
+	double latency = 0;
+
+	(void)state;
+	prepare(&f, "sim");
+	strcat(f.text, "device_wait_s: 0\n");
+	open_session(&s, &f);
+	d = s.device[0];
+	fingerprint = device_info(d.dev)->fingerprint;
+	assert_int_equal(store_first_latency(s.store, &fingerprint, &d.reference.build, 1,
+				 &latency, NULL),
+		ERR_OK);
+	assert_true(latency > 1);
+	session_close(&s);
+	for (int i = 0; i < 4; i++) {
+		int sound = factors[i] > 0.3 && factors[i] < 3;
+
+		assert_int_equal(open_with_first_latency(&f, &fingerprint,
+					 &d.reference.build, factors[i] * latency, i),
+			sound ? ERR_OK : ERR_DEVICE);
+	}
+	file_remove_tree(f.dir, NULL);
+}
+
 /* ---- the evaluator is a function of the facts */
 
 static void evaluator_recalls_everything_when_reopened(void **state)
@@ -240,6 +298,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(broken_kernel_is_a_wrong_output_and_never_timed),
+		cmocka_unit_test(device_that_became_much_slower_or_faster_is_refused),
 		cmocka_unit_test(evaluator_recalls_everything_when_reopened),
 		cmocka_unit_test(job_parse_refuses_with_the_place_when_wrong),
 		cmocka_unit_test(job_spec_ignores_stop_rules_only),
