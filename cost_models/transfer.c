@@ -11,7 +11,7 @@
 #define SD_A 2.3     /* log of a factor of ten: how devices differ */
 #define SD_B 0.3     /* of the exponent from 1 */
 #define SIGMA 0.1    /* relative noise until rows tell */
-#define SIGMA_ROWS 4 /* rows that this belief is worth */
+#define SIGMA_ROWS 4 /* rows that this belief is worth; more than 2 */
 #define FOLDS 5
 
 static double log_prior(const struct transfer *t, const double *x)
@@ -61,7 +61,7 @@ static void fit_sigma(struct transfer *t, const double *z, const double *r)
 
 		ss += d * d;
 	}
-	t->sigma = sqrt(ss / (SIGMA_ROWS + (double)t->n));
+	t->sigma = sqrt(ss / (SIGMA_ROWS - 2 + (double)t->n)); /* inverse gamma's mean */
 }
 
 static double line(const struct transfer *t, const double *x, double *var)
