@@ -4,6 +4,8 @@
 #ifndef HAWSER_COST_MODELS_KINDS_H
 #define HAWSER_COST_MODELS_KINDS_H
 
+#include <stdint.h>
+
 #include "cost_models/cost_model.h"
 
 #define COST_MAX_P 1024	   /* features of one model */
@@ -29,5 +31,14 @@ double cost_positive(double f, double y_lo, double y_hi);
 
 /* Relative error of a model that saw n rows can not be known below this. */
 double cost_sigma_floor(size_t n);
+
+/* Cross-validation (score.c). The number of folds: k, or n where k folds would be thin. */
+size_t cost_n_folds(size_t n, size_t k);
+/* The fold of each row: a drawn permutation, dealt out in turn. */
+enum err cost_draw_folds(
+	size_t n, size_t k, unsigned long seed, uint32_t *fold, struct err_ctx *ctx);
+/* Does a predict better than b, by more than two standard errors of the paired
+ * difference? */
+int cost_beats(const double *a, const double *b, const double *y, size_t n);
 
 #endif

@@ -20,8 +20,7 @@ static void summarise(const struct cost_model_kind *kind, const double *predicte
 	out->n = n;
 }
 
-/* The fold of each row: a drawn permutation, dealt out in turn. */
-static enum err draw_folds(
+enum err cost_draw_folds(
 	size_t n, size_t k, unsigned long seed, uint32_t *fold, struct err_ctx *ctx)
 {
 	uint32_t *order = malloc(n * sizeof(*order));
@@ -88,8 +87,7 @@ static enum err cross_predict(const struct cost_model_kind *kind, const double *
 	return ERR_OK;
 }
 
-/* All rows, one at a time, where k folds would be thin. */
-static size_t n_folds(size_t n, size_t k)
+size_t cost_n_folds(size_t n, size_t k)
 {
 	return n < 2 * k || k < 2 ? n : k;
 }
@@ -113,13 +111,13 @@ enum err cost_model_score(const struct cost_model_kind *kind, const double *x,
 		no_score(kind, n, out);
 		return ERR_OK;
 	}
-	k = n_folds(n, k);
+	k = cost_n_folds(n, k);
 	predicted = malloc(n * sizeof(*predicted));
 	fold = malloc(n * sizeof(*fold));
 	if (!predicted || !fold)
 		e = err_set(ctx, ERR_NOMEM, "out of memory");
 	if (!e)
-		e = draw_folds(n, k, seed, fold, ctx);
+		e = cost_draw_folds(n, k, seed, fold, ctx);
 	if (!e)
 		e = cross_predict(kind, x, y, n, p, fold, k, predicted, ctx);
 	if (!e)
@@ -153,8 +151,7 @@ enum err cost_model_score_split(const struct cost_model_kind *kind, const double
 	return e;
 }
 
-/* Does a predict better than b, by more than two standard errors of the difference? */
-static int beats(const double *a, const double *b, const double *y, size_t n)
+int cost_beats(const double *a, const double *b, const double *y, size_t n)
 {
 	double *gain = calloc(n, sizeof(*gain)), mean, se;
 
@@ -204,8 +201,9 @@ static const struct cost_model_kind *pick(const struct cost_score *scores,
 			 (best == SIZE_MAX || scores[i].mape < scores[best].mape))
 			best = i;
 	}
-	if (best != SIZE_MAX && beats(predicted + best * n, predicted + mean * n, y, n) &&
-		beats(predicted + best * n, predicted + macs * n, y, n))
+	if (best != SIZE_MAX &&
+		cost_beats(predicted + best * n, predicted + mean * n, y, n) &&
+		cost_beats(predicted + best * n, predicted + macs * n, y, n))
 		return scores[best].kind;
 	return scores[macs].mape < scores[mean].mape ? &cost_kind_macs : &cost_kind_mean;
 }
@@ -215,7 +213,7 @@ static enum err score_all(const double *x, const double *y, size_t n, size_t p,
 	unsigned long seed, struct cost_score *scores,
 	const struct cost_model_kind **picked, struct err_ctx *ctx)
 {
-	size_t count = cost_model_count(), k = n_folds(n, CHOOSE_FOLDS);
+	size_t count = cost_model_count(), k = cost_n_folds(n, CHOOSE_FOLDS);
 	double *predicted = malloc(count * n * sizeof(*predicted));
 	uint32_t *fold = malloc(n * sizeof(*fold));
 	enum err e = ERR_OK;
@@ -223,7 +221,7 @@ static enum err score_all(const double *x, const double *y, size_t n, size_t p,
 	if (!predicted || !fold)
 		e = err_set(ctx, ERR_NOMEM, "out of memory");
 	else
-		e = draw_folds(n, k, seed, fold, ctx);
+		e = cost_draw_folds(n, k, seed, fold, ctx);
 	for (size_t i = 0; i < count && !e; i++) {
 		const struct cost_model_kind *kind = cost_model_at(i);
 

@@ -193,17 +193,26 @@ static enum err source_init(struct source *k, struct store *s,
 	return e;
 }
 
-/* The newest look at a candidate on a device; SIZE_MAX when there is none. */
-static size_t newest_look(
-	const struct source *k, const struct hash *candidate, const char *device)
+/* Taken on a machine that describes itself alike (its fingerprint; the governor is not in
+ * it) by the same procedure. */
+static int comparable(
+	const struct store_measurement *a, const struct store_measurement *b)
+{
+	return strcmp(a->device_name, b->device_name) == 0 &&
+	       hash_equal(&a->m.device, &b->m.device) && a->m.protocol == b->m.protocol;
+}
+
+/* The newest look at a candidate that is comparable to `like`; SIZE_MAX when there is
+ * none. */
+static size_t newest_look(const struct source *k, const struct hash *candidate,
+	const struct store_measurement *like)
 {
 	size_t best = SIZE_MAX;
 
 	for (size_t i = 0; i < k->n_looks; i++) {
 		const struct store_measurement *l = &k->looks[i];
 
-		if (strcmp(l->device_name, device) != 0 ||
-			!hash_equal(&l->m.candidate, candidate))
+		if (!comparable(l, like) || !hash_equal(&l->m.candidate, candidate))
 			continue;
 		if (best == SIZE_MAX || l->m.look >= k->looks[best].m.look)
 			best = i;
@@ -218,19 +227,20 @@ static void set_release(struct cost_set *set)
 }
 
 static enum err fill_set(struct cost_set *set, const struct source *k,
-	const struct quantity *q, const char *device, struct err_ctx *ctx)
+	const struct quantity *q, const struct store_measurement *like,
+	struct err_ctx *ctx)
 {
 	size_t p = cost_features_count();
 
 	memset(set, 0, sizeof(*set));
-	snprintf(set->target, sizeof(set->target), "%s@%s", q->name, device);
+	snprintf(set->target, sizeof(set->target), "%s@%s", q->name, like->device_name);
 	set->provenance = "measured";
 	set->x = calloc(k->n_candidates + 1, p * sizeof(double));
 	set->y = calloc(k->n_candidates + 1, sizeof(double));
 	if (!set->x || !set->y)
 		return err_set(ctx, ERR_NOMEM, "out of memory");
 	for (size_t i = 0; i < k->n_candidates; i++) {
-		size_t at = newest_look(k, &k->candidates[i].hash, device);
+		size_t at = newest_look(k, &k->candidates[i].hash, like);
 		double v;
 
 		if (at == SIZE_MAX)
@@ -246,17 +256,21 @@ static enum err fill_set(struct cost_set *set, const struct source *k,
 	return ERR_OK;
 }
 
-static size_t list_devices(const struct source *k, const char **names)
+/* The last look on each device: what counts as that device. */
+static size_t list_devices(const struct source *k, const struct store_measurement **last)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < k->n_looks; i++) {
 		size_t j = 0;
 
-		while (j < n && strcmp(names[j], k->looks[i].device_name) != 0)
+		while (j < n &&
+			strcmp(last[j]->device_name, k->looks[i].device_name) != 0)
 			j++;
-		if (j == n && n < MAX_DEVICES)
-			names[n++] = k->looks[i].device_name;
+		if (j == MAX_DEVICES)
+			continue;
+		last[j] = &k->looks[i];
+		n += j == n;
 	}
 	return n;
 }
@@ -264,7 +278,7 @@ static size_t list_devices(const struct source *k, const char **names)
 static enum err fill_all(
 	struct source *k, struct cost_set **out, size_t *n, struct err_ctx *ctx)
 {
-	const char *devices[MAX_DEVICES];
+	const struct store_measurement *devices[MAX_DEVICES];
 	size_t n_devices = list_devices(k, devices), count = 0;
 	struct cost_set *sets = calloc(n_devices * N_QUANTITIES + 1, sizeof(*sets));
 	enum err e = sets ? ERR_OK : err_set(ctx, ERR_NOMEM, "out of memory");

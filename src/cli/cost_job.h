@@ -17,7 +17,8 @@ struct cost_set {
 	double *y; /* [n] owned */
 };
 
-/* The newest look at each candidate counts. Sets without a row are left out. */
+/* The newest look at each candidate counts, of those comparable to the last one on that
+ * device: the same fingerprint and MEASURE_PROTOCOL. Sets without a row are left out. */
 enum err cost_job_sets(struct store *s, const struct store_job *job,
 	struct cost_set **out, size_t *n, struct err_ctx *ctx);
 void cost_sets_free(struct cost_set *sets, size_t n);
