@@ -6,9 +6,9 @@
 #include "cost_models/features.h"
 #include "src/cli/cli.h"
 #include "src/cli/cost_csv.h"
-#include "src/cli/cost_job.h"
 #include "src/cli/cost_print.h"
 #include "src/cli/cost_prior.h"
+#include "src/eval/cost_sets.h"
 
 #define SEED 1 /* of the folds */
 
@@ -194,7 +194,7 @@ static enum err score_stored(
 
 	if (e)
 		return e;
-	e = cost_job_sets(s, &job, &sets, &n, ctx);
+	e = cost_job_sets(s, &job, INT64_MAX, &sets, &n, ctx);
 	if (!e) {
 		if (!n)
 			e = err_set(ctx, ERR_NOTFOUND, "job '%s' has no measurements yet",
@@ -291,7 +291,8 @@ const struct command cmd_cost = {
 		"here, by the\n"
 		"number of rows that correct it: mean relative errors on held-out rows, the "
 		"mean over\n"
-		"five orders; no search uses a prior yet.",
+		"five orders. A search begins with such a prior where other jobs have "
+		"measured.",
 	.examples =
 		"hawser cost score demo\n"
 		"hawser cost score fleet --prior auto\n"

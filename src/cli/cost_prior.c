@@ -7,7 +7,7 @@
 
 #include "cost_models/features.h"
 #include "cost_models/transfer_curve.h"
-#include "src/cli/cost_job.h"
+#include "src/eval/cost_sets.h"
 
 #define SEED 1
 #define MIN_ROWS 6   /* of a prior */
@@ -59,7 +59,7 @@ static enum err add_job(struct sources *all, struct store *s, const struct store
 
 	if (e || !other[0] || strcmp(other, kind) != 0)
 		return e;
-	e = cost_job_sets(s, job, &to->sets, &to->n, ctx);
+	e = cost_job_sets(s, job, INT64_MAX, &to->sets, &to->n, ctx);
 	if (e == ERR_NOTFOUND)
 		return ERR_OK;
 	if (e)

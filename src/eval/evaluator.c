@@ -7,6 +7,8 @@
 
 #include "src/base/clock.h"
 
+#define MODEL_NAME_MAX sizeof(((struct store_generation *)0)->model)
+
 static int objective_is_quality(const struct session *s, size_t i)
 {
 	return s->job.objectives[i].metric->quality;
@@ -131,15 +133,16 @@ static enum err put_predictions(struct session *s, const struct genome *g,
 	const struct hash *hash, struct err_ctx *ctx)
 {
 	struct prediction p;
-	char name[2 * METRIC_NAME_MAX];
+	char name[2 * METRIC_NAME_MAX], model[MODEL_NAME_MAX];
+	double mape;
 	enum err e = session_predict(s, g, 1, &p, ctx);
 
 	for (size_t k = 0; k < s->job.n_objectives && !e; k++) {
-		if (!s->tracked[k].fit.kind)
+		if (!session_model_name(&s->tracked[k], model, sizeof(model), &mape))
 			continue;
 		objective_format(&s->job.objectives[k], name, sizeof(name));
-		e = store_put_prediction(s->store, s->job_id, hash, name,
-			s->tracked[k].fit.kind->name, p.mean[k], p.sd[k], ctx);
+		e = store_put_prediction(s->store, s->job_id, hash, name, model,
+			p.mean[k], p.sd[k], ctx);
 		if (e == ERR_EXISTS)
 			e = ERR_OK;
 	}
@@ -194,12 +197,14 @@ static enum err refit(void *self, struct err_ctx *ctx)
 
 static void say_generation(const struct session *s, const struct store_generation *g)
 {
-	char found[96] = "none is within the limits yet", model[80] = "no cost model yet";
+	char found[96] = "none is within the limits yet", model[160] = "no cost model yet";
 
 	if (!isnan(g->hv_claimed))
 		snprintf(found, sizeof(found), "hypervolume %.4f (re-measured %.4f)",
 			g->hv_claimed, g->hv_remeasured);
-	if (g->model[0])
+	if (g->model[0] && isnan(g->model_mape))
+		snprintf(model, sizeof(model), "cost model %s", g->model);
+	else if (g->model[0])
 		snprintf(model, sizeof(model), "cost model %s off by %.1f %%", g->model,
 			100 * g->model_mape);
 	progress_say(s->progress, "generation %d: %d candidates, %s, %s", g->generation,
@@ -215,7 +220,6 @@ static enum err note(void *self, const struct generation_note *n, struct err_ctx
 {
 	struct session *s = self;
 	struct store_generation g;
-	const struct tracked *latency = NULL;
 	char hours[32];
 	enum err e;
 
@@ -226,14 +230,12 @@ static enum err note(void *self, const struct generation_note *n, struct err_ctx
 	g.hv_claimed = n->hv_claimed;
 	g.hv_remeasured = n->hv_remeasured;
 	g.model_mape = g.model_tau = NAN;
-	for (size_t k = 0; k < s->job.n_objectives && !latency; k++)
-		if (s->tracked[k].o.metric->per_device && s->tracked[k].fit.kind)
-			latency = &s->tracked[k];
-	if (latency) {
-		snprintf(g.model, sizeof(g.model), "%s", latency->fit.kind->name);
-		g.model_mape = latency->score.mape;
-		g.model_tau = latency->score.tau;
-	}
+	for (size_t k = 0; k < s->job.n_objectives && !g.model[0]; k++)
+		if (s->tracked[k].o.metric->per_device &&
+			session_model_name(&s->tracked[k], g.model, sizeof(g.model),
+				&g.model_mape) &&
+			g.model_mape == s->tracked[k].score.mape)
+			g.model_tau = s->tracked[k].score.tau;
 	snprintf(hours, sizeof(hours), "%.4f", hours_so_far(s));
 	if ((e = store_put_generation(s->store, s->job_id, &g, ctx)) ||
 		(e = store_put_meta(s->store, s->job_id, "hours", hours, ctx)))

@@ -1,6 +1,7 @@
 #include "src/eval/session.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -94,6 +95,16 @@ static enum err refit_one(
 		memcpy(x + n * p, s->known[i].features, p * sizeof(*x));
 		y[n++] = to_target(t->o.metric, v);
 	}
+	if (t->prior.kind) {
+		struct transfer_choice c;
+
+		e = transfer_choose(
+			&t->prior, x, y, n, p, (unsigned long)s->job.seed, &c, ctx);
+		if (e)
+			return e;
+		transfer_choice_release(&t->choice);
+		t->choice = c;
+	}
 	if (n < MIN_ROWS)
 		return ERR_OK;
 	scores = calloc(cost_model_count(), sizeof(*scores));
@@ -126,6 +137,24 @@ enum err session_refit(struct session *s, struct err_ctx *ctx)
 	return e;
 }
 
+static int uses_prior(const struct tracked *t)
+{
+	return t->prior.kind && t->choice.use != TRANSFER_OWN;
+}
+
+int session_model_name(const struct tracked *t, char *name, size_t cap, double *mape)
+{
+	*mape = NAN;
+	if (uses_prior(t)) {
+		transfer_label(&t->choice, t->prior_name, name, cap);
+		*mape = t->choice.mape[t->choice.use];
+	} else if (t->fit.kind) {
+		snprintf(name, cap, "%s", t->fit.kind->name);
+		*mape = t->score.mape;
+	}
+	return uses_prior(t) || t->fit.kind;
+}
+
 static void predict_metric(const struct session *s, size_t at, const struct genome *g,
 	const double *x, double *mean, double *sd)
 {
@@ -133,9 +162,12 @@ static void predict_metric(const struct session *s, size_t at, const struct geno
 
 	*sd = 0;
 	*mean = analytic_value(s, g, t->o.metric);
-	if (!isnan(*mean) || !t->fit.kind)
+	if (!isnan(*mean))
 		return;
-	*mean = from_target(t->o.metric, fitted_predict(&t->fit, x, sd));
+	if (uses_prior(t))
+		*mean = transfer_choice_predict(&t->choice, x, sd);
+	else if (t->fit.kind)
+		*mean = from_target(t->o.metric, fitted_predict(&t->fit, x, sd));
 }
 
 static double violation(const struct session *s, const double *value)

@@ -366,7 +366,7 @@ static enum err open_job(
 	read_hours(s);
 	if ((e = store_job_set_state(s->store, s->job_id, "running", ctx)) ||
 		(e = describe(s, ctx)) || (e = open_devices(s, ctx)) ||
-		(e = open_wisdom(s, ctx)))
+		(e = open_wisdom(s, ctx)) || (e = session_open_priors(s, ctx)))
 		return e;
 	s->broken_kernel = o->broken_kernel;
 	if ((e = session_open_supernet(s, ctx)))
@@ -419,8 +419,11 @@ void session_close(struct session *s)
 		wisdom_release(&s->device[i].wisdom);
 		device_close(s->device[i].dev);
 	}
-	for (size_t i = 0; i < s->n_tracked; i++)
+	for (size_t i = 0; i < s->n_tracked; i++) {
+		transfer_choice_release(&s->tracked[i].choice);
+		fitted_release(&s->tracked[i].prior);
 		fitted_release(&s->tracked[i].fit);
+	}
 	supernet_close(s->supernet);
 	space_close(s->space);
 	if (s->has_corpus)

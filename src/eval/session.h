@@ -10,6 +10,7 @@
 
 #include "cost_models/cost_model.h"
 #include "cost_models/features.h"
+#include "cost_models/transfer.h"
 #include "devices/device.h"
 #include "search/evaluator.h"
 #include "src/base/progress.h"
@@ -37,8 +38,13 @@ struct session_device {
 struct tracked {
 	struct objective o;
 	int device; /* index, or -1 */
-	struct fitted fit;
-	struct cost_score score; /* of the model in use */
+	struct fitted fit;	 /* of this job's rows alone */
+	struct cost_score score; /* of `fit` */
+	/* A model of what was measured before the job began, of another device or other
+	 * data, and what it is worth here; in use unless choice.use is TRANSFER_OWN. */
+	struct fitted prior; /* kind NULL: there is none */
+	char prior_name[METRIC_NAME_MAX];
+	struct transfer_choice choice;
 };
 
 /* A candidate with real values, for the models. */
@@ -187,6 +193,12 @@ enum err session_add_known(struct session *s, const struct genome *g,
 enum err session_refit(struct session *s, struct err_ctx *ctx);
 enum err session_predict(struct session *s, const struct genome *g, size_t n,
 	struct prediction *out, struct err_ctx *ctx);
+/* Fits priors of measured metrics from what other jobs of this kind of task measured before
+ * this one began; a job from before there were priors keeps having none. prior.c */
+enum err session_open_priors(struct session *s, struct err_ctx *ctx);
+/* "huber", "prior of pi, 4 rows"; 0: there is no model yet. *mape is NAN where not known.
+ * predictor.c */
+int session_model_name(const struct tracked *t, char *name, size_t cap, double *mape);
 /* An analytic metric's value; NAN for the others. predictor.c */
 double analytic_value(
 	const struct session *s, const struct genome *g, const struct metric *m);

@@ -262,7 +262,7 @@ struct store_generation {
 	int n_measured;		      /* measurements so far, looks counted singly */
 	double hv_claimed;	      /* share of the reference box, first looks */
 	double hv_remeasured;	      /* the same front, second looks; NAN before any */
-	char model[32];		      /* cost model in use */
+	char model[96];		      /* cost model in use */
 	double model_mape, model_tau; /* cross-validated; NAN before the first fit */
 };
 /* synchronous=NORMAL. Replaces the row of that generation: a replayed generation is the
@@ -279,7 +279,7 @@ enum err store_put_prediction(struct store *s, int64_t job, const struct hash *c
 struct store_prediction {
 	struct hash candidate;
 	char objective[64];
-	char model[32];
+	char model[96];
 	double mean, sd;
 };
 enum err store_list_predictions(struct store *s, int64_t job,

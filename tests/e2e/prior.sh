@@ -43,4 +43,33 @@ below 'five rows correct a scaled copy' "$(cell slow 5 5)" 5
 prints 'says that the prior knows these networks' '40 of the rows are of networks that the prior has seen' out
 below 'better than a model of its own' "$(cell slow 5 6)" "$(cell slow 5 4)"
 below 'an unrelated prior is dropped when there are 20 rows' "$(cell other 20 8)" 50
+
+# ---- a job begins with what others measured before it
+second() { # second NAME STOP
+	sed "s/^job: .*/job: $1/; s/^objectives: .*/objectives: [slot_f1, latency_us@later]/
+		s/^search: .*/search: {initial: 4, batch: 2, population: 16, evolve: 4}/
+		s/^stop: .*/stop: {candidates: $2}/" search/jobs/sim.yaml >"$DIR/$1-$2.yaml"
+}
+front() { # front RESULTS JOB: without the hashes of builds
+	"$HAWSER" front "$2" --csv --all --results "$DIR/$1" >"$DIR/$1.csv" 2>"$DIR/err"
+}
+profile later 'base_ns: 2000, op_ns: 80, mac_f32_ns: 0.4, mac_i8_ns: 0.2, mac_i4_ns: 0.3, attention_ns: 0.6, byte_ns: 0.02'
+sleep 1 # measurements of the second in which a job begins are no prior
+for copy in one two; do
+	mkdir "$DIR/$copy"
+	cp -r "$DIR/hawser.db" "$DIR/supernets" "$DIR/$copy"
+done
+second fresh 8
+second fresh 14
+check 'another job' "$HAWSER" search "$DIR/fresh-14.yaml" --results "$DIR/one" --no-final
+prints 'tells its prior' '^prior for latency_us@later: .* of 40 rows from (quick|slow|other)$' err
+prints 'labels its model while rows are few' '^generation 0: 4 candidates, .*, cost model prior of [a-z]+, 4 rows$' err
+prints 'and its own when there are enough' '^generation [1-9].*cost model (prior of [a-z]+, [0-9]+ rows(, ratio)?|[a-z]+) off by' err
+check 'the same job, cut' "$HAWSER" search "$DIR/fresh-8.yaml" --results "$DIR/two" --no-final
+check 'and resumed' "$HAWSER" search "$DIR/fresh-14.yaml" --results "$DIR/two" --no-final
+front one fresh
+front two fresh
+same 'is the same to the byte' one.csv two.csv
+check 'a job alone in its database' "$HAWSER" search "$DIR/fresh-8.yaml" --results "$DIR/alone" --no-final
+if grep -q '^prior' "$DIR/err"; then not_ok 'has no prior'; else ok 'has no prior'; fi
 finish

@@ -1,8 +1,8 @@
 /* A job's stored measurements as rows for the cost models: one set for each device and
  * quantity, one row for each candidate.
  */
-#ifndef HAWSER_CLI_COST_JOB_H
-#define HAWSER_CLI_COST_JOB_H
+#ifndef HAWSER_EVAL_COST_SETS_H
+#define HAWSER_EVAL_COST_SETS_H
 
 #include <stddef.h>
 
@@ -12,14 +12,16 @@
 struct cost_set {
 	char target[128];	/* "latency_us@local" */
 	const char *provenance; /* "measured" or "simulated" */
+	struct hash device;	/* fingerprint */
 	size_t n;
 	double *x; /* [n, cost_features_count()] owned */
 	double *y; /* [n] owned */
 };
 
 /* The newest look at each candidate counts, of those comparable to the last one on that
- * device: the same fingerprint and MEASURE_PROTOCOL. Sets without a row are left out. */
-enum err cost_job_sets(struct store *s, const struct store_job *job,
+ * device: the same fingerprint and MEASURE_PROTOCOL. Only what was taken before `before_s`
+ * (unix; INT64_MAX all). Sets without a row are left out. */
+enum err cost_job_sets(struct store *s, const struct store_job *job, int64_t before_s,
 	struct cost_set **out, size_t *n, struct err_ctx *ctx);
 void cost_sets_free(struct cost_set *sets, size_t n);
 

@@ -1,4 +1,4 @@
-#include "src/cli/cost_job.h"
+#include "src/eval/cost_sets.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -171,8 +171,18 @@ static enum err read_builds(struct source *k, struct err_ctx *ctx)
 	return ERR_OK;
 }
 
+/* Looks come in order of taking. */
+static void forget_later(struct source *k, int64_t before_s)
+{
+	size_t n = k->n_looks;
+
+	while (n && k->looks[n - 1].taken_s >= before_s)
+		measurement_release(&k->looks[--n].m);
+	k->n_looks = n;
+}
+
 static enum err source_init(struct source *k, struct store *s,
-	const struct store_job *job, struct err_ctx *ctx)
+	const struct store_job *job, int64_t before_s, struct err_ctx *ctx)
 {
 	enum err e;
 
@@ -184,8 +194,10 @@ static enum err source_init(struct source *k, struct store *s,
 			s, job->id, &k->candidates, &k->n_candidates, ctx);
 	if (!e)
 		e = store_list_measurements(s, job->id, 0, &k->looks, &k->n_looks, ctx);
-	if (!e)
+	if (!e) {
+		forget_later(k, before_s);
 		e = read_features(k, ctx);
+	}
 	if (!e)
 		e = read_builds(k, ctx);
 	if (e)
@@ -233,6 +245,7 @@ static enum err fill_set(struct cost_set *set, const struct source *k,
 	size_t p = cost_features_count();
 
 	memset(set, 0, sizeof(*set));
+	set->device = like->m.device;
 	snprintf(set->target, sizeof(set->target), "%s@%s", q->name, like->device_name);
 	set->provenance = "measured";
 	set->x = calloc(k->n_candidates + 1, p * sizeof(double));
@@ -301,11 +314,11 @@ static enum err fill_all(
 	return ERR_OK;
 }
 
-enum err cost_job_sets(struct store *s, const struct store_job *job,
+enum err cost_job_sets(struct store *s, const struct store_job *job, int64_t before_s,
 	struct cost_set **out, size_t *n, struct err_ctx *ctx)
 {
 	struct source k;
-	enum err e = source_init(&k, s, job, ctx);
+	enum err e = source_init(&k, s, job, before_s, ctx);
 
 	if (e)
 		return e;
