@@ -205,8 +205,7 @@ static enum err source_init(struct source *k, struct store *s,
 	return e;
 }
 
-/* Taken on a machine that describes itself alike (its fingerprint; the governor is not in
- * it) by the same procedure. */
+/* Taken on a machine that describes itself alike (its fingerprint) by the same procedure. */
 static int comparable(
 	const struct store_measurement *a, const struct store_measurement *b)
 {

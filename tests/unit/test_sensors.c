@@ -284,12 +284,14 @@ static void machine_tells_core_speed_and_heat(void **state)
 	machine_governor(&m, governor, sizeof(governor));
 	assert_string_equal(governor, "performance");
 	machine_describe(&m, text, sizeof(text));
-	assert_non_null(strstr(text, "one core of speed 1024\n"));
+	assert_non_null(strstr(text, "one core of speed 1024\ngovernor: performance\n"));
 	assert_int_equal(machine_init(&m, FIXTURES "nowhere", "auto", why), 0);
 	assert_int_equal(machine_temp_mc(&m), INT32_MIN);
 	assert_int_equal(machine_freq_khz(&m), 0);
 	machine_governor(&m, governor, sizeof(governor));
 	assert_string_equal(governor, "");
+	machine_describe(&m, text, sizeof(text));
+	assert_null(strstr(text, "governor"));
 }
 
 static void machine_picks_an_allowed_core(void **state)

@@ -188,6 +188,9 @@ void machine_describe(const struct machine *m, char *out, size_t cap)
 			(long long)speed(m, m->core));
 	else
 		line(&t, "measured on: one core\n");
+	machine_governor(m, v, sizeof(v));
+	if (v[0])
+		line(&t, "governor: %s\n", v);
 	if (pages > 0 && page > 0)
 		line(&t, "memory: about %lld MiB\n",
 			((long long)pages * page / 1048576 + 127) / 128 * 128);
