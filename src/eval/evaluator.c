@@ -53,10 +53,10 @@ static struct value exact(double v, enum provenance prov)
 	return r;
 }
 
-static struct value hardware_value(
-	const struct session *s, const struct tracked *t, const struct hardware *h)
+static struct value value_on(const struct session *s, const struct tracked *t, int device,
+	const struct hardware *h)
 {
-	const struct device *dev = s->device[t->device].dev;
+	const struct device *dev = s->device[device].dev;
 	enum provenance prov =
 		device_info(dev)->simulated ? PROV_SIMULATED : PROV_MEASURED;
 	/* without a compiler there is no link to read the sizes from */
@@ -87,6 +87,17 @@ static struct value hardware_value(
 	return v;
 }
 
+/* Of candidate i, on one device or on all of a group. */
+static struct value hardware_value(const struct session *s, const struct tracked *t,
+	struct hardware *const *h, size_t i)
+{
+	struct value v[DEVICE_GROUP_MAX];
+
+	for (size_t k = 0; k < t->group.n; k++)
+		v[k] = value_on(s, t, t->member[k], &h[t->member[k]][i]);
+	return device_group_value(&t->group, v);
+}
+
 static enum err assemble(struct session *s, const struct genome *g,
 	const struct quality *q, struct hardware *const *h, size_t i,
 	struct evaluation *out, struct err_ctx *ctx)
@@ -107,7 +118,7 @@ static enum err assemble(struct session *s, const struct genome *g,
 		if (t->o.metric->quality)
 			v = quality_value(q, t->o.metric, PROV_INHERITED);
 		else if (t->device >= 0)
-			v = hardware_value(s, t, &h[t->device][i]);
+			v = hardware_value(s, t, h, i);
 		else
 			v = exact(analytic_value(s, g, t->o.metric), PROV_ANALYTIC);
 		value[k] = v.value;

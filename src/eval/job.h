@@ -5,6 +5,8 @@
  *   space: home-small              # name in search/spaces, or a .yaml path
  *   seed: 1
  *   objectives: [slot_f1, latency_us@local]
+ *                              # or one of several: latency_us@worst(pi,nano),
+ *                              # latency_us@mean(pi:2,nano) (weights)
  *   limits: ["flash_bytes@local<=280000"]
  *   search: {algorithm: model, initial: 12, batch: 6, population: 64, evolve: 20,
  *            refine: 24, explore: 0.2}

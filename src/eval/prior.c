@@ -41,7 +41,7 @@ static void look_through(
 	for (size_t k = 0; k < s->n_tracked; k++) {
 		const struct tracked *t = &s->tracked[k];
 
-		if (t->device < 0)
+		if (t->device < 0 || t->group.combine != DEVICE_ONE)
 			continue;
 		for (size_t i = 0; i < n; i++)
 			if (sets[i].n >= MIN_ROWS && is_of(&sets[i], t->o.metric))

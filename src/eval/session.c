@@ -73,6 +73,7 @@ static enum err find_device(
 static enum err track(struct session *s, const struct objective *o, struct err_ctx *ctx)
 {
 	struct tracked *t;
+	enum err e;
 
 	for (size_t i = 0; i < s->n_tracked; i++)
 		if (s->tracked[i].o.metric == o->metric &&
@@ -82,7 +83,14 @@ static enum err track(struct session *s, const struct objective *o, struct err_c
 	memset(t, 0, sizeof(*t));
 	t->o = *o;
 	t->device = -1;
-	return o->device[0] ? find_device(s, o->device, &t->device, ctx) : ERR_OK;
+	if (!o->device[0])
+		return ERR_OK;
+	if ((e = device_group_parse(&t->group, o->device, ctx)))
+		return e;
+	for (size_t i = 0; i < t->group.n && !e; i++)
+		e = find_device(s, t->group.name[i], &t->member[i], ctx);
+	t->device = t->member[0];
+	return e;
 }
 
 static enum err track_all(struct session *s, struct err_ctx *ctx)

@@ -37,7 +37,9 @@ struct session_device {
  * limits need. */
 struct tracked {
 	struct objective o;
-	int device; /* index, or -1 */
+	int device; /* index, of a group the first one's; or -1 */
+	struct device_group group;
+	int member[DEVICE_GROUP_MAX]; /* indices of the group's */
 	struct fitted fit;	 /* of this job's rows alone */
 	struct cost_score score; /* of `fit` */
 	/* A model of what was measured before the job began, of another device or other

@@ -47,6 +47,107 @@ const struct metric *metric_at(size_t i)
 	return i < N_METRICS ? &metrics[i] : NULL;
 }
 
+/* ---- several devices */
+
+/* "name" or "name:weight" up to `end`. */
+static enum err add_member(struct device_group *g, const char *s, const char *end,
+	const char *device, struct err_ctx *ctx)
+{
+	const char *colon = memchr(s, ':', (size_t)(end - s));
+	size_t len = (size_t)((colon ? colon : end) - s);
+	double weight = 1;
+	char *rest;
+
+	if (g->n == DEVICE_GROUP_MAX)
+		return err_set(ctx, ERR_USAGE, "'%.80s' names more than %d devices", device,
+			DEVICE_GROUP_MAX);
+	if (colon) {
+		weight = strtod(colon + 1, &rest);
+		if (g->combine != DEVICE_MEAN || rest == colon + 1 || rest != end ||
+			!(weight > 0) || !isfinite(weight))
+			return err_set(ctx, ERR_USAGE,
+				"'%.80s': a weight is a positive number, as in "
+				"mean(pi:2,nano)",
+				device);
+	}
+	if (!len || len >= sizeof(g->name[0]))
+		return err_set(ctx, ERR_USAGE, "'%.80s': a device has no name", device);
+	memcpy(g->name[g->n], s, len);
+	g->name[g->n][len] = '\0';
+	for (size_t i = 0; i < g->n; i++)
+		if (!strcmp(g->name[i], g->name[g->n]))
+			return err_set(ctx, ERR_USAGE, "'%.80s' names '%s' twice", device,
+				g->name[i]);
+	g->weight[g->n++] = weight;
+	return ERR_OK;
+}
+
+enum err device_group_parse(
+	struct device_group *g, const char *device, struct err_ctx *ctx)
+{
+	static const char *const heads[] = {"", "worst(", "mean("};
+	const char *s = device, *end = device + strlen(device);
+	double sum = 0;
+
+	memset(g, 0, sizeof(*g));
+	for (int i = 1; i < 3; i++)
+		if (!strncmp(device, heads[i], strlen(heads[i])))
+			g->combine = (enum device_combine)i;
+	s += strlen(heads[g->combine]);
+	if (g->combine == DEVICE_ONE) {
+		snprintf(g->name[0], sizeof(g->name[0]), "%s", device);
+		g->weight[0] = 1;
+		g->n = 1;
+		return ERR_OK;
+	}
+	if (end[-1] != ')')
+		return err_set(ctx, ERR_USAGE, "'%.80s' does not end in ')'", device);
+	for (end--; s <= end;) {
+		const char *comma = memchr(s, ',', (size_t)(end - s));
+		enum err e = add_member(g, s, comma ? comma : end, device, ctx);
+
+		if (e)
+			return e;
+		s = comma ? comma + 1 : end + 1;
+	}
+	for (size_t i = 0; i < g->n; i++)
+		sum += g->weight[i];
+	for (size_t i = 0; i < g->n; i++)
+		g->weight[i] /= sum;
+	return ERR_OK;
+}
+
+struct value device_group_value(const struct device_group *g, const struct value *v)
+{
+	struct value r = v[0];
+	double below = 0, above = 0;
+
+	if (g->combine == DEVICE_MEAN)
+		r.value = 0;
+	for (size_t i = 0; i < g->n; i++) {
+		r.unresolved |= v[i].unresolved;
+		if (v[i].prov == PROV_SIMULATED)
+			r.prov = PROV_SIMULATED;
+		if (isnan(v[i].value) || g->combine == DEVICE_WORST) {
+			r.value = v[i].value > r.value || isnan(v[i].value) ? v[i].value
+									    : r.value;
+			r.ci.lo = fmax(r.ci.lo, v[i].ci.lo);
+			r.ci.hi = fmax(r.ci.hi, v[i].ci.hi);
+		} else if (g->combine == DEVICE_MEAN) {
+			double w = g->weight[i];
+
+			r.value += w * v[i].value;
+			below += pow(w * (v[i].value - v[i].ci.lo), 2);
+			above += pow(w * (v[i].ci.hi - v[i].value), 2);
+		}
+	}
+	if (g->combine == DEVICE_MEAN) {
+		r.ci.lo = r.value - sqrt(below);
+		r.ci.hi = r.value + sqrt(above);
+	}
+	return r;
+}
+
 enum err objective_parse(struct objective *o, const char *text, struct err_ctx *ctx)
 {
 	char name[METRIC_NAME_MAX];
@@ -71,6 +172,13 @@ enum err objective_parse(struct objective *o, const char *text, struct err_ctx *
 		return err_set(ctx, ERR_USAGE,
 			"metric '%s' does not depend on a device; write it without '%s'",
 			name, at);
+	if (at) {
+		struct device_group g;
+		enum err e = device_group_parse(&g, at + 1, ctx);
+
+		if (e)
+			return e;
+	}
 	o->metric = m;
 	snprintf(o->device, sizeof(o->device), "%s", at ? at + 1 : "");
 	return ERR_OK;

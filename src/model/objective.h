@@ -8,7 +8,7 @@
 #include "src/base/stats.h"
 
 #define OBJECTIVES_MAX 4
-#define METRIC_NAME_MAX 48
+#define METRIC_NAME_MAX 96 /* of a metric, a device, a group of them */
 
 enum provenance {
 	PROV_NONE,
@@ -41,6 +41,19 @@ struct objective {
 	char device[METRIC_NAME_MAX]; /* "" unless per_device */
 };
 
+/* What an objective's `device` names: one device, or several whose values become one. */
+#define DEVICE_GROUP_MAX 4
+enum device_combine { DEVICE_ONE, DEVICE_WORST, DEVICE_MEAN };
+struct device_group {
+	enum device_combine combine;
+	size_t n;
+	char name[DEVICE_GROUP_MAX][METRIC_NAME_MAX];
+	double weight[DEVICE_GROUP_MAX]; /* sum 1 */
+};
+/* "pi", "worst(pi,nano)", "mean(pi,nano)", "mean(pi:2,nano)". */
+enum err device_group_parse(
+	struct device_group *g, const char *device, struct err_ctx *ctx);
+
 struct value {
 	double value;	    /* NAN: unknown */
 	struct interval ci; /* NAN, NAN: unknown; equal to value when exact */
@@ -48,7 +61,12 @@ struct value {
 	int unresolved; /* measured, but the interval is wider than was asked for */
 };
 
-/* "latency_us@local"; checks metric and the presence of the device part. */
+/* Of one value a device: the largest with the largest bounds, or the weighted mean with the
+ * bounds of independent ones. NAN if any is; simulated if any is. Of metrics of which less
+ * is better. */
+struct value device_group_value(const struct device_group *g, const struct value *v);
+
+/* "latency_us@local", "latency_us@worst(pi,nano)"; checks metric and the presence of the device part. */
 enum err objective_parse(struct objective *o, const char *text, struct err_ctx *ctx);
 void objective_format(const struct objective *o, char *out, size_t cap);
 

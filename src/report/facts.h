@@ -59,7 +59,7 @@ enum err objectives_parse(const char *lines, struct objective out[OBJECTIVES_MAX
  * shapes. */
 void facts_value(const struct facts *f, uint32_t candidate, const struct objective *o,
 	const char *split, struct value *v, int *n_seeds);
-/* The last measurement on a device that this job took; without one, that another job
+/* The last measurement on a device (of a group: its first) that this job took; without one, that another job
  * took; NULL without any. */
 const struct store_measurement *facts_measurement(
 	const struct facts *f, uint32_t candidate, const char *device);

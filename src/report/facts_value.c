@@ -1,5 +1,6 @@
 #include <math.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "src/model/graph.h"
@@ -78,12 +79,15 @@ const struct store_measurement *facts_measurement(
 	const struct facts *f, uint32_t candidate, const char *device)
 {
 	const struct store_measurement *other = NULL;
+	struct device_group g;
 
+	if (device_group_parse(&g, device, NULL))
+		return NULL;
 	for (uint32_t i = f->measurements_of.first[candidate]; i != NO_FACT;
 		i = f->measurements_of.next[i]) {
 		const struct store_measurement *m = &f->measurements[i];
 
-		if (strcmp(m->device_name, device) || m->m.protocol != MEASURE_PROTOCOL)
+		if (strcmp(m->device_name, g.name[0]) || m->m.protocol != MEASURE_PROTOCOL)
 			continue;
 		if (m->job == f->job.id)
 			return m;
@@ -204,6 +208,26 @@ static void analytic(
 		set_exact(v, cost.model_bytes, PROV_ANALYTIC);
 }
 
+/* On one device, or on all of a group. */
+static void on_devices(
+	const struct facts *f, uint32_t c, const struct objective *o, struct value *v)
+{
+	struct value of_one[DEVICE_GROUP_MAX];
+	struct device_group g;
+
+	if (device_group_parse(&g, o->device, NULL))
+		return;
+	for (size_t i = 0; i < g.n; i++) {
+		struct objective one = *o;
+
+		snprintf(one.device, sizeof(one.device), "%s", g.name[i]);
+		of_one[i] = *v;
+		if (!measured(f, c, &one, &of_one[i]))
+			memory(f, c, &one, &of_one[i]);
+	}
+	*v = device_group_value(&g, of_one);
+}
+
 void facts_value(const struct facts *f, uint32_t candidate, const struct objective *o,
 	const char *split, struct value *v, int *n_seeds)
 {
@@ -216,8 +240,8 @@ void facts_value(const struct facts *f, uint32_t candidate, const struct objecti
 			inherited(f, candidate, o->metric->name, split, v);
 	} else if (!o->metric->per_device) {
 		analytic(f, candidate, o->metric->name, v);
-	} else if (!measured(f, candidate, o, v)) {
-		memory(f, candidate, o, v);
+	} else {
+		on_devices(f, candidate, o, v);
 	}
 	if (n_seeds)
 		*n_seeds = n;

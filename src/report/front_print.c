@@ -6,7 +6,7 @@
 #include "src/report/report.h"
 #include "src/report/text.h"
 
-#define CELL 64
+#define CELL 128
 
 /* ---- table: cells first, then padded to the widest of their column */
 

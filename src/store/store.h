@@ -278,7 +278,7 @@ enum err store_put_prediction(struct store *s, int64_t job, const struct hash *c
 	struct err_ctx *ctx);
 struct store_prediction {
 	struct hash candidate;
-	char objective[64];
+	char objective[2 * METRIC_NAME_MAX];
 	char model[96];
 	double mean, sd;
 };

@@ -41,6 +41,19 @@ for run in a b; do
 done
 same 'identical candidates and values' a.csv b.csv
 
+# One objective over both.
+export XDG_CONFIG_HOME=$DIR/config
+mkdir -p "$XDG_CONFIG_HOME/hawser/devices"
+cp "$DIR/slow.yaml" "$DIR/weak.yaml" "$XDG_CONFIG_HOME/hawser/devices"
+sed "s/^job: .*/job: group/; s/^objectives: .*/objectives: [slot_f1, 'latency_us@worst(slow,weak)', 'latency_us@mean(slow:2,weak)']/" \
+	"$DIR/whole.yaml" >"$DIR/group.yaml"
+check 'objectives over several devices' "$HAWSER" search "$DIR/group.yaml" --results "$DIR/a"
+check 'are asked for by their names' "$HAWSER" front group --results "$DIR/a" --where 'latency_us@worst(slow,weak)<1e9' --best slot_f1
+prints 'and shown' 'latency_us@worst[(]slow,weak[)] +latency_us@mean[(]slow:2,weak[)]' out
+sed 's/worst(slow,weak)/worst(slow,slow)/' "$DIR/group.yaml" >"$DIR/twice.yaml"
+exits 'a device twice in a group' 2 "$HAWSER" search "$DIR/twice.yaml" --results "$DIR/a"
+prints 'is refused' "names 'slow' twice" err
+
 # The agent of one device can be dead.
 cat >"$DIR/agent" <<E2
 #!/bin/sh
