@@ -26,7 +26,7 @@ struct row {
 	struct device_profile profile;
 	int loaded;
 	const struct store_device_state *known; /* NULL: no controller ever had it */
-	int held; /* by a controller that runs now */
+	int held;				/* by a controller that runs now */
 	char state[sizeof(((struct err_ctx *)0)->msg)];
 };
 
@@ -98,20 +98,38 @@ static void write_time(char *out, size_t cap, int64_t at_s)
 		strftime(out, cap, "%Y-%m-%d %H:%M", &tm);
 }
 
+/* What the last controller left behind: "" when it put the device back in order. */
+static void write_left(char *out, size_t cap, const struct row *r)
+{
+	const struct store_device_state *k = r->known;
+
+	out[0] = '\0';
+	if (!k || k->state == DEVICE_IDLE)
+		return;
+	if (r->held)
+		snprintf(out, cap, "%s%s", k->reason[0] ? ": " : "", k->reason);
+	else if (k->state == DEVICE_LEASED)
+		snprintf(out, cap, " (stale lease: '%s', pid %ld is gone)", k->job,
+			k->pid);
+	else
+		snprintf(out, cap, " (was %s: %s)", device_state_names[k->state],
+			k->reason);
+}
+
 static void print_row(const struct row *r)
 {
 	const struct store_device_state *k = r->known;
-	char seen[32], temperature[24] = "-", lease[160] = "-";
+	char seen[32], temperature[24] = "-", lease[160] = "-", left[400];
 
 	write_time(seen, sizeof(seen), k ? k->seen_s : 0);
 	if (k && k->temp_mc != INT32_MIN)
 		snprintf(temperature, sizeof(temperature), "%.1f", k->temp_mc / 1000.);
 	if (r->held)
 		snprintf(lease, sizeof(lease), "%s, pid %ld", k->job, k->pid);
-	printf("%-16s %-7s %-22s %-16s %5s  %-20s %s%s%s\n", r->name,
+	write_left(left, sizeof(left), r);
+	printf("%-16s %-7s %-22s %-16s %5s  %-20s %s%s\n", r->name,
 		r->loaded ? r->profile.driver : "?", r->profile.cc, seen, temperature,
-		lease, r->state, r->held && k->reason[0] ? ": " : "",
-		r->held ? k->reason : "");
+		lease, r->state, left);
 }
 
 static json_t *row_json(const struct row *r)
@@ -123,13 +141,14 @@ static json_t *row_json(const struct row *r)
 	if (!k)
 		return o;
 	json_object_set_new(o, "last_state", json_string(device_state_names[k->state]));
+	json_object_set_new(
+		o, "stale_lease", json_boolean(k->state == DEVICE_LEASED && !r->held));
 	json_object_set_new(o, "last_reason", json_string(k->reason));
 	json_object_set_new(o, "since", json_integer(k->since_s));
 	json_object_set_new(o, "last_seen", json_integer(k->seen_s));
 	json_object_set_new(o, "recoveries", json_integer(k->n_recoveries));
 	if (k->temp_mc != INT32_MIN)
-		json_object_set_new(
-			o, "temperature_c", json_real(k->temp_mc / 1000.));
+		json_object_set_new(o, "temperature_c", json_real(k->temp_mc / 1000.));
 	if (r->held)
 		json_object_set_new(o, "lease",
 			json_pack("{s:s, s:I, s:s}", "job", k->job, "pid",

@@ -7,8 +7,10 @@ pid=
 trap 'kill -9 ${pid:-} 2>/dev/null; rm -rf "$DIR"' EXIT
 mark=7$$ # a seed that no other test's devices have
 
-law() { # law NAME KEYS [LINE...]: a simulated device, by path
-	file=$DIR/$1.yaml keys=$2
+mkdir -p "$XDG_CONFIG_HOME/hawser/devices"
+
+law() { # law NAME KEYS [LINE...]: a simulated device of the user's own
+	file=$XDG_CONFIG_HOME/hawser/devices/$1.yaml keys=$2
 	shift 2
 	printf '%s\n' "driver: sim" "law: {base_ns: 2000, op_ns: 100, mac_f32_ns: 0.02, sigma: 0.01,
   process_sigma: 0.003, sleep: 0, $keys}" "$@" >"$file"
@@ -20,8 +22,8 @@ job() { # job NAME STOP [LINE...]
 job: fleet
 data: builtin:home
 space: home-small
-objectives: [slot_f1, latency_us@$DIR/slow.yaml, latency_us@$DIR/weak.yaml]
-limits: ["latency_us@$DIR/third.yaml<=50"]
+objectives: [slot_f1, latency_us@slow, latency_us@weak]
+limits: ["latency_us@third<=50"]
 stop: {candidates: $stop}
 supernet: {epochs: 1}
 final: {candidates: 2, seeds: 1, epochs: 1}
@@ -42,9 +44,6 @@ done
 same 'identical candidates and values' a.csv b.csv
 
 # One objective over both.
-export XDG_CONFIG_HOME=$DIR/config
-mkdir -p "$XDG_CONFIG_HOME/hawser/devices"
-cp "$DIR/slow.yaml" "$DIR/weak.yaml" "$XDG_CONFIG_HOME/hawser/devices"
 sed "s/^job: .*/job: group/; s/^objectives: .*/objectives: [slot_f1, 'latency_us@worst(slow,weak)', 'latency_us@mean(slow:2,weak)']/" \
 	"$DIR/whole.yaml" >"$DIR/group.yaml"
 check 'objectives over several devices' "$HAWSER" search "$DIR/group.yaml" --results "$DIR/a"
@@ -57,7 +56,11 @@ prints 'is refused' "names 'slow' twice" err
 # The agent of one device can be dead.
 cat >"$DIR/agent" <<E2
 #!/bin/sh
-case "\$*" in *seed=$mark*) [ -e "$DIR/dead" ] && exit 1 ;; esac
+case "\$*" in *seed=$mark[!0-9]* | *seed=$mark)
+	[ -e "$DIR/dead" ] && exit 1
+	echo \$\$ >"$DIR/weak.pid"
+	;;
+esac
 exec "$(dirname "$(realpath "$HAWSER")")/hawser-agent" "\$@"
 E2
 chmod 755 "$DIR/agent"
@@ -71,7 +74,7 @@ die() {
 	pid=$!
 	await 600 measured "$1"
 	touch "$DIR/dead"
-	pkill -9 -f "^$(dirname "$(realpath "$HAWSER")")/hawser-agent.*seed=$mark"
+	kill -9 "$(cat "$DIR/weak.pid")"
 }
 job wait 0 'device_wait_s: 1'
 die c wait
@@ -85,6 +88,9 @@ prints 'the end names it and says what to do' "^hawser: .*'weak'.*the same comma
 check 'status' "$HAWSER" status fleet --results "$DIR/c"
 prints 'the job is stopped, not failed' '^fleet +stopped' out
 rm "$DIR/dead"
+check 'devices' "$HAWSER" device list --results "$DIR/c"
+prints 'the quarantined one is told apart, also when it is back' "^weak .* ready [(]was quarantined: device 'weak'" out
+prints 'the others are idle' '^slow .* ready$' out
 check 'the same command goes on' "$HAWSER" search "$DIR/whole.yaml" --results "$DIR/c"
 front c
 same 'and ends as an undisturbed run' a.csv c.csv
@@ -98,4 +104,15 @@ check 'the power is cycled' test -s "$DIR/cycles"
 if [ $code -eq 0 ]; then ok 'and the job goes on to its end'; else not_ok 'and the job goes on to its end' "exit code $code"; fi
 front d
 same 'as an undisturbed run' a.csv d.csv
+
+"$HAWSER" search "$DIR/whole.yaml" --results "$DIR/e" >"$DIR/e.log" 2>&1 &
+pid=$!
+await 600 measured e
+check 'devices of a running job' "$HAWSER" device list --results "$DIR/e"
+prints 'are not asked, their holder is named' "^slow .* fleet, pid $pid +leased" out
+kill -9 $pid
+wait $pid 2>/dev/null
+pid=
+check 'devices of a killed controller' "$HAWSER" device list --results "$DIR/e"
+prints 'have a stale lease' "^slow .* ready [(]stale lease: 'fleet'" out
 finish
