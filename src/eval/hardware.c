@@ -7,6 +7,8 @@
 
 #include "src/eval/parallel.h"
 
+#define MAX_FUTILE 3
+
 struct fleet;
 
 /* A batch of candidates on one device. */
@@ -248,18 +250,31 @@ static enum err list_jobs(struct batch *b, struct err_ctx *ctx)
 	return ERR_OK;
 }
 
+/* A device that comes back from quarantine and fails again before anything is done, a few
+ * times, is not sound. */
+static int may_try_again(struct batch *b, size_t n_done, int *n_futile)
+{
+	*n_futile = b->n_done > n_done ? 0 : *n_futile + 1;
+	if (b->err != ERR_DEVICE || *n_futile > MAX_FUTILE)
+		return 0;
+	b->err = session_await_device(b->s, b->device, &b->ctx);
+	return b->err == ERR_OK;
+}
+
 static void *measure_device(void *self)
 {
 	struct batch *b = self;
 	struct session_device *d = &b->s->device[b->device];
+	size_t n_done;
+	int n_futile = 0;
 
 	do {
+		n_done = b->n_done;
 		b->err = measure_run(d->dev, &d->reference, b->jobs, b->n_jobs,
 			&b->s->job.measure, on_done, b,
 			b->fleet->n_busy == 1 ? b->s->progress : NULL, b->s->cancel,
 			&b->ctx);
-	} while (b->err == ERR_DEVICE &&
-		 !(b->err = session_await_device(b->s, b->device, &b->ctx)));
+	} while (may_try_again(b, n_done, &n_futile));
 	for (size_t i = 0; i < b->n_jobs; i++)
 		measurement_release(&b->jobs[i].m);
 	return NULL;
