@@ -195,8 +195,8 @@ lint: ## check include table, headers, names, sizes
 check: lint ## lint, and compile everything with warnings as errors
 	@$(MAKE) --no-print-directory -j$(JOBS) all tests $(BUILD)/count $(BUILD)/count.so
 
-# Devices over SSH are tested against a server of the tests' own; only they need the program.
-test: PACKAGES += openssh-server
+# Devices over SSH are tested against servers of the tests' own; only they need these programs.
+test: PACKAGES += openssh-server iproute2
 test: deps ## install what is missing, then run every test
 	@JOBS=$(JOBS) tests/all $(TALLY) $(MAKE)
 
