@@ -180,7 +180,7 @@ fuzz-genomes: all $(BUILD)/tests/test_fuzz_genomes ## N=2000 random networks aga
 CLANG ?= clang
 FUZZED := $(wildcard devices/*.c devices/proto/*.c devices/transport/*.c src/base/*.c) \
 	devices/agent/agent.c devices/agent/ram_store.c $(wildcard tests/fuzz/inputs*.c)
-FUZZ_FLAGS := -std=c11 -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
+FUZZ_FLAGS := -std=c11 -O2 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
 FUZZER := $(if $(shell command -v $(CLANG)),build/fuzz/inputs)
 
 build/fuzz/inputs: $(FUZZED) $(wildcard devices/*.h devices/proto/*.h tests/fuzz/*.h)
@@ -191,7 +191,7 @@ fuzz-frames: N ?= 10000000
 ifeq ($(CONFIG),asan)
 fuzz-frames: $(BUILD)/tests/test_fuzz_inputs $(BUILD)/tests/test_fuzz_frames $(FUZZER) ## N=10000000 inputs to all that reads what devices send, sanitised
 	@mkdir -p build/fuzz/found
-	$(if $(FUZZER),$(FUZZER) -runs=$(N) -max_len=4096 -timeout=10 -print_final_stats=1 \
+	$(if $(FUZZER),$(FUZZER) -runs=$(N) -max_len=600 -timeout=10 -print_final_stats=1 \
 		build/fuzz/found tests/fuzz/corpus,FUZZ_INPUTS=$(N) $(BUILD)/tests/test_fuzz_inputs)
 	FUZZ_ROUNDS=$$(($(N) / 20 + 1)) $(BUILD)/tests/test_fuzz_frames
 else

@@ -160,7 +160,7 @@ void input_peer_text(struct input_peer *p, const uint8_t *text, size_t len)
 
 static void ask(struct link *l, uint8_t what, struct err_ctx *ctx)
 {
-	static const uint8_t data[3000], hash[SHA256_BYTES];
+	static const uint8_t data[300], hash[SHA256_BYTES];
 	struct buf out;
 	struct get g;
 
@@ -207,7 +207,7 @@ void input_through_link(const uint8_t *data, size_t len)
 /* ---- the agent's side */
 
 #define PAYLOAD 1024
-#define RESULT 600
+#define RESULT 100
 
 struct machine {
 	struct agent agent;

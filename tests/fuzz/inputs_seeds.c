@@ -45,7 +45,7 @@ static uint8_t m_offer(struct put *p)
 
 static uint8_t m_have(struct put *p)
 {
-	put_have(p, &(struct wire_have){1000, 0});
+	put_have(p, &(struct wire_have){100, 0});
 	return WIRE_OFFER | WIRE_ANSWER;
 }
 
@@ -60,7 +60,7 @@ static uint8_t m_put(struct put *p)
 
 static uint8_t m_put_answer(struct put *p)
 {
-	put_have(p, &(struct wire_have){3000, 0});
+	put_have(p, &(struct wire_have){300, 0});
 	return WIRE_PUT | WIRE_ANSWER;
 }
 
@@ -72,7 +72,7 @@ static uint8_t m_verify(struct put *p)
 
 static uint8_t m_verified(struct put *p)
 {
-	put_have(p, &(struct wire_have){3000, 1});
+	put_have(p, &(struct wire_have){300, 1});
 	return WIRE_VERIFY | WIRE_ANSWER;
 }
 
@@ -112,7 +112,7 @@ static uint8_t m_done(struct put *p)
 
 static uint8_t m_fetch(struct put *p)
 {
-	put_fetch(p, &(struct wire_fetch){BLOB_RESULT, 4, 0, 600});
+	put_fetch(p, &(struct wire_fetch){BLOB_RESULT, 6, 0, 100});
 	return WIRE_FETCH;
 }
 

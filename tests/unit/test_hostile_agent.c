@@ -428,12 +428,37 @@ static void liars_are_not_believed_beside_the_number(void **state)
 	}
 }
 
+/* What a program at the other end of a pipe says on its standard error. */
+static void words_of_an_agent_are_bounded_and_printable(void **state)
+{
+	static const char *const escapes[] = {
+		"/bin/sh", "-c", "printf '\\033[2J\\033]0;x\\007last\\200' >&2", NULL};
+	static const char *const noisy[] = {
+		"/bin/sh", "-c", "exec cat /dev/zero >&2", NULL};
+	struct err_ctx ctx = {{0}};
+	struct transport *t;
+	uint8_t b[64];
+	size_t n;
+
+	(void)state;
+	assert_int_equal(transport_pipe_open(&t, escapes, &ctx), ERR_OK);
+	assert_int_equal(t->ops->read(t, b, sizeof(b), 5000, &n, &ctx), ERR_LINK);
+	assert_non_null(strstr(ctx.msg, "?[2J?]0;x?last?"));
+	t->ops->close(t);
+	assert_int_equal(transport_pipe_open(&t, noisy, &ctx), ERR_OK);
+	assert_int_equal(t->ops->read(t, b, sizeof(b), 200, &n, &ctx), ERR_TIMEOUT);
+	for (const char *s = transport_pipe_words(t); *s; s++)
+		assert_true(*s >= 32 && *s < 127);
+	t->ops->close(t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(honest_agent_is_measured),
 		cmocka_unit_test(liars_put_no_number_into_the_store),
 		cmocka_unit_test(liars_are_not_believed_beside_the_number),
+		cmocka_unit_test(words_of_an_agent_are_bounded_and_printable),
 	};
 
 	return cmocka_run_group_tests(tests, session_setup, session_teardown);
