@@ -193,7 +193,7 @@ fuzz-frames: $(BUILD)/tests/test_fuzz_inputs $(BUILD)/tests/test_fuzz_frames $(F
 	@mkdir -p build/fuzz/found
 	$(if $(FUZZER),$(FUZZER) -runs=$(N) -max_len=600 -timeout=10 -print_final_stats=1 \
 		build/fuzz/found tests/fuzz/corpus,FUZZ_INPUTS=$(N) $(BUILD)/tests/test_fuzz_inputs)
-	FUZZ_ROUNDS=$$(($(N) / 20 + 1)) $(BUILD)/tests/test_fuzz_frames
+	FUZZ_ROUNDS=$$(($(N) / 4 + 1)) $(BUILD)/tests/test_fuzz_frames
 else
 fuzz-frames:
 	@$(MAKE) --no-print-directory CONFIG=asan BUILD=build/asan N=$(N) fuzz-frames
