@@ -62,7 +62,7 @@ CORE_SRC := $(wildcard src/infer/ref/*.c)
 # Kernels for ISAs of this machine's family; tests call them as x86_avx2_linear_i8.
 OPT_SRC := $(wildcard src/infer/opt/$(subst x86_64,x86,$(shell uname -m))-*/*.c)
 TEST_SRC := $(wildcard tests/unit/test_*.c tests/fuzz/test_*.c)
-FUZZ_SRC := $(wildcard tests/fuzz/genome_*.c)
+FUZZ_SRC := $(wildcard tests/fuzz/genome_*.c tests/fuzz/inputs*.c)
 BENCH_SRC := $(wildcard tests/bench/*.c)
 
 HOST_OBJ := $(HOST_SRC:%.c=$(BUILD)/%.o)
@@ -84,7 +84,7 @@ TALLY := build/tally
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all help deps tests unit fuzz-genomes gradients e2e lint check test bench bench-core \
+.PHONY: all help deps tests unit fuzz-genomes fuzz-frames gradients e2e lint check test bench bench-core \
 	bench-arm bench-build bench-line demo install clean \
 	format FORCE
 
@@ -175,6 +175,29 @@ fuzz-genomes: N ?= 2000
 fuzz-genomes: all $(BUILD)/tests/test_fuzz_genomes ## N=2000 random networks against the reference, sanitised
 	@FUZZ_GENOMES=$(N) FUZZ_SANITISE=1 JOBS=$(JOBS) TEST_TIMEOUT=7200 tests/run "fuzz, $(N) genomes" $(TALLY) \
 		$(BUILD)/tests/test_fuzz_genomes
+
+# With clang its libFuzzer, else our own changes to the same seeds; then damaged frames alone.
+CLANG ?= clang
+FUZZED := $(wildcard devices/*.c devices/proto/*.c devices/transport/*.c src/base/*.c) \
+	devices/agent/agent.c devices/agent/ram_store.c $(wildcard tests/fuzz/inputs*.c)
+FUZZ_FLAGS := -std=c11 -O2 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
+FUZZER := $(if $(shell command -v $(CLANG)),build/fuzz/inputs)
+
+build/fuzz/inputs: $(FUZZED) $(wildcard devices/*.h devices/proto/*.h tests/fuzz/*.h)
+	@mkdir -p $(@D)
+	$(CLANG) $(CPPFLAGS) $(FUZZ_FLAGS) $(FUZZED) src/model/measurement.c $(LDLIBS) -o $@
+
+fuzz-frames: N ?= 10000000
+ifeq ($(CONFIG),asan)
+fuzz-frames: $(BUILD)/tests/test_fuzz_inputs $(BUILD)/tests/test_fuzz_frames $(FUZZER) ## N=10000000 inputs to all that reads what devices send, sanitised
+	@mkdir -p build/fuzz/found
+	$(if $(FUZZER),$(FUZZER) -runs=$(N) -max_len=600 -timeout=10 -print_final_stats=1 \
+		build/fuzz/found tests/fuzz/corpus,FUZZ_INPUTS=$(N) $(BUILD)/tests/test_fuzz_inputs)
+	FUZZ_ROUNDS=$$(($(N) / 4 + 1)) $(BUILD)/tests/test_fuzz_frames
+else
+fuzz-frames:
+	@$(MAKE) --no-print-directory CONFIG=asan BUILD=build/asan N=$(N) fuzz-frames
+endif
 
 # The gradient checks alone, in double precision.
 gradients: ## check every gradient against finite differences in double precision

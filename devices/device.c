@@ -40,6 +40,8 @@ static enum err read_info(struct device *d, struct device_info *info, struct err
 	buf_init(&text);
 	e = link_fetch(&d->link, BLOB_DESCRIPTION, 0, w->description_len,
 		w->description_crc, &text, ctx);
+	if (e == ERR_INVALID) /* it refuses its own words */
+		e = ERR_LINK;
 	if (!e) {
 		/* get_welcome has bounded the length. */
 		memcpy(info->description, buf_str(&text), text.len);
@@ -151,7 +153,8 @@ static enum err come_back(struct device *d, int same_line, struct err_ctx *ctx)
 	}
 	if (e)
 		return e;
-	if (!hash_equal(&info.fingerprint, &d->info.fingerprint)) {
+	if (!hash_equal(&info.fingerprint, &d->info.fingerprint) ||
+		info.simulated != d->info.simulated) {
 		link_close(&d->link);
 		return err_set(ctx, ERR_INVALID, "it came back as another machine");
 	}
@@ -159,8 +162,8 @@ static enum err come_back(struct device *d, int same_line, struct err_ctx *ctx)
 	return ERR_OK;
 }
 
-static enum err climb(
-	struct device *d, const int *pause_ms, size_t n, int same_line, struct err_ctx *ctx)
+static enum err climb(struct device *d, const int *pause_ms, size_t n, int same_line,
+	struct err_ctx *ctx)
 {
 	enum err e = ERR_DEVICE;
 
@@ -184,15 +187,15 @@ enum err device_recover(struct device *d, struct err_ctx *ctx)
 	if (e && e != ERR_INVALID && d->profile.power_cycle[0]) {
 		e = power_cycle(d->profile.power_cycle, POWER_CYCLE_MS, &why);
 		if (!e)
-			e = climb(
-				d, boot_ms, sizeof(boot_ms) / sizeof(boot_ms[0]), 0, &why);
+			e = climb(d, boot_ms, sizeof(boot_ms) / sizeof(boot_ms[0]), 0,
+				&why);
 	}
 	if (!e)
 		return ERR_OK;
 	err_set(ctx, e, "%s", why.msg);
-	return e == ERR_INVALID ? err_prefix(ctx, ERR_DEVICE, "device '%s'",
-					  d->profile.name)
-				: unavailable(d, e, ctx);
+	return e == ERR_INVALID
+		       ? err_prefix(ctx, ERR_DEVICE, "device '%s'", d->profile.name)
+		       : unavailable(d, e, ctx);
 }
 
 /* Uploads */
@@ -359,20 +362,26 @@ static enum err await_done(struct device *d, struct wire_done *done, struct err_
 }
 
 static enum err run_once(struct device *d, const struct run_request *rq,
-	const struct hash *input, struct wire_done *done, struct err_ctx *ctx)
+	const struct hash *input, struct answer *a, struct err_ctx *ctx)
 {
+	struct transport *t = d->link.t;
+	uint64_t start_ms;
 	enum err e;
 
 	put_request(d, rq, input);
+	start_ms = t ? t->ops->now_ms(t) : 0;
 	e = link_post(&d->link, WIRE_RUN, ctx);
-	return e ? e : await_done(d, done, ctx);
+	e = e ? e : await_done(d, &a->done, ctx);
+	if (!e)
+		a->seen_ms = t->ops->now_ms(t) - start_ms;
+	return e;
 }
 
 /* A device may have dropped the image for want of room, or with its memory. */
 static enum err run_with_image(struct device *d, const struct run_request *rq,
-	const struct hash *input, struct wire_done *done, struct err_ctx *ctx)
+	const struct hash *input, struct answer *a, struct err_ctx *ctx)
 {
-	enum err e = run_once(d, rq, input, done, ctx);
+	enum err e = run_once(d, rq, input, a, ctx);
 	const struct upload_note *note;
 
 	if (e != ERR_INVALID || d->link.refusal.code != WIRE_E_NOT_FOUND)
@@ -384,14 +393,14 @@ static enum err run_with_image(struct device *d, const struct run_request *rq,
 	e = send_image(d, note->path, &rq->image, ctx);
 	if (!e && rq->mode == RUN_EVAL)
 		e = link_upload(&d->link, input->b, rq->input, rq->input_len, ctx);
-	return e ? e : run_once(d, rq, input, done, ctx);
+	return e ? e : run_once(d, rq, input, a, ctx);
 }
 
 static enum err run_and_fetch(struct device *d, const struct run_request *rq,
 	struct run_result *out, struct err_ctx *ctx)
 {
 	struct hash input = {{0}};
-	struct wire_done done;
+	struct answer a = {.rq = rq, .info = &d->info, .profile = &d->profile};
 	struct buf blob;
 	uint32_t run;
 	enum err e = ERR_OK;
@@ -403,19 +412,20 @@ static enum err run_and_fetch(struct device *d, const struct run_request *rq,
 		e = link_upload(&d->link, input.b, rq->input, rq->input_len, ctx);
 	}
 	if (!e)
-		e = run_with_image(d, rq, &input, &done, ctx);
+		e = run_with_image(d, rq, &input, &a, ctx);
 	if (e)
 		return e;
 	run = d->link.request;
 	buf_init(&blob);
-	if (done.output_len > d->link.welcome.output_bytes)
+	if (a.done.output_len > d->link.welcome.output_bytes)
 		e = err_set(ctx, ERR_LINK, "the agent announces more than it can have");
 	if (!e)
-		e = link_fetch(&d->link, BLOB_RESULT, run, done.output_len,
-			done.output_crc, &blob, ctx);
+		e = link_fetch(&d->link, BLOB_RESULT, run, a.done.output_len,
+			a.done.output_crc, &blob, ctx);
+	a.blob = (const uint8_t *)buf_str(&blob);
+	a.len = blob.len;
 	if (!e)
-		e = result_fill(
-			out, rq, &done, (const uint8_t *)buf_str(&blob), blob.len, ctx);
+		e = result_fill(out, &a, ctx);
 	buf_release(&blob);
 	return e;
 }

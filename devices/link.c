@@ -11,6 +11,8 @@ static const int try_ms[] = {500, 500, 1000, 1000, 2000, 2000, 4000, 4000};
 #define N_TRIES (sizeof(try_ms) / sizeof(try_ms[0]))
 #define QUIET_MS 20
 #define WRITE_MS 5000
+#define MAX_STUCK 48
+#define TRANSFER_MS 30000 /* and 1 ms a byte: what is slower is no line */
 
 void link_init(struct link *l)
 {
@@ -127,6 +129,18 @@ enum err link_next(struct link *l, int timeout_ms, struct wire_header *h, struct
 enum err link_refused(const struct link *l, struct err_ctx *ctx)
 {
 	return err_set(ctx, ERR_INVALID, "the agent refuses: %s", l->refusal.text);
+}
+
+static void begin_transfer(struct link *l, uint64_t len)
+{
+	l->until_ms = (l->t ? l->t->ops->now_ms(l->t) : 0) + TRANSFER_MS + len;
+}
+
+static enum err check_transfer(const struct link *l, struct err_ctx *ctx)
+{
+	return l->t && l->t->ops->now_ms(l->t) >= l->until_ms
+		       ? err_set(ctx, ERR_LINK, "the transfer does not come to an end")
+		       : ERR_OK;
 }
 
 /* Halves what is sent at once after two failures in a row. */
@@ -265,8 +279,7 @@ enum err link_hello(struct link *l, struct err_ctx *ctx)
 
 	if (!l->t)
 		return err_set(ctx, ERR_LINK, "the link is closed");
-	memset(&l->welcome, 0, sizeof(l->welcome));
-	l->welcome.max_payload = WIRE_MIN_PAYLOAD;
+	l->welcome = (struct wire_welcome){.max_payload = WIRE_MIN_PAYLOAD};
 	e = l->fresh ? ERR_OK : resync(l, ctx);
 	l->fresh = 0;
 	for (size_t i = 0; i < N_TRIES && !e; i++) {
@@ -289,7 +302,7 @@ struct upload {
 	const uint8_t *data;
 	uint64_t size, next, have;
 	uint32_t first, answered; /* request numbers of this upload */
-	int silent;
+	int silent, stuck;	  /* tries without an answer, without progress */
 };
 
 static enum err offer(struct link *l, uint8_t type, const uint8_t hash[SHA256_BYTES],
@@ -327,8 +340,18 @@ static enum err fill_window(struct link *l, struct upload *u, struct err_ctx *ct
 	return ERR_OK;
 }
 
+static enum err upload_refused(const struct link *l, struct err_ctx *ctx)
+{
+	return l->refusal.code == WIRE_E_NO_SPACE
+		       ? err_set(ctx, ERR_FULL, "the device has no space left: %s",
+				 l->refusal.text)
+		       : link_refused(l, ctx);
+}
+
 static void rewind_to(struct link *l, struct upload *u, uint64_t at)
 {
+	if (++u->stuck == MAX_STUCK)
+		l->until_ms = 0;
 	u->next = at;
 	u->answered = l->request;
 	went_badly(l);
@@ -342,16 +365,13 @@ static enum err on_put_answer(struct link *l, struct upload *u,
 	if (h->request <= u->first || h->request > l->request)
 		return ERR_OK;
 	if (h->type == WIRE_ERROR)
-		return l->refusal.code == WIRE_E_NO_SPACE
-			       ? err_set(ctx, ERR_FULL,
-					 "the device has no space left: %s",
-					 l->refusal.text)
-			       : link_refused(l, ctx);
+		return upload_refused(l, ctx);
 	if (h->type != (WIRE_PUT | WIRE_ANSWER) || !get_have(g, &m) || m.have > u->size)
 		return ERR_OK;
 	u->silent = 0;
 	if (m.have > u->have) {
 		u->have = m.have;
+		u->stuck = 0;
 		went_well(l);
 	}
 	if ((int32_t)(h->request - u->answered) > 0)
@@ -367,23 +387,18 @@ static enum err send_all(struct link *l, struct upload *u, struct err_ctx *ctx)
 	while (u->have < u->size) {
 		struct wire_header h;
 		struct get g;
-		enum err e = fill_window(l, u, ctx);
+		enum err e = check_transfer(l, ctx);
 
+		e = e ? e : fill_window(l, u, ctx);
 		if (e)
 			return e;
 		e = link_next(l, try_ms[u->silent], &h, &g, ctx);
-		if (e == ERR_TIMEOUT) {
-			if (++u->silent == (int)N_TRIES)
-				return err_set(
-					ctx, ERR_LINK, "the agent does not answer");
+		if (e == ERR_TIMEOUT && ++u->silent < (int)N_TRIES)
 			rewind_to(l, u, u->have);
-		} else if (e) {
+		else if (e)
+			return e == ERR_TIMEOUT ? ERR_LINK : e;
+		else if ((e = on_put_answer(l, u, &h, &g, ctx)))
 			return e;
-		} else {
-			e = on_put_answer(l, u, &h, &g, ctx);
-			if (e)
-				return e;
-		}
 	}
 	return ERR_OK;
 }
@@ -398,12 +413,12 @@ enum err link_upload(struct link *l, const uint8_t hash[SHA256_BYTES],
 		enum err e = offer(l, WIRE_OFFER, hash, len, &have, ctx);
 
 		if (e == ERR_INVALID && l->refusal.code == WIRE_E_NO_SPACE)
-			return err_set(ctx, ERR_FULL, "the device has no space left: %s",
-				l->refusal.text);
+			return upload_refused(l, ctx);
 		if (e || have.complete)
 			return e;
 		u.next = u.have = have.have;
 		u.first = u.answered = l->request;
+		begin_transfer(l, len);
 		e = send_all(l, &u, ctx);
 		if (!e)
 			e = offer(l, WIRE_VERIFY, hash, len, &have, ctx);
@@ -429,7 +444,8 @@ static enum err fetch_window(struct link *l, const struct wire_fetch *f, struct 
 		struct wire_data d;
 		struct get g;
 
-		e = link_next(l, 1000, &h, &g, ctx);
+		e = check_transfer(l, ctx);
+		e = e ? e : link_next(l, 1000, &h, &g, ctx);
 		if (e || h.request != l->request)
 			continue;
 		if (h.type == WIRE_ERROR)
@@ -453,6 +469,9 @@ enum err link_fetch(struct link *l, enum wire_blob blob, uint32_t run, uint32_t 
 	size_t start = out->len;
 	unsigned tries = 0;
 
+	if (len > LINK_MAX_BLOB)
+		return err_set(ctx, ERR_LINK, "the agent announces too much");
+	begin_transfer(l, len);
 	while (out->len - start < len) {
 		uint32_t at = (uint32_t)(out->len - start), window;
 		struct wire_fetch f = {.blob = (uint8_t)blob, .run = run, .offset = at};

@@ -4,6 +4,9 @@
  * A refusal by the agent (ERROR) is kept in `refusal` and returned as ERR_INVALID;
  * ERR_LINK means that no sensible answer came in spite of repetition; ERR_DEVICE that the
  * agent has forgotten the session (it was restarted).
+ *
+ * Nothing here can be kept going for ever by what the agent says: a call has its tries, an
+ * upload or a fetch its time, and what is fetched is no longer than LINK_MAX_BLOB.
  */
 #ifndef HAWSER_DEVICES_LINK_H
 #define HAWSER_DEVICES_LINK_H
@@ -15,6 +18,7 @@
 #include "src/base/err.h"
 
 #define LINK_MAX_PAYLOAD 65536
+#define LINK_MAX_BLOB (64u << 20) /* as a Linux agent's largest result */
 
 struct link {
 	struct transport *t; /* owned; NULL when closed */
@@ -22,6 +26,7 @@ struct link {
 	uint32_t request;
 	uint32_t chunk;	    /* bytes per PUT or FETCH now: halved on a bad line */
 	uint32_t bad, good; /* in a row */
+	uint64_t until_ms;  /* when the upload or fetch under way has to be over */
 	int fresh; /* nothing was said on this line yet: no need to wait for quiet */
 	struct wire_error refusal;
 	struct put body; /* of the request being made */

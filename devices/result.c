@@ -7,6 +7,11 @@
 
 #include "devices/proto/record.h"
 
+#define CLOCK_RATE 1.05 /* of a device's clock by this host's, and of wall by CPU time */
+#define CPU_SLACK 20e3	/* ns a sample; and 1000 for each time that its clocks are read */
+#define MAX_POWER_W 10e3
+#define MAX_FREQ_KHZ 100000000u
+
 static const enum verdict verdicts[N_OUTCOMES] = {
 	[OUTCOME_OK] = VERDICT_OK,
 	[OUTCOME_WRONG_OUTPUT] = VERDICT_WRONG_OUTPUT,
@@ -30,9 +35,9 @@ void run_result_release(struct run_result *r)
 	memset(r, 0, sizeof(*r));
 }
 
-static enum err nonsense(struct err_ctx *ctx)
+static enum err nonsense(struct err_ctx *ctx, const char *what)
 {
-	return err_set(ctx, ERR_LINK, "the agent's result makes no sense");
+	return err_set(ctx, ERR_LINK, "the agent's result makes no sense: %s", what);
 }
 
 static enum err fill_golden(
@@ -42,7 +47,9 @@ static enum err fill_golden(
 	const struct record_golden *g = &s->golden;
 
 	if (s->n_golden != 1 || s->n_error || g->pass != (out->verdict == VERDICT_OK))
-		return nonsense(ctx);
+		return nonsense(ctx, "its outcome is not that of the golden check");
+	if (g->pass && (!g->n_checked || !isfinite(g->worst)))
+		return nonsense(ctx, "the golden check passed without an answer");
 	out->golden_error = g->worst;
 	if (!g->pass && !out->detail[0])
 		snprintf(
@@ -54,16 +61,67 @@ static enum err fill_golden(
 	return ERR_OK;
 }
 
+/* At once: what a process may use of CPU time while one second goes by. */
+static double n_threads(const struct answer *a)
+{
+	return a->profile->threads > 1 ? a->profile->threads : 1;
+}
+
+/* What of a timed record cannot be true; NULL: nothing. */
+static const char *doubt_times(const struct record_time *t, const struct answer *a)
+{
+	double wall_ns = 0, cpu_ns = 0, inner = t->inner;
+	double span_ns = (double)(t->end_ns - t->start_ns);
+	uint32_t n_cpu = 0;
+
+	for (uint32_t i = 0; i < t->n; i++) {
+		float wall, cpu;
+
+		record_sample(t, i, &wall, &cpu);
+		if (!(wall > 0))
+			return "a sample took no time";
+		if (!a->info->simulated &&
+			wall * inner * 1.01 < (double)a->info->clock_resolution_ns)
+			return "a sample is shorter than a step of its clock";
+		n_cpu += cpu > 0;
+		wall_ns += (double)wall * inner;
+		cpu_ns += (double)cpu * inner;
+	}
+	if (n_cpu != 0 && n_cpu != t->n)
+		return "some samples took no CPU time";
+	if (wall_ns > span_ns * 1.001 + 1000)
+		return "the samples take longer than their run";
+	if (cpu_ns >
+		wall_ns * n_threads(a) * CLOCK_RATE + t->n * (CPU_SLACK + inner * 1e3))
+		return "more CPU time than all its threads have";
+	return NULL;
+}
+
+static const char *doubt_run(const struct record_summary *s, const struct answer *a)
+{
+	double span_ns = (double)(s->time.end_ns - s->time.start_ns);
+	const char *doubt = doubt_times(&s->time, a);
+
+	if (!doubt && s->n_steps) {
+		span_ns += (double)(s->steps.end_ns - s->steps.start_ns);
+		doubt = doubt_times(&s->steps, a);
+		if (s->n_cached > EVAL_MAX_TOKENS)
+			doubt = "more tokens are cached than a model has";
+	}
+	/* The host's clock counts whole milliseconds. */
+	if (!doubt && !a->info->simulated &&
+		span_ns > ((double)a->seen_ms + 2) * 1e6 * CLOCK_RATE)
+		doubt = "it took longer than this host waited";
+	return doubt;
+}
+
 static enum err copy_samples(
 	float *wall, float *cpu, const struct record_time *t, struct err_ctx *ctx)
 {
 	if (!wall || !cpu)
 		return err_set(ctx, ERR_NOMEM, "out of memory");
-	for (uint32_t i = 0; i < t->n; i++) {
+	for (uint32_t i = 0; i < t->n; i++)
 		record_sample(t, i, &wall[i], &cpu[i]);
-		if (!(wall[i] > 0))
-			return nonsense(ctx);
-	}
 	return ERR_OK;
 }
 
@@ -91,21 +149,43 @@ static enum err fill_samples(
 	return copy_samples(run->steps.wall_ns, run->steps.cpu_ns, t, ctx);
 }
 
+static enum err fill_timed(struct run_result *out, const struct record_summary *s,
+	const struct answer *a, struct err_ctx *ctx)
+{
+	const char *doubt = "not the samples that were asked for";
+	enum err e;
+
+	if (s->time.n == a->rq->n_samples)
+		doubt = doubt_run(s, a);
+	if (doubt)
+		return nonsense(ctx, doubt);
+	e = fill_samples(&out->run, s, ctx);
+	/* uJ by ns is a thousand watts. */
+	if (!e && !(out->run.energy_uj * 1e3 <= MAX_POWER_W * out->run.wall_ns[0]))
+		out->run.energy_uj = NAN;
+	return e;
+}
+
 /* The slower of two frequencies that are known: what the figure was bought at. */
 static uint32_t slower(uint32_t a, uint32_t b)
 {
 	return !a || (b && b < a) ? b : a;
 }
 
-static void fill_environment(struct process_run *run, const struct wire_done *d)
+static void fill_environment(struct process_run *run, const struct answer *a)
 {
+	const struct wire_done *d = &a->done;
+	int metered = a->info->sensor[0] && d->energy_uj > 0 && isfinite(d->energy_uj);
+
 	run->peak_rss_bytes =
 		d->peak_rss_bytes < (uint64_t)1 << 50 ? d->peak_rss_bytes : 0;
 	run->freq_khz = slower(d->freq_before_khz, d->freq_after_khz);
+	if (run->freq_khz > MAX_FREQ_KHZ)
+		run->freq_khz = 0;
 	run->temp_mc = d->temp_after_mc;
 	if (run->temp_mc < -100000 || run->temp_mc > 250000)
 		run->temp_mc = INT32_MIN;
-	run->energy_uj = d->energy_uj > 0 && isfinite(d->energy_uj) ? d->energy_uj : NAN;
+	run->energy_uj = metered ? d->energy_uj : NAN;
 }
 
 static enum err fill_output(struct run_result *out, const struct record_summary *s,
@@ -121,38 +201,44 @@ static enum err fill_output(struct run_result *out, const struct record_summary 
 	return ERR_OK;
 }
 
-static enum err fill_records(struct run_result *out, const struct run_request *rq,
-	const uint8_t *blob, size_t len, struct err_ctx *ctx)
+static enum err fill_records(
+	struct run_result *out, const struct answer *a, struct err_ctx *ctx)
 {
+	const struct run_request *rq = a->rq;
 	struct record_summary s;
 	int timed = rq->mode == RUN_TIME && out->verdict == VERDICT_OK;
 	enum err e = ERR_OK;
 
-	if (!record_scan(blob, len, &s) || s.n_time != (uint32_t)timed ||
+	if (!record_scan(a->blob, a->len, &s) || s.n_time != (uint32_t)timed ||
 		s.n_steps > (uint32_t)(timed && !rq->phase) ||
 		(s.n_steps && s.steps.n != rq->n_samples))
-		return nonsense(ctx);
+		return nonsense(ctx, "its records are unsound");
 	if (rq->mode != RUN_EVAL)
 		e = fill_golden(out, &s, ctx);
 	else if (s.n_golden || s.n_error || s.output_bytes == 0)
-		return nonsense(ctx);
+		return nonsense(ctx, "its records are unsound");
 	if (!e && timed)
-		e = s.time.n == rq->n_samples ? fill_samples(&out->run, &s, ctx)
-					      : nonsense(ctx);
-	return e ? e : fill_output(out, &s, blob, len, ctx);
+		e = fill_timed(out, &s, a, ctx);
+	return e ? e : fill_output(out, &s, a->blob, a->len, ctx);
 }
 
-enum err result_fill(struct run_result *out, const struct run_request *rq,
-	const struct wire_done *done, const uint8_t *blob, size_t len,
-	struct err_ctx *ctx)
+enum err result_fill(struct run_result *out, const struct answer *a, struct err_ctx *ctx)
 {
+	const struct wire_done *done = &a->done;
+
 	if (done->outcome == OUTCOME_UNSUPPORTED)
-		return err_set(ctx, ERR_UNSUPPORTED, "%s", done->detail);
+		return err_set(ctx, ERR_UNSUPPORTED, "%s",
+			done->detail[0] ? done->detail
+					: "the device cannot do such a run");
+	if (done->outcome == OUTCOME_TIMEOUT && !a->info->simulated &&
+		((double)a->seen_ms + 2) * CLOCK_RATE * n_threads(a) <
+			a->profile->timeout_ms)
+		return nonsense(ctx, "a time-out before its time");
 	out->verdict = verdicts[done->outcome];
 	snprintf(out->detail, sizeof(out->detail), "%s", done->detail);
-	out->run.index = rq->process_index;
-	fill_environment(&out->run, done);
+	out->run.index = a->rq->process_index;
+	fill_environment(&out->run, a);
 	if (out->verdict == VERDICT_OK || out->verdict == VERDICT_WRONG_OUTPUT)
-		return fill_records(out, rq, blob, len, ctx);
-	return len ? nonsense(ctx) : ERR_OK;
+		return fill_records(out, a, ctx);
+	return a->len ? nonsense(ctx, "a result of a run that failed") : ERR_OK;
 }

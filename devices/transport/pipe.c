@@ -16,6 +16,7 @@
 extern char **environ;
 
 #define WORDS 1000
+#define MAX_READS 64 /* of its standard error at a time: it may never stop */
 
 struct pipe_transport {
 	struct transport base;
@@ -34,12 +35,20 @@ static void close_fd(int *fd)
 	*fd = -1;
 }
 
-/* Keeps the last complaints, for the message when the line ends. */
+static char plain(char c)
+{
+	if (c == '\n' || c == '\r')
+		return '\n';
+	return c >= 32 && c < 127 ? c : '?';
+}
+
+/* Keeps the last complaints, for the message when the line ends: printable lines, whoever
+ * speaks. */
 static void listen_to_words(struct pipe_transport *p)
 {
 	struct pollfd q = {p->err_fd, POLLIN, 0};
 
-	while (p->err_fd >= 0 && poll(&q, 1, 0) > 0) {
+	for (int i = 0; i < MAX_READS && p->err_fd >= 0 && poll(&q, 1, 0) > 0; i++) {
 		char buf[WORDS / 2];
 		ssize_t n = read(p->err_fd, buf, sizeof(buf));
 		size_t over;
@@ -52,8 +61,8 @@ static void listen_to_words(struct pipe_transport *p)
 		over = over > WORDS - 1 ? over - (WORDS - 1) : 0;
 		memmove(p->words, p->words + over, p->n_words - over);
 		p->n_words -= over;
-		memcpy(p->words + p->n_words, buf, (size_t)n);
-		p->n_words += (size_t)n;
+		for (ssize_t k = 0; k < n; k++)
+			p->words[p->n_words++] = plain(buf[k]);
 		p->words[p->n_words] = '\0';
 	}
 }
@@ -142,10 +151,17 @@ static enum err pipe_read(struct transport *t, void *buf, size_t cap, int timeou
 	}
 }
 
+static uint64_t pipe_now_ms(struct transport *t)
+{
+	(void)t;
+	return clock_mono_ns() / 1000000;
+}
+
 static enum err pipe_write(struct transport *t, const void *data, size_t len,
 	int timeout_ms, struct err_ctx *ctx)
 {
 	struct pipe_transport *p = (struct pipe_transport *)t;
+	uint64_t until_ms = pipe_now_ms(t) + (uint64_t)timeout_ms + len;
 	const uint8_t *at = data;
 
 	if (p->fd < 0)
@@ -159,17 +175,11 @@ static enum err pipe_write(struct transport *t, const void *data, size_t len,
 			len -= (size_t)n;
 		} else if (n < 0 && errno != EAGAIN && errno != EINTR) {
 			return ended(p, ctx);
-		} else if (poll(&q, 1, timeout_ms) == 0) {
+		} else if (poll(&q, 1, timeout_ms) == 0 || pipe_now_ms(t) >= until_ms) {
 			return err_set(ctx, ERR_TIMEOUT, "'%s' takes nothing", p->name);
 		}
 	}
 	return ERR_OK;
-}
-
-static uint64_t pipe_now_ms(struct transport *t)
-{
-	(void)t;
-	return clock_mono_ns() / 1000000;
 }
 
 /* Closing its input is how an agent is asked to end: it takes its children along. */

@@ -24,7 +24,8 @@ struct transport_ops {
 	 * ERR_LINK when the line has ended, with all that is known of why. */
 	enum err (*read)(struct transport *t, void *buf, size_t cap, int timeout_ms,
 		size_t *n, struct err_ctx *ctx);
-	/* All of it, or ERR_LINK, or ERR_TIMEOUT after `timeout_ms` without progress. */
+	/* All of it, or ERR_LINK, or ERR_TIMEOUT after `timeout_ms` without progress, or
+	 * at less than 1 KB/s. */
 	enum err (*write)(struct transport *t, const void *data, size_t len,
 		int timeout_ms, struct err_ctx *ctx);
 	/* The clock that timeouts are counted on; monotonic. */

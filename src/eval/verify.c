@@ -48,9 +48,8 @@ static void read_labels(struct pass *p, size_t i, const struct eval_result *r)
 		for (uint32_t w = first; w < last && p->e->word_token[w] < r->n;
 			w++, words.n++)
 			for (size_t k = 0; k < n_tags; k++)
-				p->logits[words.n * n_tags + k] =
-					eval_logit(r->tag_logits,
-						n_tags * p->e->word_token[w] + k);
+				p->logits[words.n * n_tags + k] = eval_logit(
+					r->tag_logits, n_tags * p->e->word_token[w] + k);
 	}
 	intent = p->logits + words.n * n_tags;
 	for (size_t k = 0; k < rules->n_intents; k++)
@@ -61,10 +60,12 @@ static void read_labels(struct pass *p, size_t i, const struct eval_result *r)
 static int read_output(
 	struct pass *p, size_t from, size_t to, const uint8_t *data, size_t len)
 {
+	uint32_t what = p->s->task.kind == TASK_LM ? EVAL_LM : EVAL_LOGITS;
 	struct eval_reader reader;
 	struct eval_result r;
 
-	if (!eval_output_open(&reader, data, len) || reader.n_inputs != to - from ||
+	if (!eval_output_open(&reader, data, len) || !(reader.flags & what) ||
+		reader.n_inputs != to - from ||
 		reader.n_intents != (uint32_t)p->s->task.n_intents ||
 		reader.n_tags != (uint32_t)p->s->task.n_tags)
 		return 0;
@@ -81,7 +82,7 @@ static int read_output(
 			return 0;
 		read_labels(p, i, &r);
 	}
-	return 1;
+	return eval_output_next(&reader, &r) == 0;
 }
 
 static enum err run_part(struct pass *p, size_t from, size_t to, struct err_ctx *ctx)
