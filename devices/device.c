@@ -65,6 +65,10 @@ static enum err read_info(struct device *d, struct device_info *info, struct err
 	info->simulated = (w->flags & WIRE_IS_SIMULATED) != 0;
 	cpu_arch_line(info->description, "emulated", emulated, sizeof(emulated));
 	info->emulated = emulated[0] != '\0';
+	if (info->simulated && (!strcmp(d->driver->name, "local") ||
+				       !strcmp(d->driver->name, "ssh")))
+		return err_set(ctx, ERR_LINK,
+			"the agent calls itself simulated, which its profile does not");
 	info->can_evaluate = (w->flags & WIRE_CAN_EVAL) != 0;
 	info->max_frame_bytes = w->max_payload;
 	info->clock_resolution_ns = w->clock_resolution_ns;

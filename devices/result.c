@@ -9,6 +9,7 @@
 
 #define CLOCK_RATE 1.05 /* of a device's clock by this host's, and of wall by CPU time */
 #define CPU_SLACK 20e3	/* ns a sample; and 1000 for each time that its clocks are read */
+#define LEAST_SHARE 0.05 /* of the mean CPU time that the least sample may have */
 #define MAX_POWER_W 10e3
 #define MAX_FREQ_KHZ 100000000u
 
@@ -70,7 +71,7 @@ static double n_threads(const struct answer *a)
 /* What of a timed record cannot be true; NULL: nothing. */
 static const char *doubt_times(const struct record_time *t, const struct answer *a)
 {
-	double wall_ns = 0, cpu_ns = 0, inner = t->inner;
+	double wall_ns = 0, cpu_ns = 0, inner = t->inner, least = INFINITY, logs = 0;
 	double span_ns = (double)(t->end_ns - t->start_ns);
 	uint32_t n_cpu = 0;
 
@@ -84,11 +85,15 @@ static const char *doubt_times(const struct record_time *t, const struct answer 
 			wall * inner * 1.01 < (double)a->info->clock_resolution_ns)
 			return "a sample is shorter than a step of its clock";
 		n_cpu += cpu > 0;
+		least = cpu < least ? cpu : least;
+		logs += cpu > 0 ? log((double)cpu) : 0;
 		wall_ns += (double)wall * inner;
 		cpu_ns += (double)cpu * inner;
 	}
 	if (n_cpu != 0 && n_cpu != t->n)
 		return "some samples took no CPU time";
+	if (n_cpu && least < LEAST_SHARE * exp(logs / t->n))
+		return "a sample took hardly any CPU time beside the others";
 	if (wall_ns > span_ns * 1.001 + 1000)
 		return "the samples take longer than their run";
 	if (cpu_ns >

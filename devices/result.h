@@ -3,7 +3,8 @@
  * What a device says of itself cannot be proved from here, but what cannot be true is
  * refused. A timed run is a number only when
  *  - it has the samples that were asked for, each positive and finite, and the CPU clock
- *    goes in every sample or (a device without one) in none: the least of them counts;
+ *    goes in every sample or (a device without one) in none: the least of them counts,
+ *    and is not a small part of their (geometric) mean;
  *  - a sample lasts at least one step of the clock it was read from;
  *  - the samples of a record fit between its start and end;
  *  - the CPU time is at most the wall time of all threads (CPU_SLACK: the two clocks are

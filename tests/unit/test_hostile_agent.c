@@ -316,6 +316,7 @@ static const struct lie lies[] = {
 	R("CPU time NaN", r_cpu_nan, 0),
 	R("negative CPU time", r_cpu_negative, 0),
 	R("no CPU time once", r_cpu_none_once, 0),
+	R("hardly any CPU time once", r_cpu_hardly, 0),
 	R("huge CPU time", r_cpu_huge, 0),
 	R("huge time", r_wall_huge, 0),
 	R("longer than anybody waited", r_slow, 0),
