@@ -209,7 +209,7 @@ gradients:
 	@$(MAKE) --no-print-directory CONFIG=double BUILD=build/double gradients
 endif
 
-e2e: all $(BUILD)/bench-core $(BUILD)/bench-build ## run the end-to-end tests (E2E=FILE...: some of them)
+e2e: all $(BUILD)/bench-core $(BUILD)/bench-build $(BUILD)/tests/test_device_verdicts ## run the end-to-end tests (E2E=FILE...: some of them)
 	@JOBS=$(JOBS) HAWSER=$(BUILD)/hawser tests/run "end to end, $(CONFIG)" $(TALLY) $(E2E)
 
 soak: N ?= 1000

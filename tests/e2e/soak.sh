@@ -6,6 +6,10 @@
 set -u
 . tests/e2e/tap
 pid=
+if ! command -v sqlite3 >/dev/null; then
+	skip 'a soak' 'no sqlite3 installed'
+	exit 0
+fi
 . tests/e2e/machines
 
 n_candidates=$((${SOAK_JOBS:-24} / 3))
