@@ -84,7 +84,7 @@ TALLY := build/tally
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all help deps tests unit fuzz-genomes fuzz-frames gradients e2e lint check test bench bench-core \
+.PHONY: all help deps tests unit fuzz-genomes fuzz-frames gradients e2e soak lint check test bench bench-core \
 	bench-arm bench-build bench-line demo install clean \
 	format FORCE
 
@@ -209,8 +209,13 @@ gradients:
 	@$(MAKE) --no-print-directory CONFIG=double BUILD=build/double gradients
 endif
 
-e2e: all $(BUILD)/bench-core $(BUILD)/bench-build ## run the end-to-end tests (E2E=FILE...: some of them)
+e2e: all $(BUILD)/bench-core $(BUILD)/bench-build $(BUILD)/tests/test_device_verdicts ## run the end-to-end tests (E2E=FILE...: some of them)
 	@JOBS=$(JOBS) HAWSER=$(BUILD)/hawser tests/run "end to end, $(CONFIG)" $(TALLY) $(E2E)
+
+soak: N ?= 1000
+soak: all ## N=1000 measurements on three machines over SSH, every twentieth with a fault
+	@mkdir -p build/bench
+	@SOAK_JOBS=$(N) SOAK_FILE=$(CURDIR)/build/bench/soak.json HAWSER=$(BUILD)/hawser bash tests/e2e/soak.sh
 
 lint: ## check include table, headers, names, sizes
 	@JOBS=$(JOBS) tests/run "lint" $(TALLY) tests/lint/check.sh tests/lint/selftest.sh
@@ -219,7 +224,7 @@ check: lint ## lint, and compile everything with warnings as errors
 	@$(MAKE) --no-print-directory -j$(JOBS) all tests $(BUILD)/count $(BUILD)/count.so
 
 # Devices over SSH are tested against servers of the tests' own; only they need these programs.
-test: PACKAGES += openssh-server iproute2
+test: PACKAGES += openssh-server iproute2 sqlite3
 test: deps ## install what is missing, then run every test
 	@JOBS=$(JOBS) tests/all $(TALLY) $(MAKE)
 

@@ -1,162 +1,11 @@
 #!/bin/bash
-# One job on three machines at once, each a network namespace with an SSH server, host key,
-# machine id and unprivileged user of its own, one of them behind a jump host. A cable is
-# pulled in the middle and put back; one machine dies for good. Where namespaces are not
-# permitted the servers listen on three loopback ports.
+# One job on three machines at once (tests/e2e/machines). A cable is pulled in the middle and
+# put back; one machine dies for good.
 set -u
 . tests/e2e/tap
 pid=
-net=hw$$ # of namespaces and cables
-hosts='one two three'
-S=$DIR/ssh
-SSHD=$(command -v sshd || ls /usr/sbin/sshd 2>/dev/null)
-port=$((40000 + $$ % 20000))
+. tests/e2e/machines
 
-clean() {
-	kill -9 ${pid:-} 2>/dev/null
-	for h in $hosts; do
-		[ -s "$S/$h/pid" ] && kill_host "$h"
-		[ -n "${spaces:-}" ] && ip netns del "$net-$h" 2>/dev/null
-	done
-	[ -n "${spaces:-}" ] && ip link del "$net" 2>/dev/null
-	rm -rf "$DIR"
-}
-trap clean EXIT
-
-if [ -z "$SSHD" ] || ! command -v ssh >/dev/null; then
-	skip 'three machines' 'no sshd or ssh installed'
-	exit 0
-fi
-if [ "$(id -u)" -eq 0 ] && ! unshare -m true 2>/dev/null; then
-	skip 'three machines' 'root may not make a mount namespace for an ordinary user'
-	exit 0
-fi
-spaces=
-if [ "$(id -u)" -eq 0 ] && command -v ip >/dev/null && ip netns add "$net-one" 2>/dev/null; then
-	spaces=yes
-else
-	skip 'machines of their own' 'no network namespaces: three ports instead'
-fi
-
-# ---- cables: one and two hang on a bridge of ours; three on a cable of its own to two
-cable() { # cable NAME HOST ADDRESS: from the bridge
-	ip link add "$1" type veth peer name eth0 netns "$net-$2" &&
-		ip link set "$1" master "$net" up && ip -n "$net-$2" addr add "$3/24" dev eth0 &&
-		ip -n "$net-$2" link set eth0 up && ip -n "$net-$2" link set lo up
-}
-cables() {
-	ip netns add "$net-two" && ip netns add "$net-three" &&
-		ip link add "$net" type bridge && ip link set "$net" up &&
-		ip addr add "$subnet.1/24" dev "$net" &&
-		cable "$net.1" one "$subnet.2" && cable "$net.2" two "$subnet.3" &&
-		ip -n "$net-two" link add eth1 type veth peer name eth0 netns "$net-three" &&
-		ip -n "$net-two" addr add "$far.1/24" dev eth1 && ip -n "$net-two" link set eth1 up &&
-		ip -n "$net-three" addr add "$far.2/24" dev eth0 &&
-		ip -n "$net-three" link set eth0 up && ip -n "$net-three" link set lo up
-}
-subnet=10.$((80 + $$ / 256 % 80)).$(($$ % 256)) far=10.$((160 + $$ / 256 % 80)).$(($$ % 256))
-address() { # address HOST
-	[ -n "$spaces" ] || { echo 127.0.0.1; return; }
-	case $1 in
-	one) echo "$subnet.2" ;;
-	two) echo "$subnet.3" ;;
-	three) echo "$far.2" ;;
-	esac
-}
-port_of() { # a port each where they share a machine
-	case $spaces$1 in
-	two) echo $((port + 1)) ;;
-	three) echo $((port + 2)) ;;
-	*) echo $port ;;
-	esac
-}
-
-# ---- servers
-user=$(id -un)
-[ "$(id -u)" -eq 0 ] && user=hawser-target
-make_host() { # make_host HOST: keys, home, configuration
-	mkdir -p "$S/$1/home"
-	chmod 711 "$DIR" "$S" "$S/$1"
-	ssh-keygen -q -t ed25519 -N '' -f "$S/$1/host_key" || return 1
-	cat >"$S/$1/sshd_config" <<E2
-ListenAddress $(address "$1")
-Port $(port_of "$1")
-HostKey $S/$1/host_key
-AuthorizedKeysFile $S/authorized_keys
-PidFile none
-UsePAM no
-StrictModes no
-PasswordAuthentication no
-KbdInteractiveAuthentication no
-AllowTcpForwarding yes
-SetEnv HAWSER_AGENT_CACHE=$S/$1/home/agent
-E2
-	echo "$1 $(cut -d ' ' -f 1,2 "$S/$1/host_key.pub")" >>"$S/known_hosts"
-	head -c 16 /dev/urandom | od -An -tx1 | tr -d ' \n' >"$S/$1/machine-id"
-	[ "$(id -u)" -eq 0 ] || return 0
-	grep -v "^$user:" /etc/passwd >"$S/$1/passwd"
-	echo "$user:x:47110:47110::$S/$1/home:/bin/sh" >>"$S/$1/passwd"
-	chown -R 47110:47110 "$S/$1/home" "$S/$1/host_key"
-}
-listening() {
-	grep -q 'Server listening' "$S/$1/log"
-}
-start_host() { # start_host HOST: its pid lies in $S/HOST/pid
-	: >"$S/$1/log"
-	if [ "$(id -u)" -eq 0 ]; then
-		${spaces:+ip netns exec "$net-$1"} unshare -m sh -c 'mount --make-rprivate / &&
-			mount --bind "$1/passwd" /etc/passwd &&
-			{ [ ! -e /etc/machine-id ] || mount --bind "$1/machine-id" /etc/machine-id; } &&
-			exec setpriv --reuid 47110 --regid 47110 --clear-groups "$2" -D -e -f "$1/sshd_config"' \
-			sh "$S/$1" "$SSHD" >/dev/null 2>"$S/$1/log" </dev/null &
-	else
-		"$SSHD" -D -e -f "$S/$1/sshd_config" >/dev/null 2>"$S/$1/log" </dev/null &
-	fi
-	echo $! >"$S/$1/pid"
-	await 100 listening "$1"
-}
-# The server, its sessions, the agent: they share the server's process tree or folder.
-kill_host() {
-	kids=$(cat "$S/$1/pid")
-	while [ -n "$kids" ]; do
-		next=$(for k in $kids; do pgrep -P "$k"; done)
-		kill -9 $kids 2>/dev/null
-		wait $kids 2>/dev/null
-		kids=$next
-	done
-	pkill -9 -f "^$S/$1/home/agent/"
-	: >"$S/$1/pid"
-}
-
-mkdir -p "$S"
-ssh-keygen -q -t ed25519 -N '' -f "$S/user_key" && cp "$S/user_key.pub" "$S/authorized_keys"
-chmod 644 "$S/authorized_keys"
-[ -z "$spaces" ] || check 'three machines are cabled' cables
-for h in $hosts; do
-	check "machine '$h' is made" make_host $h
-	start_host $h
-	check 'its server listens' listening $h
-done
-{
-	for h in $hosts; do
-		printf 'Host %s\n\tHostName %s\n\tPort %s\n\tHostKeyAlias %s\n' \
-			$h "$(address $h)" "$(port_of $h)" $h
-		[ $h != three ] || printf '\tProxyJump two\n'
-	done
-	cat <<E2
-Host *
-	User $user
-	IdentityFile $S/user_key
-	IdentitiesOnly yes
-	IdentityAgent none
-	GlobalKnownHostsFile /dev/null
-	UserKnownHostsFile $S/known_hosts
-E2
-} >"$S/config"
-for h in $hosts; do
-	check "device add ssh://$h" "$HAWSER" device add ssh://$h --ssh-config "$S/config"
-	sed -i 's/^cpu: .*/cpu: any/' "$DIR/config/hawser/devices/$h.yaml"
-done
 if [ -n "$spaces" ]; then
 	sed '/ProxyJump/d' "$S/config" >"$S/direct"
 	sed "s|$S/config|$S/direct|" "$DIR/config/hawser/devices/three.yaml" >"$DIR/direct.yaml"
@@ -164,13 +13,6 @@ if [ -n "$spaces" ]; then
 fi
 
 # ---- a job on all three
-cat >"$DIR/tiny.yaml" <<E2
-name: tiny
-arch: enc
-genes: {vocab_size: 300, seq_len: 32, d_model: [16, 48], embed_bits: 8, act: relu, norm: ln, norm_place: pre,
-  pool: mean, rel_pos: 8, conv: 3, opt: O2, kernels: ref, n_layers: [1, 2], n_heads: [1, 2], d_head: 16,
-  d_ff: [32, 96], bits: [8, 4]}
-E2
 cat >"$DIR/job.yaml" <<E2
 job: three
 data: "builtin:home?n=600"

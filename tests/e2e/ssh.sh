@@ -247,6 +247,12 @@ wait $pid
 pid=
 measured 'a server that is killed and comes back'
 
+# ---- images that crash, loop, fork, eat memory, print what is no record
+verdicts=$(dirname "$HAWSER")/tests/test_device_verdicts
+check 'every way an image can end' env HAWSER_TEST_URI="$address" HAWSER_TEST_SSH="$S/config" \
+	HAWSER_TEST_CACHE="$CACHE" "$verdicts"
+is 'and all of them were tried there' "$(cat "$DIR/out" "$DIR/err" | grep -c '^ok\|OK ')" -ge 3
+
 # ---- two controllers; one that is killed
 "$HAWSER" measure --genome "$g" --device pi --processes 40 --precision 0.0001 >/dev/null 2>&1 &
 pid=$!

@@ -1,0 +1,94 @@
+#!/bin/bash
+# SOAK_JOBS measurements (24) on three machines while every twentieth meets a fault: the SSH
+# client, its session over there or the agent is killed, or the agent or an image stands still
+# for a while; which, where and when comes from SOAK_SEED. In the end nothing may be lost,
+# doubled or wrong, and no device stuck. SOAK_FILE gets the figures as JSON.
+set -u
+. tests/e2e/tap
+pid=
+if ! command -v sqlite3 >/dev/null; then
+	skip 'a soak' 'no sqlite3 installed'
+	exit 0
+fi
+. tests/e2e/machines
+
+n_candidates=$((${SOAK_JOBS:-24} / 3))
+n_faults=0 kinds=
+RANDOM=${SOAK_SEED:-1}
+cat >"$DIR/soak.yaml" <<E2
+job: soak
+data: "builtin:home?n=600"
+space: $DIR/tiny.yaml
+seed: 3
+objectives: [slot_f1, latency_us@one, latency_us@two, latency_us@three]
+search: {initial: 12, batch: 12, population: 24, evolve: 2, refine: 1}
+stop: {candidates: $n_candidates}
+supernet: {epochs: 1}
+final: {candidates: 1, seeds: 1, epochs: 1}
+measure: {min_processes: 3, max_processes: 3, precision: 0.1, samples: 10, warmup: 1, min_sample_us: 200}
+device_wait_s: 120
+E2
+query() { # query SQL: of the store, which another process writes
+	sqlite3 -readonly -cmd '.timeout 5000' "$DIR/results/hawser.db" "$1" 2>/dev/null
+}
+image_on() { # image_on HOST: one that runs within a second, as they are short
+	for _ in $(seq 50); do
+		pgrep -f "^$S/$1/home/agent/[0-9a-f]*\.img " && return
+		sleep 0.02
+	done
+}
+pause() { # pause SECONDS PID...
+	seconds=$1
+	shift
+	kill -STOP "$@" 2>/dev/null && sleep "$seconds" && kill -CONT "$@" 2>/dev/null
+}
+fault() { # fault KIND HOST: fails when there was nothing to hit
+	case $1 in
+	client) kill -9 $(pgrep -P "$pid" -f "^ssh .* $2 ") 2>/dev/null ;;
+	session) kill -9 $(pgrep -P "$(cat "$S/$2/pid")") 2>/dev/null ;;
+	agent) kill -9 $(pgrep -f "^$S/$2/home/agent/agent-") 2>/dev/null ;;
+	still) pause 2 $(pgrep -f "^$S/$2/home/agent/agent-") ;;
+	image) pause 0.5 $(image_on "$2") ;;
+	esac
+}
+set -- client session agent still image
+kind=$((RANDOM % 5 + 1)) host=$((RANDOM % 3 + 1))
+begin=$(date +%s)
+"$HAWSER" search "$DIR/soak.yaml" --results "$DIR/results" >"$DIR/soak.out" 2>"$DIR/soak.err" &
+pid=$!
+while kill -0 $pid 2>/dev/null; do
+	n=$(query 'SELECT count(*) FROM measurement')
+	h=$(echo $hosts | cut -d ' ' -f $host)
+	if [ $((${n:-0} / 20)) -ge $n_faults ] && fault "${!kind}" "$h"; then
+		n_faults=$((n_faults + 1)) kinds="$kinds ${!kind}@$h"
+		kind=$((RANDOM % 5 + 1)) host=$((RANDOM % 3 + 1))
+	fi
+	sleep 0.05
+done
+check 'the job ends' wait $pid
+pid=
+took=$(($(date +%s) - begin))
+# The job may end with some more than it was asked for.
+total=$(query 'SELECT count(*) FROM job_candidate')
+[ "${total:-0}" -ge $n_candidates ] || total=$n_candidates
+lost=$((total * 3 - $(query "SELECT count(*) FROM (SELECT DISTINCT m.candidate, m.device_name
+	FROM measurement m JOIN job_candidate USING(job, candidate))")))
+doubled=$(query 'SELECT count(*) FROM (SELECT 1 FROM measurement
+	GROUP BY candidate, build, device_name, look HAVING count(*) > 1)')
+# A sound candidate that is blamed; a time that is none; runs that are missing.
+wrong=$(query 'SELECT (SELECT count(*) FROM failure WHERE blames = 1) + (SELECT count(*) FROM measurement m
+	WHERE NOT latency_ns > 0 OR n_runs <> (SELECT count(*) FROM run WHERE measurement = m.id))')
+stuck=$(query "SELECT count(*) FROM device_state WHERE state <> 'idle'")
+for h in $hosts; do
+	"$HAWSER" device probe $h >/dev/null 2>&1 || stuck=$((stuck + 1))
+done
+for k in lost doubled wrong stuck; do
+	if [ "${!k}" = 0 ]; then ok "none is $k"; else not_ok "none is $k" "${!k}"; fi
+done
+if [ $n_faults -ge $((n_candidates * 3 / 20)) ]; then ok "there were faults"; else not_ok "there were faults" "$n_faults"; fi
+[ $n_failed -eq 0 ] || sed 's/^/# /' "$DIR/soak.err"
+echo "# soak: $((total * 3)) jobs, $n_faults faults ($(printf '%s\n' $kinds | cut -d @ -f 1 |
+	sort | uniq -c | awk '{ printf "%s%s %d", s, $2, $1; s = ", " }')), $took s: $lost lost, $doubled doubled, $wrong wrong, $stuck stuck"
+[ -z "${SOAK_FILE:-}" ] || echo "{\"jobs\": $((total * 3)), \"faults\": $n_faults, \"seconds\": $took," \
+	"\"lost\": $lost, \"doubled\": $doubled, \"wrong\": $wrong, \"stuck\": $stuck}" >"$SOAK_FILE"
+finish
