@@ -82,7 +82,7 @@ static int finish(struct frame_decoder *d, size_t *n)
 
 	d->len = 0;
 	d->overrun = 0;
-	if (len < 4) {
+	if (len < 5 || d->buf[0] == 0) {
 		d->n_bad++;
 		return 0;
 	}

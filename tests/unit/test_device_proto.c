@@ -93,17 +93,17 @@ static void frame_returns_what_was_sent_at_every_length(void **state)
 {
 	uint8_t payload[MOST], wire[FRAME_WIRE_BYTES(MOST)], back[FRAME_WIRE_BYTES(MOST)];
 	struct rng rng;
+	size_t len;
 
 	(void)state;
 	rng_init(&rng, 2);
-	for (size_t n = 0; n <= MOST; n++)
+	for (size_t n = 1; n <= MOST; n++)
 		for (int zeros = 0; zeros < 3; zeros++) {
-			size_t len;
-
 			for (size_t i = 0; i < n; i++)
 				payload[i] = zeros == 0	  ? (uint8_t)(1 + i % 255)
 					     : zeros == 1 ? 0
 							  : (uint8_t)rng_below(&rng, 3);
+			payload[0] |= payload[0] == 0;
 			len = encode(wire, payload, n);
 			assert_true(len > 0 && len <= FRAME_WIRE_BYTES(n));
 			assert_int_equal(wire[0], 0);
@@ -113,6 +113,11 @@ static void frame_returns_what_was_sent_at_every_length(void **state)
 			assert_memory_equal(back, payload, n);
 		}
 	assert_int_equal(frame_encode(wire, FRAME_WIRE_BYTES(10) - 1, 10), 0);
+	/* Nothing, and a zero, each with its CRC. */
+	assert_int_equal(decode((const uint8_t *)"\0\1\1\1\1\1\0", 7, back), -1);
+	payload[0] = 0;
+	len = encode(wire, payload, 1);
+	assert_int_equal(decode(wire, len, back), -1);
 }
 
 static void frame_is_dropped_when_a_bit_or_a_byte_is_wrong(void **state)
