@@ -15,10 +15,13 @@ fi
 n_candidates=$((${SOAK_JOBS:-24} / 3))
 n_faults=0 kinds=
 RANDOM=${SOAK_SEED:-1}
+# 816 networks: as many as 2,400 jobs want.
+sed 's/d_model: \[16, 48\]/d_model: [16, 32, 48]/; s/d_ff: \[32, 96\]/d_ff: [32, 48, 64, 96]/' \
+	"$DIR/tiny.yaml" >"$DIR/wide.yaml"
 cat >"$DIR/soak.yaml" <<E2
 job: soak
 data: "builtin:home?n=600"
-space: $DIR/tiny.yaml
+space: $DIR/wide.yaml
 seed: 3
 objectives: [slot_f1, latency_us@one, latency_us@two, latency_us@three]
 search: {initial: 12, batch: 12, population: 24, evolve: 2, refine: 1}
