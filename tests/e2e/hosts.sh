@@ -62,6 +62,7 @@ if [ -n "$spaces" ]; then
 	job second --no-final
 	await 1000 runs_on one
 	line=$(pgrep -P $pid -f "^ssh .* one ")
+	if [ -n "$line" ]; then ok 'there is a connection'; else not_ok 'there is a connection'; fi
 	ip link set "$net.1" down
 	begin=$(date +%s)
 	await 300 eval '! kill -0 $line 2>/dev/null'

@@ -32,7 +32,7 @@ measure: {min_processes: 3, max_processes: 3, precision: 0.1, samples: 10, warmu
 device_wait_s: 120
 E2
 query() { # query SQL: of the store, which another process writes
-	sqlite3 -readonly -cmd '.timeout 5000' "$DIR/results/hawser.db" "$1" 2>/dev/null
+	sqlite3 -readonly -cmd '.timeout 5000' "$DIR/run/hawser.db" "$1" 2>/dev/null
 }
 image_on() { # image_on HOST: one that runs within a second, as they are short
 	for _ in $(seq 50); do
@@ -57,13 +57,15 @@ fault() { # fault KIND HOST: fails when there was nothing to hit
 set -- client session agent still image
 kind=$((RANDOM % 5 + 1)) host=$((RANDOM % 3 + 1))
 begin=$(date +%s)
-"$HAWSER" search "$DIR/soak.yaml" --results "$DIR/results" >"$DIR/soak.out" 2>"$DIR/soak.err" &
+"$HAWSER" search "$DIR/soak.yaml" --results "$DIR/run" >"$DIR/soak.out" 2>"$DIR/soak.err" &
 pid=$!
 while kill -0 $pid 2>/dev/null; do
 	n=$(query 'SELECT count(*) FROM measurement')
 	h=$(echo $hosts | cut -d ' ' -f $host)
-	if [ $((${n:-0} / 20)) -ge $n_faults ] && fault "${!kind}" "$h"; then
-		n_faults=$((n_faults + 1)) kinds="$kinds ${!kind}@$h"
+	if [ "${n:-0}" -ge $((20 * n_faults + 1)) ]; then
+		if fault "${!kind}" "$h"; then
+			n_faults=$((n_faults + 1)) kinds="$kinds ${!kind}@$h"
+		fi
 		kind=$((RANDOM % 5 + 1)) host=$((RANDOM % 3 + 1))
 	fi
 	sleep 0.05
