@@ -2,10 +2,10 @@
  *
  * COBS (Cheshire and Baker 1999) takes every 0x00 out of the content, so a lost, doubled
  * or damaged byte costs at most the frames it touches and the next 0x00 starts anew. A
- * frame that does not decode is dropped in silence; it is counted and never answered. So is one whose
- * payload is empty or begins with 0x00, which no message does: the CRC of nothing is 0, and
- * four zeros leave it where a payload and its own CRC do, so that such a frame with a piece
- * of it twice may be sound.
+ * frame that does not decode is dropped in silence; it is counted and never answered. So
+ * is one whose payload is empty or begins with 0x00, which no message does: the CRC of
+ * nothing is 0, and four zeros leave it where a payload and its own CRC do, so that such a
+ * frame with a piece of it twice may be sound.
  * Freestanding; all buffers are the caller's.
  */
 #ifndef HAWSER_DEVICES_PROTO_FRAME_H

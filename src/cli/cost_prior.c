@@ -34,28 +34,13 @@ static void sources_release(struct sources *s)
 	free(s->of);
 }
 
-/* "" where the job has none yet. */
-static enum err task_kind(
-	struct store *s, int64_t job, char *out, size_t cap, struct err_ctx *ctx)
-{
-	char *kind;
-	enum err e = store_get_meta(s, job, "task_kind", &kind, ctx);
-
-	out[0] = 0;
-	if (e)
-		return e == ERR_NOTFOUND ? ERR_OK : e;
-	snprintf(out, cap, "%s", kind);
-	free(kind);
-	return ERR_OK;
-}
-
 /* Other jobs count if they can be read and have the same kind of task. */
 static enum err add_job(struct sources *all, struct store *s, const struct store_job *job,
 	const char *kind, struct err_ctx *ctx)
 {
 	struct source *to = &all->of[all->n];
 	char other[32];
-	enum err e = task_kind(s, job->id, other, sizeof(other), ctx);
+	enum err e = cost_job_task(s, job->id, other, sizeof(other), ctx);
 
 	if (e || !other[0] || strcmp(other, kind) != 0)
 		return e;
@@ -76,7 +61,7 @@ static enum err read_jobs(struct sources *all, struct store *s,
 	struct store_job *jobs;
 	char kind[32];
 	size_t n;
-	enum err e = task_kind(s, own->id, kind, sizeof(kind), ctx);
+	enum err e = cost_job_task(s, own->id, kind, sizeof(kind), ctx);
 
 	if (!e)
 		e = store_job_list(s, &jobs, &n, ctx);

@@ -59,6 +59,20 @@ static const struct quantity {
 };
 #define N_QUANTITIES (sizeof(quantities) / sizeof(quantities[0]))
 
+enum err cost_job_task(
+	struct store *s, int64_t job, char *out, size_t cap, struct err_ctx *ctx)
+{
+	char *kind;
+	enum err e = store_get_meta(s, job, "task_kind", &kind, ctx);
+
+	out[0] = 0;
+	if (e)
+		return e == ERR_NOTFOUND ? ERR_OK : e;
+	snprintf(out, cap, "%s", kind);
+	free(kind);
+	return ERR_OK;
+}
+
 /* What is read from the store once. */
 struct source {
 	struct store *store;

@@ -18,6 +18,9 @@ struct cost_set {
 	double *y; /* [n] owned */
 };
 
+/* The kind of a job's task; "" where the job has none yet. */
+enum err cost_job_task(
+	struct store *s, int64_t job, char *out, size_t cap, struct err_ctx *ctx);
 /* The newest look at each candidate counts, of those comparable to the last one on that
  * device: the same fingerprint and MEASURE_PROTOCOL. Only what was taken before `before_s`
  * (unix; INT64_MAX all). Sets without a row are left out. */

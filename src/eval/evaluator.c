@@ -7,8 +7,6 @@
 
 #include "src/base/clock.h"
 
-#define MODEL_NAME_MAX sizeof(((struct store_generation *)0)->model)
-
 static int objective_is_quality(const struct session *s, size_t i)
 {
 	return s->job.objectives[i].metric->quality;
@@ -144,15 +142,15 @@ static enum err put_predictions(struct session *s, const struct genome *g,
 	const struct hash *hash, struct err_ctx *ctx)
 {
 	struct prediction p;
-	char name[2 * METRIC_NAME_MAX], model[MODEL_NAME_MAX];
-	double mape;
+	struct model_note model;
+	char name[2 * METRIC_NAME_MAX];
 	enum err e = session_predict(s, g, 1, &p, ctx);
 
 	for (size_t k = 0; k < s->job.n_objectives && !e; k++) {
-		if (!session_model_name(&s->tracked[k], model, sizeof(model), &mape))
+		if (!session_model_note(&s->tracked[k], &model))
 			continue;
 		objective_format(&s->job.objectives[k], name, sizeof(name));
-		e = store_put_prediction(s->store, s->job_id, hash, name, model,
+		e = store_put_prediction(s->store, s->job_id, hash, name, model.name,
 			p.mean[k], p.sd[k], ctx);
 		if (e == ERR_EXISTS)
 			e = ERR_OK;
@@ -231,6 +229,7 @@ static enum err note(void *self, const struct generation_note *n, struct err_ctx
 {
 	struct session *s = self;
 	struct store_generation g;
+	struct model_note model = {"", NAN, NAN};
 	char hours[32];
 	enum err e;
 
@@ -240,13 +239,12 @@ static enum err note(void *self, const struct generation_note *n, struct err_ctx
 	g.n_measured = n->n_measured;
 	g.hv_claimed = n->hv_claimed;
 	g.hv_remeasured = n->hv_remeasured;
-	g.model_mape = g.model_tau = NAN;
-	for (size_t k = 0; k < s->job.n_objectives && !g.model[0]; k++)
-		if (s->tracked[k].o.metric->per_device &&
-			session_model_name(&s->tracked[k], g.model, sizeof(g.model),
-				&g.model_mape) &&
-			g.model_mape == s->tracked[k].score.mape)
-			g.model_tau = s->tracked[k].score.tau;
+	for (size_t k = 0; k < s->job.n_objectives && !model.name[0]; k++)
+		if (s->tracked[k].o.metric->per_device)
+			session_model_note(&s->tracked[k], &model);
+	snprintf(g.model, sizeof(g.model), "%s", model.name);
+	g.model_mape = model.mape;
+	g.model_tau = model.tau;
 	snprintf(hours, sizeof(hours), "%.4f", hours_so_far(s));
 	if ((e = store_put_generation(s->store, s->job_id, &g, ctx)) ||
 		(e = store_put_meta(s->store, s->job_id, "hours", hours, ctx)))

@@ -142,17 +142,18 @@ static int uses_prior(const struct tracked *t)
 	return t->prior.kind && t->choice.use != TRANSFER_OWN;
 }
 
-int session_model_name(const struct tracked *t, char *name, size_t cap, double *mape)
+int session_model_note(const struct tracked *t, struct model_note *out)
 {
-	*mape = NAN;
+	*out = (struct model_note){"", NAN, NAN};
 	if (uses_prior(t)) {
-		transfer_label(&t->choice, t->prior_name, name, cap);
-		*mape = t->choice.mape[t->choice.use];
+		transfer_label(&t->choice, t->prior_name, out->name, sizeof(out->name));
+		out->mape = t->choice.mape[t->choice.use];
 	} else if (t->fit.kind) {
-		snprintf(name, cap, "%s", t->fit.kind->name);
-		*mape = t->score.mape;
+		snprintf(out->name, sizeof(out->name), "%s", t->fit.kind->name);
+		out->mape = t->score.mape;
+		out->tau = t->score.tau;
 	}
-	return uses_prior(t) || t->fit.kind;
+	return out->name[0] != '\0';
 }
 
 static void predict_metric(const struct session *s, size_t at, const struct genome *g,

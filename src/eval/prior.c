@@ -54,12 +54,10 @@ static void look_through(
 
 static int same_kind(const struct session *s, int64_t job)
 {
-	char *kind = NULL;
-	int same = !store_get_meta(s->store, job, "task_kind", &kind, NULL) &&
-		   !strcmp(kind, task_kind_names[s->task.kind]);
+	char kind[32];
 
-	free(kind);
-	return same;
+	return !cost_job_task(s->store, job, kind, sizeof(kind), NULL) &&
+	       !strcmp(kind, task_kind_names[s->task.kind]);
 }
 
 /* Jobs that cannot be read are no priors. */

@@ -198,9 +198,13 @@ enum err session_predict(struct session *s, const struct genome *g, size_t n,
 /* Fits priors of measured metrics from what other jobs of this kind of task measured before
  * this one began; a job from before there were priors keeps having none. prior.c */
 enum err session_open_priors(struct session *s, struct err_ctx *ctx);
-/* "huber", "prior of pi, 4 rows"; 0: there is no model yet. *mape is NAN where not known.
- * predictor.c */
-int session_model_name(const struct tracked *t, char *name, size_t cap, double *mape);
+/* The model in use: "huber", "prior of pi, 4 rows", and what cross-validation says of it
+ * (NAN where it does not). 0: there is none yet. predictor.c */
+struct model_note {
+	char name[sizeof(((struct store_generation *)0)->model)];
+	double mape, tau;
+};
+int session_model_note(const struct tracked *t, struct model_note *out);
 /* An analytic metric's value; NAN for the others. predictor.c */
 double analytic_value(
 	const struct session *s, const struct genome *g, const struct metric *m);

@@ -117,33 +117,45 @@ enum err device_group_parse(
 	return ERR_OK;
 }
 
-struct value device_group_value(const struct device_group *g, const struct value *v)
+static struct value worst_of(const struct device_group *g, const struct value *v)
+{
+	struct value r = v[0];
+
+	for (size_t i = 1; i < g->n; i++) {
+		if (isnan(v[i].value) || v[i].value > r.value)
+			r.value = v[i].value;
+		r.ci.lo = fmax(r.ci.lo, v[i].ci.lo);
+		r.ci.hi = fmax(r.ci.hi, v[i].ci.hi);
+	}
+	return r;
+}
+
+static struct value mean_of(const struct device_group *g, const struct value *v)
 {
 	struct value r = v[0];
 	double below = 0, above = 0;
 
-	if (g->combine == DEVICE_MEAN)
-		r.value = 0;
+	r.value = 0;
+	for (size_t i = 0; i < g->n; i++) {
+		double w = g->weight[i];
+
+		r.value += w * v[i].value;
+		below += pow(w * (v[i].value - v[i].ci.lo), 2);
+		above += pow(w * (v[i].ci.hi - v[i].value), 2);
+	}
+	r.ci.lo = r.value - sqrt(below);
+	r.ci.hi = r.value + sqrt(above);
+	return r;
+}
+
+struct value device_group_value(const struct device_group *g, const struct value *v)
+{
+	struct value r = g->combine == DEVICE_MEAN ? mean_of(g, v) : worst_of(g, v);
+
 	for (size_t i = 0; i < g->n; i++) {
 		r.unresolved |= v[i].unresolved;
 		if (v[i].prov == PROV_SIMULATED)
 			r.prov = PROV_SIMULATED;
-		if (isnan(v[i].value) || g->combine == DEVICE_WORST) {
-			r.value = v[i].value > r.value || isnan(v[i].value) ? v[i].value
-									    : r.value;
-			r.ci.lo = fmax(r.ci.lo, v[i].ci.lo);
-			r.ci.hi = fmax(r.ci.hi, v[i].ci.hi);
-		} else if (g->combine == DEVICE_MEAN) {
-			double w = g->weight[i];
-
-			r.value += w * v[i].value;
-			below += pow(w * (v[i].value - v[i].ci.lo), 2);
-			above += pow(w * (v[i].ci.hi - v[i].value), 2);
-		}
-	}
-	if (g->combine == DEVICE_MEAN) {
-		r.ci.lo = r.value - sqrt(below);
-		r.ci.hi = r.value + sqrt(above);
 	}
 	return r;
 }

@@ -54,7 +54,12 @@ front() { # front RESULTS JOB: without the hashes of builds
 	"$HAWSER" front "$2" --csv --all --results "$DIR/$1" >"$DIR/$1.csv" 2>"$DIR/err"
 }
 profile later 'base_ns: 2000, op_ns: 80, mac_f32_ns: 0.4, mac_i8_ns: 0.2, mac_i4_ns: 0.3, attention_ns: 0.6, byte_ns: 0.02'
-sleep 1 # measurements of the second in which a job begins are no prior
+# Measurements of the second in which a job begins are no prior.
+next_second() {
+	[ "$(date +%s)" -gt "$second" ]
+}
+second=$(date +%s)
+await 30 next_second
 for copy in one two; do
 	mkdir "$DIR/$copy"
 	cp -r "$DIR/hawser.db" "$DIR/supernets" "$DIR/$copy"

@@ -132,8 +132,18 @@ static const struct model_case models[] = {
 		"rel=0;conv=0;opt=O2;kern=opt;L=h2k2x8f20r0b8"},
 };
 
+/* Each model is a build of its own: the first that asks misses every time. */
+static void check_hits(size_t n_hits)
+{
+	size_t n = sizeof(models) / sizeof(models[0]);
+
+	assert_true(n_hits == 0 || (n_hits == n && shared_cache() != cache));
+}
+
 static void build_answers_like_the_reference_for_every_gene(void **state)
 {
+	size_t n_hits = 0;
+
 	(void)state;
 	for (size_t i = 0; i < sizeof(models) / sizeof(models[0]); i++) {
 		struct err_ctx ctx = {""};
@@ -144,13 +154,14 @@ static void build_answers_like_the_reference_for_every_gene(void **state)
 		assert_int_equal(fixture_init(&f, models[i].text, *models[i].task), 0);
 		ASSERT_OK(codegen_build(&f.in, &target, shared_cache(), &a, &hit, &ctx),
 			&ctx);
-		assert_true(!hit || shared_cache() != cache);
+		n_hits += hit != 0;
 		run_image(&a, models[i].name);
 		assert_true(a.text_bytes > 100 && a.text_bytes < 100000);
 		assert_true(a.bss_bytes >= a.arena_bytes + a.state_bytes);
 		assert_int_equal(a.flash_bytes,
 			a.text_bytes + a.weight_bytes + a.vocab_bytes + a.data_bytes);
 	}
+	check_hits(n_hits);
 }
 
 static void sub_dir(char *out, size_t cap, const char *name)
@@ -210,6 +221,8 @@ static int has_isa(const char *isa)
 /* Every model with a set's kernels; what the emulator, if any, makes of it. */
 static void build_all(const struct target *opt, const char *emulator)
 {
+	size_t n_hits = 0;
+
 	for (size_t i = 0; i < sizeof(models) / sizeof(models[0]); i++) {
 		struct err_ctx ctx = {""};
 		struct artefact a;
@@ -220,9 +233,10 @@ static void build_all(const struct target *opt, const char *emulator)
 		f.genome.kernels = KERNELS_OPT;
 		ASSERT_OK(codegen_build(&f.in, opt, shared_cache(), &a, &hit, &ctx),
 			&ctx);
-		assert_true(!hit || shared_cache() != cache);
+		n_hits += hit != 0;
 		run_image_under(emulator, &a, models[i].name);
 	}
+	check_hits(n_hits);
 }
 
 static void build_for_each_isa_answers_like_the_reference(void **state)
