@@ -36,6 +36,13 @@ CROSS ?= $(foreach t,$(filter-out $(NATIVE),aarch64 armhf riscv64 x86_64),$(if \
 	$(shell command -v $(CROSS_$(t))),$(t)))
 endif
 
+# Firmware of boards without an operating system: a folder each, with board.h and agent.ld.
+MCU_CC := arm-none-eabi-gcc
+MCU_FLAGS_mps2-an386 := -mcpu=cortex-m4 -mfpu=fpv4-sp-d16 -mfloat-abi=hard
+ifeq ($(CONFIG),release)
+BOARDS ?= $(if $(shell command -v $(MCU_CC)),mps2-an386)
+endif
+
 # Debian and Ubuntu names of what is built and tested with.
 PACKAGES := gcc libc6-dev make libopenblas-dev libsqlite3-dev libcurl4-openssl-dev libfyaml-dev \
 	libjansson-dev libsodium-dev libcmocka-dev gnuplot-nox ca-certificates procps \
@@ -45,6 +52,9 @@ ifeq ($(shell uname -m),x86_64)
 PACKAGES += gcc-aarch64-linux-gnu gcc-arm-linux-gnueabihf gcc-riscv64-linux-gnu \
 	libc6-dev-arm64-cross libc6-dev-armhf-cross libc6-dev-riscv64-cross qemu-user
 endif
+
+# So is what runs on boards without an operating system.
+PACKAGES += gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm
 
 # The host library. A double build is for checking gradients and holds only what those need.
 HOST_SRC := $(wildcard src/base/*.c src/model/*.c src/train/*.c src/train/*/*.c) src/infer/tokenise.c src/infer/labels.c
@@ -89,7 +99,8 @@ TALLY := build/tally
 	format FORCE
 
 CROSS_AGENTS := $(CROSS:%=$(BUILD)/hawser-agent-%)
-all: $(BUILD)/hawser $(BUILD)/hawser-agent $(CROSS_AGENTS) ## build hawser and its agents into build/release
+FIRMWARE := $(BOARDS:%=$(BUILD)/hawser-agent-%.elf)
+all: $(BUILD)/hawser $(BUILD)/hawser-agent $(CROSS_AGENTS) $(FIRMWARE) ## build hawser and its agents into build/release
 
 help: ## list the goals
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -148,8 +159,17 @@ $(BUILD)/hawser: $(CLI_OBJ) $(LIB)
 $(BUILD)/hawser-agent: $(AGENT_OBJ)
 	$(CC) $(CFLAGS) $^ $(AGENT_LDFLAGS) -lm -o $@
 
-$(BUILD)/hawser-agent-%: $(AGENT_SRC) $(AGENT_HEADERS) $(BUILD)/flags
+$(CROSS_AGENTS): $(BUILD)/hawser-agent-%: $(AGENT_SRC) $(AGENT_HEADERS) $(BUILD)/flags
 	$(CROSS_$*) $(CPPFLAGS) -std=c11 $(WARN) -O2 $(AGENT_SRC) -static -s -lm -o $@
+
+MCU_SRC := $(wildcard devices/agent/mcu/*.c) devices/agent/agent.c \
+	$(addprefix devices/proto/,frame.c message.c record.c crc32.c sha256.c)
+$(FIRMWARE): $(BUILD)/hawser-agent-%.elf: $(MCU_SRC) $(AGENT_HEADERS) $(wildcard devices/agent/mcu/*) \
+		$(wildcard devices/boards/*/board.h devices/boards/*/agent.ld) $(BUILD)/flags
+	$(MCU_CC) $(MCU_FLAGS_$*) -mthumb -I. -std=c11 $(WARN) -Os -DCRC32_SMALL -ffreestanding -nostdlib \
+		-fno-tree-loop-distribute-patterns -ffunction-sections -fdata-sections \
+		-include devices/boards/$*/board.h -Wl,--gc-sections -T devices/boards/$*/agent.ld \
+		$(MCU_SRC) -lgcc -o $@
 
 $(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $(LIB) $(TEST_LIB)
 	@mkdir -p $(@D)
@@ -167,7 +187,8 @@ $(BUILD)/bench-%: $(BENCH_OBJ) $(LIB)
 tests: $(TESTS) ## build the unit tests
 
 # What starts compilers and emulators only is the same under the sanitisers: once is enough.
-COMPILED_ONLY := $(addprefix $(BUILD)/tests/,test_codegen_loops test_infer_arm test_cross_candidates)
+COMPILED_ONLY := $(addprefix $(BUILD)/tests/,test_codegen_loops test_infer_arm test_cross_candidates \
+	test_mcu)
 unit: all tests $(BUILD)/count.so ## run the unit tests (CONFIG=asan: under the sanitisers)
 	@JOBS=$(JOBS) tests/run "unit, $(CONFIG)" $(TALLY) $(if $(filter asan,$(CONFIG)),$(filter-out $(COMPILED_ONLY),$(TESTS)),$(TESTS))
 
@@ -263,9 +284,9 @@ demo: deps ## search the built-in task on this machine: ten minutes to a measure
 SHARE := $(DESTDIR)$(PREFIX)/share/hawser
 install: all ## install hawser, the agent and their files below PREFIX
 	install -d $(DESTDIR)$(PREFIX)/bin $(SHARE)
-	install -m 755 $(BUILD)/hawser $(BUILD)/hawser-agent $(CROSS_AGENTS) $(DESTDIR)$(PREFIX)/bin
+	install -m 755 $(BUILD)/hawser $(BUILD)/hawser-agent $(CROSS_AGENTS) $(FIRMWARE) $(DESTDIR)$(PREFIX)/bin
 	for f in $$(find search/spaces search/jobs devices/profiles src/infer devices/proto devices/agent \
-		devices/boards -name '*.[ch]' -o -name '*.yaml'); do \
+		devices/boards -name '*.[ch]' -o -name '*.yaml' -o -name '*.ld'); do \
 		install -D -m 644 $$f $(SHARE)/$$f || exit 1; done
 
 format: ## run clang-format over every file of ours

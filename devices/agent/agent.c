@@ -89,7 +89,7 @@ static void answer_empty(struct agent *a, const struct wire_header *h)
 	finish(a, &p);
 }
 
-static void send_beat(struct agent *a)
+void agent_beat(struct agent *a)
 {
 	uint64_t now = a->ops->now_ns(a->self);
 	struct put p;
@@ -265,7 +265,7 @@ static int on_run(struct agent *a, const struct wire_header *h, struct get *g, c
 		return WIRE_E_REQUEST;
 	if (a->run_id == h->request && (a->running || a->has_done)) {
 		if (a->running)
-			send_beat(a);
+			agent_beat(a);
 		else
 			send_done(a);
 		return 0;
@@ -444,7 +444,7 @@ void agent_poll(struct agent *a)
 		a->has_done = 1;
 		send_done(a);
 	} else if (a->ops->now_ns(a->self) - a->beat_ns >= BEAT_NS) {
-		send_beat(a);
+		agent_beat(a);
 	}
 }
 

@@ -77,6 +77,8 @@ void agent_receive(struct agent *a, const uint8_t *data, size_t len);
 /* To be called often while agent_running: sends BEAT and DONE. */
 void agent_poll(struct agent *a);
 int agent_running(const struct agent *a);
+/* From within run_poll, of a machine that runs the image there and then: sends BEAT. */
+void agent_beat(struct agent *a);
 /* The line is gone: ends what runs. */
 void agent_hangup(struct agent *a);
 

@@ -1,0 +1,63 @@
+/* What the compiler and the shared code want of a C library; small before fast. */
+#include <stddef.h>
+#include <string.h>
+
+void *memcpy(void *restrict to, const void *restrict from, size_t n)
+{
+	unsigned char *t = to;
+	const unsigned char *f = from;
+
+	while (n--)
+		*t++ = *f++;
+	return to;
+}
+
+void *memmove(void *to, const void *from, size_t n)
+{
+	unsigned char *t = to;
+	const unsigned char *f = from;
+
+	if (t < f)
+		return memcpy(to, from, n);
+	while (n--)
+		t[n] = f[n];
+	return to;
+}
+
+void *memset(void *to, int c, size_t n)
+{
+	unsigned char *t = to;
+
+	while (n--)
+		*t++ = (unsigned char)c;
+	return to;
+}
+
+int memcmp(const void *a, const void *b, size_t n)
+{
+	const unsigned char *x = a, *y = b;
+
+	for (; n; n--, x++, y++)
+		if (*x != *y)
+			return *x < *y ? -1 : 1;
+	return 0;
+}
+
+void *memchr(const void *s, int c, size_t n)
+{
+	const unsigned char *p = s;
+
+	for (; n; n--, p++)
+		if (*p == (unsigned char)c)
+			return (void *)(size_t)p;
+	return NULL;
+}
+
+size_t strlen(const char *s)
+{
+	size_t n = 0;
+
+	while (s[n])
+		n++;
+	return n;
+}

@@ -1,0 +1,312 @@
+#include "devices/agent/mcu/cortex_m.h"
+
+#include "devices/agent/mcu/payload.h"
+
+#define REG(address) (*(volatile uint32_t *)(uintptr_t)(address))
+
+#define SYST_CSR REG(0xE000E010u)
+#define SYST_RVR REG(0xE000E014u)
+#define SYST_CVR REG(0xE000E018u)
+#define SCB_CPUID REG(0xE000ED00u)
+#define SCB_ICSR REG(0xE000ED04u)
+#define SCB_VTOR REG(0xE000ED08u)
+#define SCB_AIRCR REG(0xE000ED0Cu)
+#define SCB_CFSR REG(0xE000ED28u)
+#define SCB_HFSR REG(0xE000ED2Cu)
+#define SCB_MMFAR REG(0xE000ED34u)
+#define SCB_BFAR REG(0xE000ED38u)
+#define SCB_CPACR REG(0xE000ED88u)
+#define MPU_CTRL REG(0xE000ED94u)
+#define MPU_RNR REG(0xE000ED98u)
+#define MPU_RBAR REG(0xE000ED9Cu)
+#define MPU_RASR REG(0xE000EDA0u)
+#define SCB_DEMCR REG(0xE000EDFCu)
+#define FPU_FPCCR REG(0xE000EF34u)
+#define FPU_MVFR0 REG(0xE000EF40u)
+#define DWT_CTRL REG(0xE0001000u)
+#define DWT_CYCCNT REG(0xE0001004u)
+
+#define TICKS_PER_TURN 0x1000000u
+#define TURNS_PER_BEAT 4
+#define GUARD_LOG2 10 /* as CORE_GUARD_BYTES of store.h */
+
+#define KEEP_MAGIC 0xB007B007u
+static struct {
+	uint32_t magic, boots, reason, count;
+} keep __attribute__((section(".noinit")));
+
+static struct run_report report;
+static volatile int in_payload;
+static volatile uint32_t turns; /* of the clock in this run */
+static uint64_t past_ticks;	/* of the runs before */
+static uint64_t limit;
+static void (*on_beat)(void);
+extern uint32_t core_saved_msp;
+__attribute__((used)) uint32_t core_saved_msp; /* of the assembly below */
+
+/* Clock */
+
+static uint64_t run_ticks(void)
+{
+	uint32_t value = SYST_CVR, n = turns;
+
+	if (SCB_ICSR & 1u << 26 && value > TICKS_PER_TURN / 2)
+		n++; /* turned, and the interrupt waits */
+	return (uint64_t)n * TICKS_PER_TURN + (TICKS_PER_TURN - 1 - value);
+}
+
+static void clock_start(void)
+{
+	turns = 0;
+	SYST_RVR = TICKS_PER_TURN - 1;
+	SYST_CVR = 0;
+	SCB_ICSR = 1u << 25;
+	SYST_CSR = 7;
+	while (SYST_CVR == 0)
+		; /* it is loaded one tick after it was enabled */
+}
+
+static uint64_t clock_stop(void)
+{
+	uint64_t t = run_ticks();
+
+	SYST_CSR = 0;
+	SCB_ICSR = 1u << 25;
+	past_ticks += t;
+	return t;
+}
+
+uint64_t core_ticks(void)
+{
+	return past_ticks + (in_payload ? run_ticks() : 0);
+}
+
+/* Ways out of the payload */
+
+/* Handler mode: thread mode, privileged, main stack, at core_after_payload. */
+__attribute__((naked, noreturn)) static void back_to_agent(void)
+{
+	__asm volatile("ldr r0, =core_saved_msp\n ldr r0, [r0]\n subs r0, #32\n"
+		       " msr msp, r0\n movs r1, #0\n"
+		       " str r1, [r0, #0]\n str r1, [r0, #4]\n str r1, [r0, #8]\n"
+		       " str r1, [r0, #12]\n str r1, [r0, #16]\n str r1, [r0, #20]\n"
+		       " ldr r1, =core_after_payload\n bic r1, r1, #1\n"
+		       " str r1, [r0, #24]\n ldr r1, =0x01000000\n str r1, [r0, #28]\n"
+		       " movs r1, #0\n msr control, r1\n isb\n"
+		       " ldr r0, =0xFFFFFFF9\n bx r0\n .ltorg\n");
+}
+
+__attribute__((naked, noinline)) static void enter_payload(
+	uint32_t entry, uint32_t argument, uint32_t stack_top)
+{
+	(void)entry, (void)argument, (void)stack_top; /* r0, r1, r2 */
+	__asm volatile("push {r3-r11, lr}\n vpush {d8-d15}\n"
+		       " ldr r3, =core_saved_msp\n mov r12, sp\n str r12, [r3]\n"
+		       " msr psp, r2\n mov r2, r0\n mov r0, r1\n"
+		       " movs r3, #3\n msr control, r3\n isb\n blx r2\n"
+		       " mov r1, r0\n movs r0, #0\n svc #0\n b .\n"
+		       " .thumb_func\n .global core_after_payload\ncore_after_payload:\n"
+		       " vpop {d8-d15}\n pop {r3-r11, pc}\n .ltorg\n");
+}
+
+__attribute__((noreturn)) static void leave(enum run_end end)
+{
+	report.ticks = clock_stop();
+	report.end = end;
+	FPU_FPCCR &= ~1u; /* registers that were to be saved lazily are dropped */
+	in_payload = 0;
+	back_to_agent();
+}
+
+static void on_clock(const uint32_t *frame)
+{
+	turns++;
+	if ((uint64_t)turns * TICKS_PER_TURN >= limit) {
+		report.pc = frame[6];
+		report.lr = frame[5];
+		leave(RUN_TIMEOUT);
+	}
+	if (turns % TURNS_PER_BEAT == 0) {
+		SYST_CSR = 6; /* the clock stands */
+		on_beat();
+		SYST_CSR = 7;
+	}
+}
+
+static void on_svc(uint32_t *frame)
+{
+	if (frame[0] == PAYLOAD_TICKS) {
+		uint64_t t = run_ticks();
+
+		frame[0] = (uint32_t)t;
+		frame[1] = (uint32_t)(t >> 32);
+		return;
+	}
+	report.code = (int32_t)frame[1];
+	leave(RUN_EXIT);
+}
+
+/* Stacking failed: there is no frame to read. */
+#define NO_FRAME 0x00001010u
+
+static void on_fault(const uint32_t *frame, uint32_t exception)
+{
+	report.code = (int32_t)exception;
+	report.cfsr = SCB_CFSR;
+	report.hfsr = SCB_HFSR;
+	report.address = report.cfsr & 0x80 ? SCB_MMFAR : SCB_BFAR;
+	if (!(report.cfsr & NO_FRAME)) {
+		report.pc = frame[6];
+		report.lr = frame[5];
+	}
+	SCB_CFSR = report.cfsr; /* a written 1 clears */
+	SCB_HFSR = report.hfsr;
+	leave(RUN_FAULT);
+}
+
+__attribute__((used)) static void handle(
+	uint32_t *frame, uint32_t exc_return, uint32_t exception)
+{
+	int of_payload = in_payload && exc_return & 4;
+
+	if (!of_payload) /* the agent's own fault; it runs without a clock */
+		core_reset(0x100u | exception);
+	if (exception == 15)
+		on_clock(frame);
+	else if (exception == 11)
+		on_svc(frame);
+	else
+		on_fault(frame, exception);
+}
+
+__attribute__((naked)) static void any_exception(void)
+{
+	__asm volatile("tst lr, #4\n ite eq\n mrseq r0, msp\n mrsne r0, psp\n"
+		       " mov r1, lr\n mrs r2, ipsr\n push {r3, lr}\n bl handle\n"
+		       " pop {r3, pc}\n");
+}
+
+/* Protection */
+
+static void region(uint32_t number, uint32_t base, uint32_t log2_bytes, uint32_t access)
+{
+	MPU_RNR = number;
+	MPU_RBAR = base;
+	MPU_RASR = access << 24 | 1u << 17 | (log2_bytes - 1) << 1 | 1;
+}
+
+#define ACCESS_ALL 3u		 /* read and write, both */
+#define ACCESS_READ 6u		 /* read only, both */
+#define ACCESS_AGENT (1u | 0x10) /* the agent only, nothing executed */
+
+static void protect(uint32_t guard)
+{
+	MPU_CTRL = 0;
+	region(0, BOARD_WINDOW_BASE, BOARD_WINDOW_LOG2, ACCESS_ALL);
+	/* Without this the drop of privilege faults itself. */
+	region(1, BOARD_CODE_BASE, BOARD_CODE_LOG2, ACCESS_READ);
+	region(2, guard, GUARD_LOG2, ACCESS_AGENT);
+	MPU_CTRL = 5;
+	__asm volatile("dsb\n isb" ::: "memory");
+}
+
+void core_run(uint32_t entry, uint32_t argument, uint32_t stack_top, uint32_t guard,
+	uint64_t limit_ticks, void (*beat)(void), struct run_report *out)
+{
+	static const struct run_report none;
+
+	report = none;
+	limit = limit_ticks;
+	on_beat = beat;
+	protect(guard);
+	in_payload = 1;
+	clock_start();
+	__asm volatile("cpsie i" ::: "memory");
+	enter_payload(entry, argument, stack_top);
+	__asm volatile("cpsid i" ::: "memory");
+	*out = report;
+}
+
+/* Start */
+
+void core_reset(uint32_t reason)
+{
+	keep.reason = reason;
+	__asm volatile("dsb" ::: "memory");
+	SCB_AIRCR = 0x05FA0004u;
+	for (;;)
+		;
+}
+
+uint32_t core_boots(void)
+{
+	return keep.boots;
+}
+
+uint32_t core_reset_reason(void)
+{
+	return keep.reason;
+}
+
+uint32_t core_counter(void)
+{
+	return ++keep.count;
+}
+
+uint32_t core_cpuid(void)
+{
+	return SCB_CPUID;
+}
+
+int core_has_fpu(void)
+{
+	return (SCB_CPACR >> 20 & 15) == 15 && FPU_MVFR0 != 0;
+}
+
+int core_has_cycle_counter(void)
+{
+	uint32_t before;
+
+	SCB_DEMCR |= 1u << 24;
+	DWT_CTRL |= 1;
+	before = DWT_CYCCNT;
+	for (volatile int i = 0; i < 100; i++)
+		;
+	return DWT_CYCCNT != before;
+}
+
+void core_init(void)
+{
+	if (keep.magic != KEEP_MAGIC) {
+		keep.magic = KEEP_MAGIC;
+		keep.boots = keep.reason = 0;
+	}
+	keep.boots++;
+	__asm volatile("cpsid i" ::: "memory");
+}
+
+extern uint32_t agent_stack_top[], agent_data_load[], agent_data_start[],
+	agent_data_end[], agent_bss_start[], agent_bss_end[];
+extern int main(void);
+void agent_reset(void);
+
+void agent_reset(void)
+{
+	const uint32_t *from = agent_data_load;
+
+	SCB_VTOR = BOARD_CODE_BASE;
+	SCB_CPACR |= 15u << 20;
+	__asm volatile("dsb\n isb" ::: "memory");
+	for (uint32_t *to = agent_data_start; to < agent_data_end; to++)
+		*to = *from++;
+	for (uint32_t *to = agent_bss_start; to < agent_bss_end; to++)
+		*to = 0;
+	main();
+	core_reset(0x200);
+}
+
+typedef void (*vector)(void);
+__attribute__((section(".vectors"), used)) static const vector vectors[16] = {
+	(vector)(uintptr_t)agent_stack_top, agent_reset, any_exception, any_exception,
+	any_exception, any_exception, any_exception, any_exception, 0, 0, 0,
+	any_exception, any_exception, 0, any_exception, any_exception};

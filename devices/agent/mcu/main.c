@@ -1,0 +1,244 @@
+/* The resident agent of a microcontroller: devices/agent/agent.c with a UART for its line,
+ * the window for its storage and the core's isolation for its runs. It runs one payload at
+ * a time, there and then; while one runs nothing is received, so a RUN cannot be
+ * cancelled: its time limit ends it. */
+#include <string.h>
+
+#include "devices/agent/agent.h"
+#include "devices/agent/mcu/cortex_m.h"
+#include "devices/agent/mcu/store.h"
+#include "devices/proto/crc32.h"
+#include "devices/proto/record.h"
+
+#define MAX_PAYLOAD 1024
+
+static uint8_t rx[FRAME_WIRE_BYTES(MAX_PAYLOAD)], tx[FRAME_WIRE_BYTES(MAX_PAYLOAD)];
+static char description[256], note[64];
+static struct agent agent;
+static struct store_layout layout;
+static struct wire_run request;
+static struct payload_call *call;
+int main(void);
+
+/* Text */
+
+static char *add(char *at, const char *text)
+{
+	size_t n = strlen(text);
+
+	memcpy(at, text, n + 1);
+	return at + n;
+}
+
+static char *add_hex(char *at, const char *text, uint32_t v)
+{
+	at = add(at, text);
+	for (int shift = 28; shift >= 0; shift -= 4)
+		*at++ = "0123456789abcdef"[v >> shift & 15];
+	*at = '\0';
+	return at;
+}
+
+/* Runs */
+
+static uint64_t now_ns(void *self)
+{
+	(void)self;
+	return core_ticks() * (1000000000u / BOARD_CLOCK_HZ);
+}
+
+static void beat(void)
+{
+	agent_beat(&agent);
+}
+
+static int run_start(void *self, const struct wire_run *rq, char *why)
+{
+	(void)self;
+	(void)why;
+	request = *rq;
+	return store_prepare(
+		rq->image, rq->mode == MODE_EVAL ? rq->input : NULL, &layout);
+}
+
+static void fill_call(void)
+{
+	call = (struct payload_call *)(uintptr_t)(layout.stack_top - sizeof(*call));
+	memset(call, 0, sizeof(*call));
+	call->mode = request.mode;
+	call->phase = request.phase;
+	call->n_warmup = request.n_warmup;
+	call->n_samples = request.n_samples;
+	call->min_sample_ns = request.min_sample_ns;
+	call->n_tokens = request.n_tokens;
+	call->clock_hz = BOARD_CLOCK_HZ;
+	call->input = layout.input;
+	call->input_len = layout.input_len;
+	call->output = layout.output;
+	call->output_cap = layout.output_cap;
+}
+
+static void tell_fault(struct wire_done *d, const struct run_report *r)
+{
+	char *at = add_hex(d->detail, "pc ", r->pc);
+
+	at = add_hex(at, " lr ", r->lr);
+	if (r->end == RUN_TIMEOUT)
+		return;
+	at = add_hex(at, " cfsr ", r->cfsr);
+	at = add_hex(at, " hfsr ", r->hfsr);
+	add_hex(at, " address ", r->address);
+}
+
+static void judge_exit(struct wire_done *d, const struct run_report *r)
+{
+	const uint8_t *stream = (const uint8_t *)(uintptr_t)layout.output;
+	uint32_t len = call->output_len;
+	struct record_summary s;
+	int sound = len <= layout.output_cap && record_scan(stream, len, &s);
+
+	d->outcome = OUTCOME_EXIT;
+	if (r->code != 0) {
+		add_hex(d->detail, "exit code ", (uint32_t)r->code);
+		if (sound && s.n_error)
+			add(d->detail, s.error);
+		return;
+	}
+	d->outcome = OUTCOME_NO_RESULT;
+	if (!sound || (request.mode != MODE_EVAL && s.n_golden != 1)) {
+		add(d->detail, "its records are not sound");
+		return;
+	}
+	d->outcome = request.mode != MODE_EVAL && !s.golden.pass ? OUTCOME_WRONG_OUTPUT
+								 : OUTCOME_OK;
+	d->output_len = len;
+	d->output_crc = crc32_update(0, stream, len);
+}
+
+static void fill_done(struct wire_done *d, const struct run_report *r)
+{
+	d->temp_before_mc = d->temp_after_mc = WIRE_TEMP_UNKNOWN;
+	d->code = r->code;
+	d->wall_ns = d->cpu_ns = r->ticks * (1000000000u / BOARD_CLOCK_HZ);
+	if (r->end == RUN_EXIT) {
+		judge_exit(d, r);
+		return;
+	}
+	d->outcome = r->end == RUN_FAULT ? OUTCOME_CRASH : OUTCOME_TIMEOUT;
+	tell_fault(d, r);
+}
+
+static int run_poll(void *self, struct wire_done *done)
+{
+	struct run_report r;
+
+	(void)self;
+	fill_call();
+	uart_deafen();
+	core_run(layout.entry, (uint32_t)(uintptr_t)call, (uint32_t)(uintptr_t)call & ~7u,
+		layout.guard, (uint64_t)request.timeout_ms * (BOARD_CLOCK_HZ / 1000),
+		beat, &r);
+	fill_done(done, &r);
+	return 1;
+}
+
+static void run_cancel(void *self)
+{
+	(void)self; /* nothing runs while requests are heard */
+}
+
+static void result_read(void *self, uint32_t offset, uint8_t *out, size_t len)
+{
+	(void)self;
+	memcpy(out, (const void *)(uintptr_t)(layout.output + offset), len);
+}
+
+/* Sessions */
+
+static void send(void *self, const uint8_t *data, size_t len)
+{
+	(void)self;
+	while (len--)
+		uart_give(*data++);
+}
+
+/* HELLO is being answered: its frame holds a number that the host drew. */
+static uint32_t nonce(void *self)
+{
+	uint32_t count = core_counter();
+	uint32_t n = crc32_update(count, rx, WIRE_HEADER_BYTES + 8);
+
+	(void)self;
+	return n ? n : 1;
+}
+
+static int lease(void *self, char *why)
+{
+	(void)self;
+	(void)why;
+	return 0; /* the line itself is held by one controller */
+}
+
+static void reset(void *self)
+{
+	(void)self;
+	core_reset(1);
+}
+
+static void describe(void)
+{
+	char *at = add(description, "arch: " BOARD_CORE "\nboard: " BOARD_NAME "\n");
+
+	at = add_hex(at, "cpuid: ", core_cpuid());
+	at = add(at, core_has_fpu() ? "\nfeatures: fpu\n" : "\n");
+	at = add_hex(at, "window: ", BOARD_WINDOW_BASE);
+	at = add_hex(at, " ", 1u << BOARD_WINDOW_LOG2);
+	at = add_hex(at, "\nclock_hz: ", BOARD_CLOCK_HZ);
+	add(at, core_has_cycle_counter() ? "\nticks: systick, dwt\n"
+					 : "\nticks: systick\n");
+	at = add_hex(note, "this board has none; boots ", core_boots());
+	add_hex(at, " reset ", core_reset_reason());
+}
+
+int main(void)
+{
+	static const struct agent_ops ops = {
+		.send = send,
+		.now_ns = now_ns,
+		.nonce = nonce,
+		.lease = lease,
+		.store_open = store_open,
+		.store_append = store_append,
+		.store_verify = store_verify,
+		.run_start = run_start,
+		.run_poll = run_poll,
+		.run_cancel = run_cancel,
+		.result_read = result_read,
+		.reset = reset,
+	};
+	static const struct agent_config config = {
+		.max_payload = MAX_PAYLOAD,
+		.window = 1,
+		.flags = WIRE_CAN_EVAL,
+		.storage_bytes = (1u << BOARD_WINDOW_LOG2) - STORE_MAX_STACK -
+				 4 * STORE_GUARD_BYTES,
+		.output_bytes = 1u << (BOARD_WINDOW_LOG2 - 1),
+		.clock_resolution_ns = 1000000000u / BOARD_CLOCK_HZ,
+		.description = description,
+		.version = "hawser-agent-mcu",
+		.sensor = "",
+		.sensor_note = note,
+		.rx = rx,
+		.tx = tx,
+	};
+
+	core_init();
+	uart_init();
+	describe();
+	agent_init(&agent, &ops, NULL, &config);
+	for (;;) {
+		uint8_t c = uart_take();
+
+		agent_receive(&agent, &c, 1);
+	}
+}

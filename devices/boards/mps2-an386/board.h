@@ -1,0 +1,18 @@
+/* Arm MPS2 with the AN386 image: Cortex-M4 with FPU; QEMU's machine mps2-an386. */
+#ifndef HAWSER_DEVICES_BOARDS_MPS2_AN386_BOARD_H
+#define HAWSER_DEVICES_BOARDS_MPS2_AN386_BOARD_H
+
+#define BOARD_NAME "mps2-an386"
+#define BOARD_CORE "cortex-m4"
+#define BOARD_CODE_BASE 0x00000000u
+#define BOARD_CODE_LOG2 16
+#define BOARD_WINDOW_BASE 0x21000000u /* where payloads go: PSRAM, 16 MB */
+#define BOARD_WINDOW_LOG2 24
+#define BOARD_CLOCK_HZ 25000000u
+
+#define UART_BASE 0x40004000u
+#define UART_IRQ 0
+#define UART_DIVIDER 217 /* 115 200 baud */
+#include "devices/agent/mcu/uart_cmsdk.h"
+
+#endif
