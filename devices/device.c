@@ -29,6 +29,25 @@ const struct device_profile *device_profile(const struct device *d)
 
 /* Opening */
 
+/* Firmware cannot know; the host started the emulator. With QEMU's -icount an instruction
+ * takes 2^shift ns of the board's time, always. */
+static void tell_emulator(const struct device_profile *p, struct device_info *info)
+{
+	const char *shift = strstr(p->emulator, "-icount shift=");
+	size_t len = strlen(info->description);
+	int n = 0;
+
+	if (!p->emulator[0])
+		return;
+	if (shift)
+		n = atoi(shift + strlen("-icount shift="));
+	info->instruction_ns = n > 0 && n <= 10 ? 1u << n : 0;
+	snprintf(info->description + len, sizeof(info->description) - len,
+		info->instruction_ns ? "emulated: yes\ninstruction_ns: %u\n"
+				     : "emulated: yes\n",
+		(unsigned)info->instruction_ns);
+}
+
 static enum err read_info(struct device *d, struct device_info *info, struct err_ctx *ctx)
 {
 	const struct wire_welcome *w = &d->link.welcome;
@@ -59,6 +78,7 @@ static enum err read_info(struct device *d, struct device_info *info, struct err
 		snprintf(info->description + len, sizeof(info->description) - len,
 			"threads: %u\n", (unsigned)d->profile.threads);
 	}
+	tell_emulator(&d->profile, info);
 	hash_bytes(&info->fingerprint, info->description, strlen(info->description));
 	info->protocol = w->version;
 	memcpy(info->agent, w->agent, sizeof(info->agent));
@@ -440,7 +460,7 @@ static enum err check_request(
 	if (rq->mode == RUN_EVAL && !d->info.can_evaluate)
 		return err_set(ctx, ERR_UNSUPPORTED, "device '%s' cannot evaluate inputs",
 			d->profile.name);
-	if (rq->mode == RUN_TIME && d->info.emulated)
+	if (rq->mode == RUN_TIME && d->info.emulated && !d->info.instruction_ns)
 		return err_set(ctx, ERR_UNSUPPORTED,
 			"device '%s' is emulated: what an emulator takes says nothing, so "
 			"it answers but is never timed",

@@ -21,10 +21,14 @@
 
 struct device_profile {
 	char name[64];
-	char driver[16];      /* "local", "sim", "ssh"; later "serial" */
+	char driver[16];      /* "local", "sim", "ssh", "serial" */
 	char uri[300];	      /* ssh: "ssh://user@host:port" */
 	char ssh_config[256]; /* ssh: a file instead of ~/.ssh/config; "" none */
 	char cache[256];      /* ssh: the agent's folder there; "" its own choice */
+	char port[256];	      /* serial: the line, "/dev/serial/by-id/..." */
+	uint32_t baud;	      /* serial */
+	char emulator[512];   /* serial: a command of this host instead of a port */
+	char board[64];	      /* serial, with an emulator: whose firmware it runs */
 	char cc[256]; /* the target's compiler: "gcc"; "none" for sim (not compiled) */
 	char cflags[512];    /* target flags: "-march=native" */
 	char isa[32];	     /* kernel folder in src/infer/opt for KERNELS_OPT; "" none */
@@ -37,7 +41,7 @@ struct device_profile {
 	char sensor[64];       /* "auto", "none", or a sensor's name */
 	char sysfs_root[256];  /* "" or a prefix for /sys and /proc (fixture trees) */
 	char sim_law[1024];    /* sim: "key=value,..." (devices/sim/README.md) */
-	double health_factor;  /* a known build may take that many times as long; 0: any */
+	double health_factor; /* a known build may take that many times as long; 0: any */
 	char power_cycle[512]; /* shell command of this host: off and on again; "" none */
 };
 
@@ -62,6 +66,9 @@ struct device_info {
 	char agent[64];		 /* its version */
 	int simulated;
 	int emulated; /* runs images, but under an emulator: never times them */
+	/* Of an emulator that counts: its clock goes on by so many ns with each instruction,
+	 * so that "times" are instructions; 0: it does not count. */
+	uint32_t instruction_ns;
 	uint32_t max_frame_bytes;
 	uint64_t clock_resolution_ns;
 	char sensor[64];       /* the energy sensor in use; "" none */

@@ -117,6 +117,56 @@ static enum err start_ssh(
 	return e ? e : transport_ssh_open(out, &a, p->ssh_config, &boot, ctx);
 }
 
+#define EMULATOR_WORDS 48
+
+/* Words between blanks; argv leads into `text`. */
+static size_t split(char *text, const char *argv[], size_t n, size_t cap)
+{
+	char *rest;
+
+	for (char *w = strtok_r(text, " ", &rest); w && n < cap;
+		w = strtok_r(NULL, " ", &rest))
+		argv[n++] = w;
+	return n;
+}
+
+/* An emulator with the board's firmware, the line at its standard input and output; it ends
+ * with this process. */
+static enum err start_emulator(
+	const struct device_profile *p, struct transport **out, struct err_ctx *ctx)
+{
+	static const char *const line[] = {"-display", "none", "-nodefaults", "-nic",
+		"none", "-monitor", "none", "-chardev", "stdio,id=line,signal=off",
+		"-serial", "chardev:line", "-kernel"};
+	const size_t n_line = sizeof(line) / sizeof(line[0]);
+	char agent[4200], firmware[4200], name[128], words[sizeof(p->emulator)];
+	const char *argv[EMULATOR_WORDS] = {agent, "--guard"};
+	enum err e = find_agent(agent, sizeof(agent), ctx);
+	size_t n;
+
+	if (e)
+		return e;
+	snprintf(name, sizeof(name), "hawser-agent-%s.elf", p->board);
+	if (!find_beside(name, firmware, sizeof(firmware)))
+		return err_set(ctx, ERR_DEVICE,
+			"no firmware '%s' beside this program: install the compiler of "
+			"its boards (Debian and Ubuntu: apt-get install "
+			"gcc-arm-none-eabi libnewlib-arm-none-eabi) and run make",
+			name);
+	snprintf(words, sizeof(words), "%s", p->emulator);
+	n = split(words, argv, 2, EMULATOR_WORDS - n_line - 2);
+	memcpy(argv + n, line, sizeof(line));
+	argv[n + n_line] = firmware;
+	return transport_pipe_open(out, argv, ctx);
+}
+
+static enum err start_serial(
+	const struct device_profile *p, struct transport **out, struct err_ctx *ctx)
+{
+	return p->emulator[0] ? start_emulator(p, out, ctx)
+			      : transport_serial_open(out, p->port, p->baud, ctx);
+}
+
 static const struct device_driver driver_local = {
 	"local", "this machine: the agent is a child process", start_local};
 static const struct device_driver driver_sim = {
@@ -125,10 +175,14 @@ static const struct device_driver driver_sim = {
 static const struct device_driver driver_ssh = {
 	"ssh", "a Linux machine, by the user's own SSH client", start_ssh};
 
+static const struct device_driver driver_serial = {
+	"serial", "a microcontroller on a serial line, or emulated here", start_serial};
+
 static const struct device_driver *const drivers[] = {
 	&driver_local,
 	&driver_sim,
 	&driver_ssh,
+	&driver_serial,
 };
 #define N_DRIVERS (sizeof(drivers) / sizeof(drivers[0]))
 

@@ -6,10 +6,10 @@
 #include "devices/transport/ssh.h"
 #include "src/base/yaml.h"
 
-static const char *const keys[] = {"driver", "uri", "ssh_config", "cache", "cc", "cflags",
-	"isa", "cpu", "threads", "timeout_ms", "memory_bytes", "flash_bytes", "ram_bytes",
-	"sensor", "sysfs_root", "law", "about", "health_factor", "power_cycle",
-	NULL};
+static const char *const keys[] = {"driver", "uri", "port", "baud", "emulator", "board",
+	"ssh_config", "cache", "cc", "cflags", "isa", "cpu", "threads", "timeout_ms",
+	"memory_bytes", "flash_bytes", "ram_bytes", "sensor", "sysfs_root", "law",
+	"about", "health_factor", "power_cycle", NULL};
 
 struct loader {
 	struct yaml_doc *doc;
@@ -126,6 +126,29 @@ static enum err check_ssh(struct loader *l, struct device_profile *p)
 	return e;
 }
 
+static enum err check_serial(struct loader *l, struct device_profile *p)
+{
+	enum err e = text(l, "port", p->port, sizeof(p->port));
+
+	e = e ? e : text(l, "emulator", p->emulator, sizeof(p->emulator));
+	e = e ? e : text(l, "board", p->board, sizeof(p->board));
+	e = e ? e : small(l, "baud", 300, 4000000, &p->baud);
+	if (e || strcmp(p->driver, "serial") != 0)
+		return e;
+	if (!p->port[0] == !p->emulator[0])
+		return yaml_err(l->doc, l->root, ERR_INVALID, l->ctx,
+			"driver 'serial' needs either 'port: /dev/serial/by-id/...' or "
+			"'emulator: COMMAND'");
+	if (!p->emulator[0])
+		return ERR_OK;
+	if (!p->board[0] || strspn(p->board, "abcdefghijklmnopqrstuvwxyz0123456789-_") !=
+				    strlen(p->board))
+		return yaml_err(l->doc, l->root, ERR_INVALID, l->ctx,
+			"an emulator needs 'board: NAME', a folder of devices/boards, "
+			"for its firmware");
+	return ERR_OK;
+}
+
 static enum err check_driver(struct loader *l, struct device_profile *p)
 {
 	const struct yaml_node *n;
@@ -192,6 +215,7 @@ static enum err load(struct loader *l, struct device_profile *p)
 	e = e ? e : text(l, "cc", p->cc, sizeof(p->cc));
 	e = e ? e : check_cc(l, p);
 	e = e ? e : check_ssh(l, p);
+	e = e ? e : check_serial(l, p);
 	e = e ? e : text(l, "cflags", p->cflags, sizeof(p->cflags));
 	e = e ? e : text(l, "isa", p->isa, sizeof(p->isa));
 	e = e ? e : text(l, "cpu", p->cpu, sizeof(p->cpu));
@@ -226,6 +250,7 @@ enum err device_profile_load(
 {
 	struct device_profile q = {.cpu = "auto",
 		.threads = 1,
+		.baud = 115200,
 		.sensor = "auto",
 		.timeout_ms = 60000,
 		.health_factor = 3};

@@ -102,6 +102,13 @@ static const char *doubt_times(const struct record_time *t, const struct answer 
 	return NULL;
 }
 
+/* Its time goes on with what it does, not with the host's. That an emulator counts is known
+ * from the profile, never from what the device says. */
+static int is_virtual(const struct device_info *i)
+{
+	return i->simulated || i->instruction_ns;
+}
+
 static const char *doubt_run(const struct record_summary *s, const struct answer *a)
 {
 	double span_ns = (double)(s->time.end_ns - s->time.start_ns);
@@ -114,7 +121,7 @@ static const char *doubt_run(const struct record_summary *s, const struct answer
 			doubt = "more tokens are cached than a model has";
 	}
 	/* The host's clock counts whole milliseconds. */
-	if (!doubt && !a->info->simulated &&
+	if (!doubt && !is_virtual(a->info) &&
 		span_ns > ((double)a->seen_ms + 2) * 1e6 * CLOCK_RATE)
 		doubt = "it took longer than this host waited";
 	return doubt;
@@ -235,7 +242,7 @@ enum err result_fill(struct run_result *out, const struct answer *a, struct err_
 		return err_set(ctx, ERR_UNSUPPORTED, "%s",
 			done->detail[0] ? done->detail
 					: "the device cannot do such a run");
-	if (done->outcome == OUTCOME_TIMEOUT && !a->info->simulated &&
+	if (done->outcome == OUTCOME_TIMEOUT && !is_virtual(a->info) &&
 		((double)a->seen_ms + 2) * CLOCK_RATE * n_threads(a) <
 			a->profile->timeout_ms)
 		return nonsense(ctx, "a time-out before its time");

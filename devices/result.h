@@ -13,7 +13,8 @@
  *    DONE (CLOCK_RATE: clocks differ), which no device can lengthen by lying;
  *  - the golden check had something to check and a finite error.
  * A time-out before its time is refused as well: it would blame the candidate. A simulated
- * device's time is virtual, so that the host's clock and clock steps say nothing there.
+ * device's time is virtual, so that the host's clock and clock steps say nothing there; of
+ * an emulator that counts instructions (known from the profile) the host's clock does not.
  *
  * What comes beside the number and cannot be true is unknown instead: frequency,
  * temperature, memory, and energy without a sensor or beyond MAX_POWER_W.

@@ -1,5 +1,5 @@
-/* Carriers of bytes to an agent, behind one door: the pipe of a child process, and an
- * in-memory loop that damages what it carries. A carrier knows nothing of frames.
+/* Carriers of bytes to an agent, behind one door: the pipe of a child process, a serial
+ * line, and an in-memory loop that damages what it carries. A carrier knows nothing of frames.
  *
  * Threads: one transport belongs to one thread.
  */
@@ -38,6 +38,10 @@ struct transport_ops {
  * output, in a session of its own so that a terminal's Ctrl-C does not reach it. */
 enum err transport_pipe_open(
 	struct transport **out, const char *const argv[], struct err_ctx *ctx);
+/* Opens a serial line raw, 8N1, without flow control; nobody else can have it meanwhile.
+ * ERR_USAGE for a rate that the system does not know. */
+enum err transport_serial_open(struct transport **out, const char *path, uint32_t baud,
+	struct err_ctx *ctx);
 /* The process at the other end, for tests that kill it; 0 when not a pipe. */
 int transport_pipe_pid(const struct transport *t);
 /* The end of what it said on its standard error; "" when not a pipe. */

@@ -7,6 +7,8 @@
 
 #define N_PINGS 200
 #define PROBE_UPLOAD_BYTES (2u << 20)
+#define FIRST_UPLOAD_BYTES (8u << 10) /* tells slow lines, where that much is enough */
+#define FAST_BYTES_PER_S 1e6
 
 enum err device_print_json(json_t *o, struct err_ctx *ctx)
 {
@@ -23,11 +25,12 @@ enum err device_print_json(json_t *o, struct err_ctx *ctx)
 enum err device_time_line(struct device *d, struct line_quality *q, struct err_ctx *ctx)
 {
 	double rtt[N_PINGS];
+	enum err e;
 
 	for (size_t i = 0; i < N_PINGS; i++) {
 		uint64_t ns;
-		enum err e = device_ping(d, &ns, ctx);
 
+		e = device_ping(d, &ns, ctx);
 		if (e)
 			return e;
 		rtt[i] = (double)ns;
@@ -35,7 +38,11 @@ enum err device_time_line(struct device *d, struct line_quality *q, struct err_c
 	stats_sort(rtt, N_PINGS);
 	q->ping_p50_ns = stats_quantile_sorted(rtt, N_PINGS, 0.5);
 	q->ping_p99_ns = stats_quantile_sorted(rtt, N_PINGS, 0.99);
-	return device_measure_upload(d, PROBE_UPLOAD_BYTES, &q->upload_bytes_per_s, ctx);
+	e = device_measure_upload(d, FIRST_UPLOAD_BYTES, &q->upload_bytes_per_s, ctx);
+	if (!e && q->upload_bytes_per_s > FAST_BYTES_PER_S)
+		e = device_measure_upload(
+			d, PROBE_UPLOAD_BYTES, &q->upload_bytes_per_s, ctx);
+	return e;
 }
 
 void device_print_probe(const struct device_profile *p, const struct device_info *i,
@@ -45,9 +52,10 @@ void device_print_probe(const struct device_profile *p, const struct device_info
 
 	hash_to_hex(&i->fingerprint, hex);
 	printf("device            %s (%s%s)\n", p->name, p->driver,
-		i->simulated  ? ", simulated"
-		: i->emulated ? ", emulated: never timed"
-			      : "");
+		i->simulated	    ? ", simulated"
+		: i->instruction_ns ? ", emulated: counts instructions"
+		: i->emulated	    ? ", emulated: never timed"
+				    : "");
 	printf("fingerprint       %.*s\n", HASH_SHORT, hex);
 	printf("agent             %s, protocol %u, frames of %u bytes\n", i->agent,
 		i->protocol, i->max_frame_bytes);
@@ -66,7 +74,7 @@ void device_print_probe(const struct device_profile *p, const struct device_info
 		i->sensor_note[0] ? ": " : "", i->sensor_note);
 	printf("round trip        %.3f ms median, %.3f ms p99 of %d\n",
 		q->ping_p50_ns * 1e-6, q->ping_p99_ns * 1e-6, N_PINGS);
-	printf("upload            %.1f MB/s, hashed there\n",
+	printf("upload            %.4g MB/s, hashed there\n",
 		q->upload_bytes_per_s * 1e-6);
 }
 

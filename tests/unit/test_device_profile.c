@@ -105,7 +105,13 @@ static void profile_names_what_is_wrong(void **state)
 	} cases[] = {
 		{"cc: gcc\n", "driver"},
 		{"driver: ssl\n",
-			":1:9: unknown driver 'ssl': use one of local, sim, ssh"},
+			":1:9: unknown driver 'ssl': use one of local, sim, ssh, "
+			"serial"},
+		{"driver: serial\n", "needs either 'port:"},
+		{"driver: serial\nport: /dev/x\nemulator: qemu\n", "needs either 'port:"},
+		{"driver: serial\nemulator: qemu\n", "needs 'board: NAME'"},
+		{"driver: serial\nemulator: qemu\nboard: ../x\n", "needs 'board: NAME'"},
+		{"driver: serial\nport: /dev/x\nbaud: 1\n", ":3:7:"},
 		{"driver: ssh\n", ":1:9: driver 'ssh' needs 'uri: ssh://USER@HOST'"},
 		{"uri: pi@board\n", ":1:6: 'pi@board' is not of the form ssh://"},
 		{"uri: ssh://-oProxyCommand=x\n", ":1:6:"},

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "devices/agent/agent.h"
+#include "devices/agent/linux/guard.h"
 #include "devices/agent/linux/image_cache.h"
 #include "devices/agent/linux/machine.h"
 #include "devices/agent/linux/runner.h"
@@ -331,6 +332,8 @@ int main(int argc, char **argv)
 		printf("hawser-agent 1, protocol %d\n", WIRE_VERSION);
 		return 0;
 	}
+	if (argc > 2 && strcmp(argv[1], "--guard") == 0)
+		return guard(argv + 2);
 	if (parse(&o, argc, argv) != 0) {
 		fputs(usage, stderr);
 		return 2;

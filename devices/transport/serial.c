@@ -1,0 +1,178 @@
+#include "devices/transport/transport.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/ioctl.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "src/base/clock.h"
+
+struct serial_transport {
+	struct transport base;
+	int fd;
+	char path[256];
+};
+
+static enum err lost(struct serial_transport *s, const char *why, struct err_ctx *ctx)
+{
+	if (s->fd >= 0)
+		close(s->fd);
+	s->fd = -1;
+	return err_set(ctx, ERR_LINK, "serial line '%s': %s", s->path, why);
+}
+
+static enum err serial_read(struct transport *t, void *buf, size_t cap, int timeout_ms,
+	size_t *n, struct err_ctx *ctx)
+{
+	struct serial_transport *s = (struct serial_transport *)t;
+	uint64_t until = clock_mono_ns() + (uint64_t)timeout_ms * 1000000;
+
+	if (s->fd < 0)
+		return err_set(ctx, ERR_LINK, "serial line '%s' is closed", s->path);
+	for (;;) {
+		struct pollfd q = {s->fd, POLLIN, 0};
+		uint64_t now = clock_mono_ns();
+		int left = now >= until ? 0 : (int)((until - now + 999999) / 1000000);
+		ssize_t got;
+
+		if (poll(&q, 1, left) < 0 && errno != EINTR)
+			return lost(s, strerror(errno), ctx);
+		got = q.revents ? read(s->fd, buf, cap) : -1;
+		if (got > 0) {
+			*n = (size_t)got;
+			return ERR_OK;
+		}
+		if (q.revents && (got == 0 || (errno != EAGAIN && errno != EINTR)))
+			return lost(s, "the device is gone", ctx);
+		if (clock_mono_ns() >= until)
+			return err_set(
+				ctx, ERR_TIMEOUT, "no answer within %d ms", timeout_ms);
+	}
+}
+
+static enum err serial_write(struct transport *t, const void *data, size_t len,
+	int timeout_ms, struct err_ctx *ctx)
+{
+	struct serial_transport *s = (struct serial_transport *)t;
+	const uint8_t *at = data;
+
+	if (s->fd < 0)
+		return err_set(ctx, ERR_LINK, "serial line '%s' is closed", s->path);
+	while (len) {
+		ssize_t n = write(s->fd, at, len);
+		struct pollfd q = {s->fd, POLLOUT, 0};
+
+		if (n > 0) {
+			at += n;
+			len -= (size_t)n;
+		} else if (n < 0 && errno != EAGAIN && errno != EINTR) {
+			return lost(s, "the device is gone", ctx);
+		} else if (poll(&q, 1, timeout_ms) == 0) {
+			return err_set(ctx, ERR_TIMEOUT, "serial line '%s' takes nothing",
+				s->path);
+		}
+	}
+	return ERR_OK;
+}
+
+static uint64_t serial_now_ms(struct transport *t)
+{
+	(void)t;
+	return clock_mono_ns() / 1000000;
+}
+
+static void serial_close(struct transport *t)
+{
+	struct serial_transport *s = (struct serial_transport *)t;
+
+	if (s->fd >= 0)
+		close(s->fd);
+	free(s);
+}
+
+static const struct transport_ops serial_ops = {
+	.name = "serial",
+	.read = serial_read,
+	.write = serial_write,
+	.now_ms = serial_now_ms,
+	.close = serial_close,
+};
+
+static int find_speed(uint32_t baud, speed_t *out)
+{
+	static const struct {
+		uint32_t baud;
+		speed_t speed;
+	} table[] = {{9600, B9600}, {19200, B19200}, {38400, B38400}, {57600, B57600},
+		{115200, B115200}, {230400, B230400}, {460800, B460800},
+		{500000, B500000}, {576000, B576000}, {921600, B921600},
+		{1000000, B1000000}, {1500000, B1500000}, {2000000, B2000000},
+		{3000000, B3000000}, {4000000, B4000000}};
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+		if (table[i].baud == baud) {
+			*out = table[i].speed;
+			return 1;
+		}
+	return 0;
+}
+
+/* Both locks: TIOCEXCL does not keep root out, flock only those who ask. */
+static enum err take(struct serial_transport *s, speed_t speed, struct err_ctx *ctx)
+{
+	struct termios t;
+
+	if (flock(s->fd, LOCK_EX | LOCK_NB) != 0)
+		return err_set(ctx, ERR_DEVICE,
+			"serial line '%s' is in use by another program", s->path);
+	if (tcgetattr(s->fd, &t) != 0)
+		return err_set(ctx, ERR_DEVICE, "'%s' is not a serial line", s->path);
+	cfmakeraw(&t);
+	t.c_cflag |= CLOCAL | CREAD;
+	t.c_cflag &= ~(tcflag_t)(HUPCL | CSTOPB | CRTSCTS);
+	cfsetispeed(&t, speed);
+	cfsetospeed(&t, speed);
+	if (ioctl(s->fd, TIOCEXCL) != 0 || tcsetattr(s->fd, TCSANOW, &t) != 0 ||
+		tcflush(s->fd, TCIOFLUSH) != 0)
+		return err_set(ctx, ERR_DEVICE, "cannot set up serial line '%s': %s",
+			s->path, strerror(errno));
+	return ERR_OK;
+}
+
+enum err transport_serial_open(
+	struct transport **out, const char *path, uint32_t baud, struct err_ctx *ctx)
+{
+	struct serial_transport *s = calloc(1, sizeof(*s));
+	speed_t speed = B0;
+	enum err e = ERR_OK;
+
+	if (!s)
+		return err_set(ctx, ERR_NOMEM, "out of memory");
+	s->base.ops = &serial_ops;
+	snprintf(s->path, sizeof(s->path), "%s", path);
+	s->fd = -1;
+	if (!find_speed(baud, &speed))
+		e = err_set(ctx, ERR_USAGE, "%u baud is no rate of a serial line",
+			(unsigned)baud);
+	if (!e) {
+		s->fd = open(path, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+		if (s->fd < 0)
+			e = err_set(ctx, ERR_DEVICE,
+				errno == EBUSY ? "serial line '%s' is in use by another "
+						 "program"
+					       : "cannot open serial line '%s': %s",
+				path, strerror(errno));
+	}
+	e = e ? e : take(s, speed, ctx);
+	if (e)
+		serial_close(&s->base);
+	else
+		*out = &s->base;
+	return e;
+}
