@@ -173,6 +173,12 @@ static void print_text(const struct genome *g, const struct single_options *o,
 		printf("golden      outputs agree with the host's reference "
 		       "(largest difference %.2g)\n",
 			r->job.golden_error);
+	if (r->instruction_ns) {
+		printf("instructions %.0f  for one inference, counted by the emulator; "
+		       "its time is not measured\n",
+			m->latency_ns / r->instruction_ns);
+		return;
+	}
 	printf("latency     %.2f us  [%.2f, %.2f]  processor time, %u processes%s\n",
 		m->latency_ns / 1e3, m->latency_ci.lo / 1e3, m->latency_ci.hi / 1e3,
 		(unsigned)m->n_runs,
@@ -220,8 +226,15 @@ static enum err print_json(const struct genome *g, const struct single_options *
 		json_object_set_new(j, "tuning", tuning_json(r));
 	if (r->job.verdict == VERDICT_OK) {
 		json_object_set_new(j, "provenance",
-			json_string(provenance_names[r->simulated ? PROV_SIMULATED
-								  : PROV_MEASURED]));
+			json_string(
+				provenance_names[r->simulated	     ? PROV_SIMULATED
+						 : r->instruction_ns ? PROV_EMULATED
+								     : PROV_MEASURED]));
+	}
+	if (r->job.verdict == VERDICT_OK && r->instruction_ns)
+		json_object_set_new(j, "instructions",
+			json_real(round(m->latency_ns / r->instruction_ns)));
+	if (r->job.verdict == VERDICT_OK && !r->instruction_ns) {
 		json_object_set_new(j, "latency_us", json_real(m->latency_ns / 1e3));
 		json_object_set_new(
 			j, "latency_lo_us", json_real(m->latency_ci.lo / 1e3));

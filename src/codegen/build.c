@@ -31,6 +31,12 @@ static int is_compiled(const struct target *t)
 	return strcmp(t->cc, "none") != 0;
 }
 
+/* Linked to be loaded where it runs, by an agent without an operating system. */
+static int is_flat(const struct target *t)
+{
+	return strcmp(t->harness, "mcu") == 0;
+}
+
 static enum err check_input(
 	const struct codegen_input *in, const struct target *t, struct err_ctx *ctx)
 {
@@ -103,6 +109,27 @@ static void add_objects(struct args *a, const struct job *j, int part)
 			args_add(a, j->sources->s[i].object);
 }
 
+/* The program beside gcc that makes plain bytes of what it linked: arm-none-eabi-objcopy. */
+static enum err flatten(struct job *j)
+{
+	const char *cc = j->target->cc;
+	size_t len = strlen(cc);
+	struct args a;
+	enum err e;
+
+	if (len < 3 || strcmp(cc + len - 3, "gcc") != 0)
+		return err_set(j->ctx, ERR_INVALID,
+			"'%s' is not a gcc: builds for boards without an operating system "
+			"need one, as 'cc' in the device profile",
+			cc);
+	args_init(&a);
+	args_printf(&a, "%.*sobjcopy", (int)(len - 3), cc);
+	args_add_words(&a, "-O binary image.elf image");
+	e = toolchain_run(&a, j->work, j->ctx);
+	args_release(&a);
+	return e;
+}
+
 static enum err link_image(struct job *j)
 {
 	struct args a;
@@ -111,9 +138,16 @@ static enum err link_image(struct job *j)
 	args_init(&a);
 	args_add_words(&a, j->target->cc);
 	args_add_words(&a, j->target->cflags);
-	args_add_words(&a, "-static -no-pie -s -Wl,--gc-sections -Wl,--build-id=none "
+	args_add_words(&a, "-static -no-pie -Wl,--gc-sections -Wl,--build-id=none "
 			   "-Wl,-u,model_card -Wl,-u,isa_needs "
-			   "-o image model.o golden.o weights.o");
+			   "model.o golden.o weights.o -o");
+	args_add(&a, is_flat(j->target) ? "image.elf" : "image");
+	if (is_flat(j->target)) {
+		args_add_words(&a, "-nostartfiles -T");
+		args_printf(&a, "%s/devices/boards/mcu/payload.ld", j->sources->home);
+	} else {
+		args_add(&a, "-s");
+	}
 	if (j->in->vocab)
 		args_add_words(&a, "-Wl,-u,model_text vocab.o");
 	add_objects(&a, j, -1);
@@ -122,7 +156,7 @@ static enum err link_image(struct job *j)
 	args_add(&a, "-lm");
 	e = toolchain_run(&a, j->work, j->ctx);
 	args_release(&a);
-	return e;
+	return e || !is_flat(j->target) ? e : flatten(j);
 }
 
 /* What a firmware would hold of the model: everything that model_run, and with a
@@ -140,10 +174,9 @@ static enum err link_model(struct job *j)
 		"-r -no-pie -nostdlib -Wl,--gc-sections -Wl,-u,model_run "
 		"-Wl,-u,model_reset -Wl,-u,model_info -o model_only.o model.o");
 	if (j->in->vocab)
-		args_add_words(&a,
-			"-Wl,-u,model_text -Wl,-u,tokenise_text "
-			"-Wl,-u,tokenise_normalise -Wl,-u,tokenise_view "
-			"-Wl,-u,labels_best vocab.o");
+		args_add_words(&a, "-Wl,-u,model_text -Wl,-u,tokenise_text "
+				   "-Wl,-u,tokenise_normalise -Wl,-u,tokenise_view "
+				   "-Wl,-u,labels_best vocab.o");
 	add_objects(&a, j, PART_CORE);
 	e = toolchain_run(&a, j->work, j->ctx);
 	args_release(&a);
@@ -176,7 +209,7 @@ static enum err measure_sizes(struct job *j)
 static void drop_intermediate(const struct job *j)
 {
 	static const char *const files[] = {"model.o", "golden.o", "weights.o", "vocab.o",
-		"model_only.o", "weights.bin"};
+		"model_only.o", "weights.bin", "image.elf"};
 	char path[CACHE_PATH_MAX];
 
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)

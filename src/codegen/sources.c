@@ -14,8 +14,9 @@
 
 /* Headers that objects may depend on: all of them are part of every key, since a scan of
  * includes saves little here. */
-static const char *const header_folders[] = {
-	"src/infer", "src/infer/ref", "src/infer/opt", "devices/proto", NULL};
+static const char *const header_folders[] = {"src/infer", "src/infer/ref",
+	"src/infer/opt", "devices/proto", "devices/boards/linux", "devices/agent/mcu",
+	NULL};
 
 static int is_absolute(const char *path)
 {
@@ -263,6 +264,18 @@ static enum err add_needs(struct collector *c, struct err_ctx *ctx)
 		c, "devices/boards/isa/needs.c", PART_HARNESS, c->all->set->cflags, ctx);
 }
 
+/* What the harness of microcontrollers takes from that of Linux. */
+static enum err add_shared_harness(struct collector *c, struct err_ctx *ctx)
+{
+	static const char *const files[] = {"devices/boards/linux/eval.c",
+		"devices/boards/linux/golden.c", "devices/boards/linux/stream.c"};
+	enum err e = ERR_OK;
+
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]) && !e; i++)
+		e = add_source(c, files[i], PART_HARNESS, "", ctx);
+	return e;
+}
+
 enum err sources_collect(struct sources *all, const struct codegen_input *in,
 	const struct program *p, const struct target *target, struct err_ctx *ctx)
 {
@@ -289,6 +302,8 @@ enum err sources_collect(struct sources *all, const struct codegen_input *in,
 	if ((e = add_needs(&c, ctx)))
 		return e;
 	before = all->n;
+	if (!strcmp(target->harness, "mcu") && (e = add_shared_harness(&c, ctx)))
+		return e;
 	if ((e = each_file(all, harness, ".c", add_harness, &c, ctx)) ||
 		(e = each_file(all, harness, ".h", note_proto, &c, ctx)))
 		return e;

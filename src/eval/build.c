@@ -5,6 +5,7 @@
 
 #include "src/base/file.h"
 #include "src/codegen/codegen.h"
+#include "src/eval/device_target.h"
 #include "src/model/calibrate.h"
 #include "src/model/graph.h"
 
@@ -220,7 +221,7 @@ enum err session_codegen_input(struct session *s, const struct genome *g,
 
 struct build_request {
 	const struct session *s;
-	const struct device_profile *p;
+	const struct device *d;
 	const struct wisdom *wisdom;
 	struct artefact *out;
 };
@@ -228,22 +229,23 @@ struct build_request {
 static enum err build(void *self, const struct codegen_input *in, struct err_ctx *ctx)
 {
 	struct build_request *r = self;
-	struct target target = {r->p->cc, r->p->cflags, r->p->isa, "linux"};
+	struct device_target t;
 	struct codegen_input own = *in;
 	char cache[1200];
 	int hit;
 	enum err e = file_join(cache, sizeof(cache), r->s->results, "builds", ctx);
 
-	own.n_threads = r->p->threads;
+	e = e ? e : device_target(&t, r->d, ctx);
+	own.n_threads = device_profile(r->d)->threads;
 	wisdom_apply(r->wisdom, &own);
-	return e ? e : codegen_build(&own, &target, cache, r->out, &hit, ctx);
+	return e ? e : codegen_build(&own, &t.target, cache, r->out, &hit, ctx);
 }
 
 enum err session_build(struct session *s, size_t device, const struct genome *g,
 	const struct build_weights *w, struct artefact *out, struct err_ctx *ctx)
 {
 	const struct session_device *d = &s->device[device];
-	struct build_request r = {s, device_profile(d->dev), &d->wisdom, out};
+	struct build_request r = {s, d->dev, &d->wisdom, out};
 
 	return session_codegen_input(s, g, w, build, &r, ctx);
 }

@@ -227,6 +227,11 @@ static enum err open_devices(struct session *s, struct err_ctx *ctx)
 			(e = device_open(&d->dev, &profile, ctx)))
 			return e;
 		info = device_info(d->dev);
+		if (info->instruction_ns)
+			return err_set(ctx, ERR_UNSUPPORTED,
+				"device '%s' counts instructions: a job cannot use it yet, "
+				"'hawser measure' can",
+				d->name);
 		snprintf(d->state.name, sizeof(d->state.name), "%s", d->name);
 		snprintf(d->state.job, sizeof(d->state.job), "%s", s->job.name);
 		d->state.temp_mc = INT32_MIN;

@@ -7,6 +7,7 @@
 #include "src/base/file.h"
 #include "src/base/rng.h"
 #include "src/codegen/codegen.h"
+#include "src/eval/device_target.h"
 #include "src/eval/wisdom.h"
 #include "src/model/graph.h"
 #include "src/store/store.h"
@@ -92,17 +93,17 @@ static enum err use_wisdom(const struct single_options *o, struct wisdom *w,
 static enum err compile(const struct single_options *o, struct wisdom *w,
 	struct codegen_input *in, struct single_result *out, struct err_ctx *ctx)
 {
-	const struct device_profile *p = device_profile(w->device);
-	struct target target = {p->cc, p->cflags, p->isa, "linux"};
+	struct device_target t;
 	char cache[1200];
 	int hit = 0;
 	enum err e;
 
-	if ((e = use_wisdom(o, w, &target, in, out, ctx)) ||
+	if ((e = device_target(&t, w->device, ctx)) ||
+		(e = use_wisdom(o, w, &t.target, in, out, ctx)) ||
 		(e = file_join(cache, sizeof(cache), o->results, "builds", ctx)))
 		return e;
 	progress_begin(o->progress, "building", 0);
-	e = codegen_build(in, &target, cache, &out->artefact, &hit, ctx);
+	e = codegen_build(in, &t.target, cache, &out->artefact, &hit, ctx);
 	progress_end(o->progress, e ? "failed" : hit ? "from the cache" : "done");
 	return e;
 }
@@ -197,6 +198,7 @@ enum err single_measure(const struct genome *g, const struct single_options *o,
 		out->job.artefact = &out->artefact;
 		out->job.look = 1;
 		out->simulated = info->simulated;
+		out->instruction_ns = info->instruction_ns;
 		snprintf(out->device, sizeof(out->device), "%s", info->description);
 		e = measure_run(dev, NULL, &out->job, 1, &m, NULL, NULL, o->progress,
 			o->cancel, ctx);

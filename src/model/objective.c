@@ -13,6 +13,7 @@ const char *const provenance_names[N_PROVENANCES] = {
 	"trained",
 	"measured",
 	"simulated",
+	"emulated",
 };
 
 static const struct metric metrics[] = {

@@ -18,6 +18,7 @@ enum provenance {
 	PROV_TRAINED,	/* quality of weights trained for this candidate */
 	PROV_MEASURED,	/* on the device, or from the real link */
 	PROV_SIMULATED, /* by the sim device: never a real latency */
+	PROV_EMULATED,	/* counted by an emulator that ran it */
 	N_PROVENANCES
 };
 extern const char *const provenance_names[N_PROVENANCES];

@@ -1,0 +1,18 @@
+/* The harness of a microcontroller's payload: golden check, evaluation and records are
+ * those of devices/boards/linux; here are its start, its streams and its clock.
+ */
+#ifndef HAWSER_DEVICES_BOARDS_MCU_BOARD_H
+#define HAWSER_DEVICES_BOARDS_MCU_BOARD_H
+
+#include <stdint.h>
+
+#include "devices/agent/mcu/payload.h"
+
+extern struct payload_call *payload; /* of this run */
+
+uint64_t payload_ticks(void);
+
+/* timing.c; returns an exit code. */
+int run_timed(void);
+
+#endif

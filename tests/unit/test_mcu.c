@@ -1,0 +1,178 @@
+/* The agent of boards without an operating system, on an emulated board: payloads that
+ * misbehave come back as a verdict that blames them, and the next one runs without a reset. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "devices/device.h"
+#include "src/base/file.h"
+#include "src/codegen/codegen.h"
+
+static char folder[] = "/tmp/hawser-mcu-XXXXXX";
+static struct device *board;
+
+struct payload {
+	char path[64];
+	struct hash hash;
+};
+
+/* Compiles tests/mcu/payload.c with a fault. */
+static void make_payload(int fault, struct payload *p)
+{
+	char elf[64], define[16], home[4096];
+	const char *const cc[] = {"arm-none-eabi-gcc", "-mcpu=cortex-m4", "-mthumb",
+		"-Os", "-std=c11", "-ffreestanding", "-nostdlib", "-I.", define,
+		"-Wl,--defsym=WINDOW=0x21000000", "-Wl,--defsym=WINDOW_BYTES=0x1000000",
+		"-T", "devices/boards/mcu/payload.ld", "tests/mcu/payload.c", "-o", elf,
+		NULL};
+	const char *const flatten[] = {
+		"arm-none-eabi-objcopy", "-O", "binary", elf, p->path, NULL};
+	struct err_ctx ctx = {{0}};
+	struct buf image;
+
+	snprintf(define, sizeof(define), "-DFAULT=%d", fault);
+	snprintf(elf, sizeof(elf), "%s/%d.elf", folder, fault);
+	snprintf(p->path, sizeof(p->path), "%s/%d", folder, fault);
+	assert_int_equal(file_home(home, sizeof(home), &ctx), ERR_OK);
+	if (process_run_command(cc, home, 60, NULL, NULL, &ctx) ||
+		process_run_command(flatten, home, 60, NULL, NULL, &ctx))
+		fail_msg("%s", ctx.msg);
+	buf_init(&image);
+	assert_int_equal(file_read(p->path, 1 << 20, &image, &ctx), ERR_OK);
+	hash_bytes(&p->hash, image.data, image.len);
+	buf_release(&image);
+}
+
+/* Uploads and runs; the verdict, and its detail to `detail`. */
+static enum verdict run(const struct payload *p, char detail[256])
+{
+	struct run_request rq = {.mode = RUN_GOLDEN, .image = p->hash};
+	struct err_ctx ctx = {{0}};
+	struct run_result r;
+	enum verdict v;
+
+	if (device_upload(board, p->path, &p->hash, &ctx) ||
+		device_run(board, &rq, &r, &ctx))
+		fail_msg("%s", ctx.msg);
+	v = r.verdict;
+	memcpy(detail, r.detail, sizeof(r.detail));
+	run_result_release(&r);
+	return v;
+}
+
+static uint32_t number_after(const char *text, const char *key)
+{
+	const char *at = strstr(text, key);
+
+	assert_non_null(at);
+	return (uint32_t)strtoul(at + strlen(key), NULL, 16);
+}
+
+/* Where the program was, told by the core; the overflow of a stack leaves no frame. */
+static void fault_names_its_place_and_the_next_payload_runs(void **state)
+{
+	static const struct {
+		int fault;
+		enum verdict verdict;
+		int place;
+	} cases[] = {
+		{1, VERDICT_CRASH, 1},
+		{2, VERDICT_CRASH, 1},
+		{3, VERDICT_CRASH, 1},
+		{4, VERDICT_CRASH, 0},
+		{5, VERDICT_TIMEOUT, 1},
+		{6, VERDICT_TIMEOUT, 1},
+		{7, VERDICT_CRASH, 1},
+		{8, VERDICT_EXIT, 0},
+		{9, VERDICT_EXIT, 0},
+	};
+	struct payload bad, good;
+	char detail[256];
+
+	(void)state;
+	make_payload(0, &good);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		enum verdict v;
+
+		make_payload(cases[i].fault, &bad);
+		v = run(&bad, detail);
+		if (v != cases[i].verdict)
+			fail_msg("fault %d: %s: %s", cases[i].fault, verdict_names[v],
+				detail);
+		if (cases[i].place)
+			assert_true(number_after(detail, "pc ") - 0x21000000u < 4096);
+		assert_int_equal(run(&good, detail), VERDICT_EXIT);
+		assert_int_equal(number_after(detail, "exit code "), 42);
+	}
+	/* All that without a reset: the boot is still the first. */
+	assert_int_equal(number_after(device_info(board)->sensor_note, "boots "), 1);
+	assert_int_equal(device_recover(board, NULL), ERR_OK);
+	assert_int_equal(number_after(device_info(board)->sensor_note, "boots "), 1);
+}
+
+/* Its bytes are no longer those of its hash: it is sent again before it runs again. */
+static void payload_that_wrote_over_itself_is_sent_again(void **state)
+{
+	struct payload bad;
+	char detail[256];
+
+	(void)state;
+	make_payload(10, &bad);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(run(&bad, detail), VERDICT_EXIT);
+		assert_int_equal(number_after(detail, "exit code "), 42);
+	}
+}
+
+static int start(void **state)
+{
+	struct device_profile p;
+	struct err_ctx ctx = {{0}};
+
+	(void)state;
+	if (!mkdtemp(folder) || device_profile_load(&p, "mps2-an386", &ctx)) {
+		print_error("%s\n", ctx.msg);
+		return -1;
+	}
+	p.timeout_ms = 1500;
+	if (device_open(&board, &p, &ctx)) {
+		print_error("%s\n", ctx.msg);
+		return -1;
+	}
+	return 0;
+}
+
+static int stop(void **state)
+{
+	(void)state;
+	device_close(board);
+	return file_remove_tree(folder, NULL);
+}
+
+static int is_there(const char *program)
+{
+	const char *const argv[] = {program, "--version", NULL};
+
+	return process_run_command(argv, NULL, 30, NULL, NULL, NULL) == ERR_OK;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(fault_names_its_place_and_the_next_payload_runs),
+		cmocka_unit_test(payload_that_wrote_over_itself_is_sent_again),
+	};
+
+	if (!is_there("qemu-system-arm") || !is_there("arm-none-eabi-gcc")) {
+		printf("SKIP: no qemu-system-arm or no arm-none-eabi-gcc\n");
+		return 0;
+	}
+	return cmocka_run_group_tests_name("mcu", tests, start, stop);
+}
