@@ -23,7 +23,10 @@ static pid_t start(char *const argv[])
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() == self)
 		execvp(argv[0], argv);
-	fprintf(stderr, "%s: cannot be started: %s\n", argv[0], strerror(errno));
+	fprintf(stderr,
+		"%s: cannot be started: %s: install it, or change 'emulator' in the "
+		"device profile\n",
+		argv[0], strerror(errno));
 	_exit(127);
 }
 
