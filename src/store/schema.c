@@ -128,7 +128,15 @@ static const char version_4[] =
 	" device BLOB NOT NULL, build BLOB NOT NULL, latency_ns REAL NOT NULL,"
 	" taken_s INTEGER NOT NULL, PRIMARY KEY(device, build)) STRICT, WITHOUT ROWID;";
 
-static const char *const steps[] = {version_1, version_2, version_3, version_4};
+/* Processes during which the device was kept from its full speed. */
+static const char version_5[] =
+	"ALTER TABLE measurement ADD COLUMN n_throttled INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE run ADD COLUMN n_quota INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE run ADD COLUMN quota_us INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE run ADD COLUMN n_slowed INTEGER NOT NULL DEFAULT 0;";
+
+static const char *const steps[] = {
+	version_1, version_2, version_3, version_4, version_5};
 
 const struct schema store_schema = {steps, (int)(sizeof(steps) / sizeof(steps[0]))};
 
