@@ -216,6 +216,9 @@ static void fill_environment(struct process_run *run, const struct answer *a)
 	run->temp_mc = d->temp_after_mc;
 	if (run->temp_mc < -100000 || run->temp_mc > 250000)
 		run->temp_mc = INT32_MIN;
+	run->n_quota = d->n_quota;
+	run->quota_us = d->quota_us;
+	run->n_slowed = d->n_slowed;
 	run->energy_uj = metered ? d->energy_uj : NAN;
 }
 

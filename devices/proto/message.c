@@ -168,6 +168,9 @@ void put_done(struct put *p, const struct wire_done *m)
 	put_u32(p, m->freq_after_khz);
 	put_i32(p, m->temp_before_mc);
 	put_i32(p, m->temp_after_mc);
+	put_u32(p, m->n_quota);
+	put_u32(p, m->quota_us);
+	put_u32(p, m->n_slowed);
 	put_str(p, m->governor);
 	put_f64(p, m->energy_uj);
 	put_f64(p, m->idle_uw);
@@ -190,6 +193,9 @@ int get_done(struct get *g, struct wire_done *m)
 	m->freq_after_khz = get_u32(g);
 	m->temp_before_mc = get_i32(g);
 	m->temp_after_mc = get_i32(g);
+	m->n_quota = get_u32(g);
+	m->quota_us = get_u32(g);
+	m->n_slowed = get_u32(g);
 	get_str(g, m->governor, sizeof(m->governor));
 	m->energy_uj = get_f64(g);
 	m->idle_uw = get_f64(g);

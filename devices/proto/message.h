@@ -11,7 +11,7 @@
 #include "devices/proto/bytes.h"
 #include "devices/proto/sha256.h"
 
-#define WIRE_VERSION 2
+#define WIRE_VERSION 3
 #define WIRE_MIN_PAYLOAD 512 /* every agent takes at least this */
 #define WIRE_HEADER_BYTES 9
 #define WIRE_ANSWER_BYTES 1024 /* no answer but DATA is larger */
@@ -138,6 +138,9 @@ struct wire_done {
 	uint32_t n_vcsw, n_ivcsw;		  /* of the whole process */
 	uint32_t freq_before_khz, freq_after_khz; /* 0: unknown */
 	int32_t temp_before_mc, temp_after_mc;	  /* WIRE_TEMP_UNKNOWN */
+	uint32_t n_quota;  /* periods whose CPU quota was used up */
+	uint32_t quota_us; /* time lost so */
+	uint32_t n_slowed; /* times that heat or a weak supply slowed the core */
 	char governor[32];
 	double energy_uj; /* per inference, idle taken off; NaN: not measured */
 	double idle_uw;

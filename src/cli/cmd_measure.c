@@ -183,6 +183,10 @@ static void print_text(const struct genome *g, const struct single_options *o,
 		m->latency_ns / 1e3, m->latency_ci.lo / 1e3, m->latency_ci.hi / 1e3,
 		(unsigned)m->n_runs,
 		m->resolved ? "" : "  (unresolved: interval too wide)");
+	if (m->n_throttled)
+		printf("throttled   in %u of the processes: a CPU quota, heat or a weak "
+		       "supply slows the device\n",
+			(unsigned)m->n_throttled);
 	printf("wall time   p50 %.2f  p90 %.2f  p99 %.2f us\n", m->wall_p50_ns / 1e3,
 		m->wall_p90_ns / 1e3, m->wall_p99_ns / 1e3);
 	if (!isnan(m->step_ns))
@@ -241,6 +245,7 @@ static enum err print_json(const struct genome *g, const struct single_options *
 		json_object_set_new(
 			j, "latency_hi_us", json_real(m->latency_ci.hi / 1e3));
 		json_object_set_new(j, "resolved", json_boolean(m->resolved));
+		json_object_set_new(j, "throttled", json_integer(m->n_throttled));
 		json_object_set_new(j, "wall_p50_us", json_real(m->wall_p50_ns / 1e3));
 		json_object_set_new(j, "wall_p99_us", json_real(m->wall_p99_ns / 1e3));
 		if (!isnan(m->step_ns)) {

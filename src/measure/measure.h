@@ -10,7 +10,10 @@
  * Faults: a candidate's fault in any process is its verdict, at once, and its partial
  * samples are dropped. A lost device or link is recovered and the same process run again,
  * `retries` times; a build that still does not get through while the device comes back
- * has the verdict device-lost or link-lost, which blames nobody. A build larger than the
+ * has the verdict device-lost or link-lost, which blames nobody. A process during which
+ * the device was throttled (its CPU quota used up, heat, a weak supply) is dropped and its
+ * place taken anew in the next round, `retakes` times in all of a build; what is still
+ * throttled then is kept and counted in n_throttled. A build larger than the
  * profile allows is no-fit and never sent. When the reference fails, the device is at
  * fault.
  *
@@ -39,6 +42,7 @@ struct measure_options {
 	uint32_t phase;
 	uint64_t seed;
 	int retries; /* of a lost device or link, per process */
+	int retakes; /* of throttled processes, per build */
 };
 void measure_options_default(struct measure_options *o);
 

@@ -22,6 +22,7 @@ void measure_options_default(struct measure_options *o)
 		.precision = 0.02,
 		.seed = 1,
 		.retries = 3,
+		.retakes = 6,
 	};
 }
 
@@ -37,15 +38,17 @@ static enum err check_options(const struct measure_options *o, struct err_ctx *c
 	if (!(o->precision > 0) || !isfinite(o->precision))
 		return err_set(ctx, ERR_INVALID,
 			"measure: precision %g is not a positive share", o->precision);
-	if (o->retries < 0)
-		return err_set(ctx, ERR_INVALID, "measure: retries must not be negative");
+	if (o->retries < 0 || o->retakes < 0)
+		return err_set(ctx, ERR_INVALID,
+			"measure: retries and retakes must not be negative");
 	return ERR_OK;
 }
 
 /* What the procedure keeps of a job while it runs. */
 struct track {
 	struct measure_job *job;
-	int ran; /* in this round */
+	int ran;       /* in this round */
+	int n_retakes; /* throttled processes that were dropped */
 };
 
 static enum err finish(const struct measure_session *s, struct track *t, enum verdict v,
@@ -128,7 +131,7 @@ static enum err run_reference(const struct measure_session *s, enum run_mode mod
 			"device '%s': the reference build fails on it: %s: %s",
 			s->ops->profile(s->device)->name, verdict_names[r.verdict],
 			r.detail);
-	else if (mode == RUN_TIME)
+	else if (mode == RUN_TIME && !process_throttled(&r.run))
 		*latency_ns = process_latency_ns(&r.run);
 	s->ops->release(&r);
 	return e;
@@ -180,6 +183,8 @@ static enum err run_timed(const struct measure_session *s, struct track *t,
 		job->golden_error = r.golden_error;
 	if (r.verdict != VERDICT_OK) {
 		e = finish(s, t, r.verdict, r.detail, ctx);
+	} else if (process_throttled(&r.run) && t->n_retakes < s->options->retakes) {
+		t->n_retakes++; /* the same index in the next round */
 	} else {
 		e = keep_run(&job->m, &r.run, order, ctx);
 		t->ran = 1;

@@ -35,6 +35,7 @@ static void clear_summary(struct measurement *m)
 	m->latency_ci = none;
 	m->wall_p50_ns = m->wall_p90_ns = m->wall_p99_ns = NAN;
 	m->peak_rss_bytes = 0;
+	m->n_throttled = 0;
 	m->energy_uj = NAN;
 	m->energy_ci = none;
 	m->step_ns = NAN;
@@ -137,6 +138,11 @@ double process_step_ns(const struct process_run *r)
 	return least(r->steps.wall_ns, r->steps.cpu_ns, r->steps.n);
 }
 
+int process_throttled(const struct process_run *r)
+{
+	return r->n_quota > 0 || r->n_slowed > 0;
+}
+
 static void summarise_latency(struct measurement *m, double *x, struct rng *rng)
 {
 	for (uint32_t i = 0; i < m->n_runs; i++)
@@ -214,7 +220,9 @@ void measurement_summarise(struct measurement *m, struct rng *rng)
 		summarise_steps(m, x, rng);
 	}
 	free(x);
-	for (uint32_t i = 0; i < m->n_runs; i++)
+	for (uint32_t i = 0; i < m->n_runs; i++) {
+		m->n_throttled += process_throttled(&m->runs[i]) != 0;
 		if (m->runs[i].peak_rss_bytes > m->peak_rss_bytes)
 			m->peak_rss_bytes = m->runs[i].peak_rss_bytes;
+	}
 }

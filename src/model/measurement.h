@@ -52,9 +52,12 @@ struct process_run {
 	uint64_t peak_rss_bytes;  /* 0: unknown */
 	uint32_t freq_khz;	  /* 0: the OS does not tell */
 	int32_t temp_mc;	  /* INT32_MIN: the OS does not tell */
-	double reference_ratio;	  /* this process / reference build beside it; 0: none */
-	double energy_uj;	  /* per inference; NAN: no sensor */
-	double instructions;	  /* per inference, counted; 0: times were taken */
+	uint32_t n_quota;	/* periods whose CPU quota was used up */
+	uint32_t quota_us;	/* time lost so */
+	uint32_t n_slowed;	/* times that heat or a weak supply slowed the core */
+	double reference_ratio; /* this process / reference build beside it; 0: none */
+	double energy_uj;	/* per inference; NAN: no sensor */
+	double instructions;	/* per inference, counted; 0: times were taken */
 };
 
 struct measurement {
@@ -65,6 +68,7 @@ struct measurement {
 	uint32_t look;	    /* 1: first, 2: re-measured after selection, ... */
 	int resolved;	    /* the interval became narrow enough */
 	uint32_t n_runs;
+	uint32_t n_throttled;	  /* of them, as process_throttled says */
 	struct process_run *runs; /* owned */
 	/* Summary. latency: thread CPU time of one inference, minimum within a process,
 	 * median over processes: the figure that a noisy host disturbs least. */
@@ -93,6 +97,8 @@ int measurement_add_steps(struct process_run *r, uint32_t n);
 double process_latency_ns(const struct process_run *r);
 /* The same of its single tokens. */
 double process_step_ns(const struct process_run *r);
+/* Whether the device was kept from its full speed while the process ran. */
+int process_throttled(const struct process_run *r);
 /* Fills the summary from the runs; `rng` drives the bootstrap. */
 void measurement_summarise(struct measurement *m, struct rng *rng);
 

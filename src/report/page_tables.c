@@ -262,19 +262,30 @@ void page_devices(const struct material *m, struct buf *out)
 
 	for (size_t d = 0; d < m->n_devices; d++) {
 		const struct store_device *x = &m->devices[d];
-		int used = 0;
+		size_t used = 0, throttled = 0;
 
-		for (size_t i = 0; i < m->f.n_measurements && !used; i++)
-			used = hash_equal(
-				       &m->f.measurements[i].m.device, &x->fingerprint) &&
-			       !strcmp(m->f.measurements[i].device_name, x->name);
+		for (size_t i = 0; i < m->f.n_measurements; i++) {
+			const struct store_measurement *y = &m->f.measurements[i];
+
+			if (!hash_equal(&y->m.device, &x->fingerprint) ||
+				strcmp(y->device_name, x->name))
+				continue;
+			used++;
+			throttled += y->m.n_throttled > 0;
+		}
 		if (!used)
 			continue;
 		if (!any++)
 			buf_puts(out, "<h2>Devices</h2>\n");
 		buf_puts(out, "<p><b>");
 		text_html(out, x->name);
-		buf_printf(out, "</b>%s</p>\n<pre>", x->simulated ? " (simulated)" : "");
+		buf_printf(out, "</b>%s</p>\n", x->simulated ? " (simulated)" : "");
+		if (throttled)
+			buf_printf(out,
+				"<p>Throttled (a CPU quota, heat or a weak supply) in %zu "
+				"of %zu measurements.</p>\n",
+				throttled, used);
+		buf_puts(out, "<pre>");
 		text_html(out, x->description);
 		buf_puts(out, "</pre>\n");
 	}

@@ -153,6 +153,10 @@ static void print_measurements(const struct view *v, struct buf *out)
 				m->m.instructions);
 		buf_printf(out, "%s%s\n", m->m.resolved ? "" : ", unresolved",
 			m->simulated ? ", simulated" : "");
+		if (m->m.n_throttled)
+			buf_printf(out,
+				"    the device was throttled in %u of its processes\n",
+				m->m.n_throttled);
 		if (!isnan(m->m.step_ns))
 			buf_printf(out, "    next token %.2f [%.2f, %.2f] after %u\n",
 				m->m.step_ns / 1e3, m->m.step_ci.lo / 1e3,

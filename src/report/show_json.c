@@ -92,6 +92,7 @@ static void json_measurements(const struct view *v, struct buf *out)
 		json_number(out, "step_ns", m->m.step_ns);
 		json_number(out, "n_cached", m->m.n_cached);
 		json_number(out, "peak_rss_bytes", (double)m->m.peak_rss_bytes);
+		json_number(out, "n_throttled", m->m.n_throttled);
 		json_number(out, "energy_uj", m->m.energy_uj);
 		json_number(out, "instructions",
 			m->m.instructions > 0 ? m->m.instructions : NAN);

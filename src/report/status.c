@@ -18,7 +18,7 @@ struct status {
 	struct store_job *jobs;
 	size_t n_candidates, n_generations, n_failures, n_events, n_jobs, n_finalists;
 	size_t by_verdict[N_VERDICTS];
-	size_t n_measurements;
+	size_t n_measurements, n_throttled;
 	long pid; /* of the controller; 0: none */
 	char host[256];
 	const char *state; /* job.state, or "interrupted": says running, nobody runs it */
@@ -56,6 +56,8 @@ static enum err load(
 		e = store_job_list(s, &st->jobs, &st->n_jobs, ctx);
 	if (!e) {
 		e = store_list_measurements(s, id, 0, &m, &st->n_measurements, ctx);
+		for (size_t i = 0; !e && i < st->n_measurements; i++)
+			st->n_throttled += m[i].m.n_throttled > 0;
 		if (!e)
 			store_measurements_free(m, st->n_measurements);
 	}
@@ -121,6 +123,11 @@ static void print_counts(const struct status *st, struct buf *out)
 	buf_printf(out, "candidates    %zu (%zu finalist%s), %zu measurement%s\n",
 		st->n_candidates, st->n_finalists, st->n_finalists == 1 ? "" : "s",
 		st->n_measurements, st->n_measurements == 1 ? "" : "s");
+	if (st->n_throttled)
+		buf_printf(out,
+			"throttled     %zu measurement%s: a CPU quota, heat or a weak "
+			"supply slowed the device\n",
+			st->n_throttled, st->n_throttled == 1 ? "" : "s");
 	buf_printf(out, "failures      %zu", st->n_failures);
 	for (int v = 1; v < N_VERDICTS; v++) {
 		if (!st->by_verdict[v])
@@ -234,9 +241,9 @@ static void json_counts(const struct status *st, struct buf *out)
 
 	buf_printf(out,
 		"  \"candidates\": %zu,\n  \"finalists\": %zu,\n  \"measurements\": "
-		"%zu,\n"
+		"%zu,\n  \"throttled\": %zu,\n"
 		"  \"failures\": {",
-		st->n_candidates, st->n_finalists, st->n_measurements);
+		st->n_candidates, st->n_finalists, st->n_measurements, st->n_throttled);
 	for (int v = 1; v < N_VERDICTS; v++) {
 		if (!st->by_verdict[v])
 			continue;

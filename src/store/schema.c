@@ -137,8 +137,15 @@ static const char version_5[] =
 	"ALTER TABLE measurement DROP COLUMN latency_not_null;"
 	"ALTER TABLE run ADD COLUMN instructions REAL;";
 
+/* Processes during which the device was kept from its full speed. */
+static const char version_6[] =
+	"ALTER TABLE measurement ADD COLUMN n_throttled INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE run ADD COLUMN n_quota INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE run ADD COLUMN quota_us INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE run ADD COLUMN n_slowed INTEGER NOT NULL DEFAULT 0;";
+
 static const char *const steps[] = {
-	version_1, version_2, version_3, version_4, version_5};
+	version_1, version_2, version_3, version_4, version_5, version_6};
 
 const struct schema store_schema = {steps, (int)(sizeof(steps) / sizeof(steps[0]))};
 

@@ -86,7 +86,7 @@ static void random_done(struct wire_done *d)
 
 	if (!lies_now())
 		return;
-	switch (rng_below(&liar.rng, 6)) {
+	switch (rng_below(&liar.rng, 7)) {
 	case 0:
 		d->outcome = (uint8_t)rng_below(&liar.rng, N_OUTCOMES + 1);
 		return;
@@ -100,6 +100,9 @@ static void random_done(struct wire_done *d)
 		d->peak_rss_bytes = v;
 		return;
 	case 4:
+		d->n_quota = d->quota_us = d->n_slowed = (uint32_t)v;
+		return;
+	case 5:
 		d->temp_after_mc = (int32_t)(uint32_t)v;
 		return;
 	default:

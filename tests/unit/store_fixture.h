@@ -104,6 +104,9 @@ FIXTURE void fixture_measurement(struct measurement *m, const struct hash *h, in
 		r->n_ivcsw = i;
 		r->peak_rss_bytes = 1 << 20;
 		r->temp_mc = INT32_MIN;
+		r->n_quota = i == 1 ? 3 : 0;
+		r->quota_us = i == 1 ? 4000000000u : 0;
+		r->n_slowed = i == 2;
 		r->reference_ratio = 1 + i / 16.0;
 		r->energy_uj = NAN;
 		for (uint32_t k = 0; k < r->n; k++) {
@@ -117,6 +120,7 @@ FIXTURE void fixture_measurement(struct measurement *m, const struct hash *h, in
 	m->wall_p90_ns = latency_ns * 1.2;
 	m->wall_p99_ns = latency_ns * 1.5;
 	m->peak_rss_bytes = 1 << 20;
+	m->n_throttled = n_runs > 2 ? 2 : n_runs > 1;
 	m->energy_uj = NAN;
 	m->energy_ci = (struct interval){NAN, NAN};
 }
@@ -143,6 +147,7 @@ FIXTURE void fixture_assert_equal(
 	assert_true(fixture_same(a->energy_uj, b->energy_uj));
 	assert_string_equal(a->energy_source, b->energy_source);
 	assert_true(a->peak_rss_bytes == b->peak_rss_bytes);
+	assert_int_equal(a->n_throttled, b->n_throttled);
 	for (uint32_t i = 0; i < a->n_runs; i++) {
 		const struct process_run *x = &a->runs[i], *y = &b->runs[i];
 
@@ -152,6 +157,9 @@ FIXTURE void fixture_assert_equal(
 		assert_int_equal(x->inner, y->inner);
 		assert_int_equal(x->n_ivcsw, y->n_ivcsw);
 		assert_int_equal(x->temp_mc, y->temp_mc);
+		assert_int_equal(x->n_quota, y->n_quota);
+		assert_int_equal(x->quota_us, y->quota_us);
+		assert_int_equal(x->n_slowed, y->n_slowed);
 		assert_true(fixture_same(x->reference_ratio, y->reference_ratio));
 		assert_true(fixture_same(x->energy_uj, y->energy_uj));
 		assert_memory_equal(x->wall_ns, y->wall_ns, x->n * sizeof(float));

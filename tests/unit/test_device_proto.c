@@ -200,7 +200,7 @@ static void frame_decoder_accepts_no_mutation(void **state)
 static const struct wire_welcome welcome = {
 	1, 2, 3, 512, 1, 0, 1 << 20, 4096, 40, 10, 99, "agent", "sensor", "note"};
 static const struct wire_done done = {OUTCOME_CRASH, -11, "signal 11", 0, 0, 1, 2, 3, 4,
-	5, 6, 7, -8, 9, "performance", 1.5, 2.5, "why"};
+	5, 6, 7, -8, 9, 10, 11, 12, "performance", 1.5, 2.5, "why"};
 static const struct wire_run run_message = {
 	{1}, {2}, MODE_TIME, 1, 3, 4, 5, 6, 7, 8, 9, 10};
 

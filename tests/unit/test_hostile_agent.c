@@ -301,6 +301,7 @@ static const struct lie lies[] = {
 	D("hot", d_hot, 1),
 	D("cold", d_cold, 1),
 	D("fast", d_fast, 1),
+	D("throttled without end", d_throttled, 1),
 	D("energy NaN", d_energy_nan, 1),
 	D("negative energy", d_energy_negative, 1),
 	D("infinite energy", d_energy_infinite, 1),

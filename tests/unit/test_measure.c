@@ -38,7 +38,9 @@ struct device {
 	int lose_every;		 /* every k-th run is a lost device; 0: none */
 	int lose_upload_at;	 /* that upload fails with ERR_LINK */
 	int stays_lost;		 /* recovery fails */
-	int lose_image;	 /* image whose timed runs always lose the device, or -1 */
+	int lose_image;	  /* image whose timed runs always lose the device, or -1 */
+	int throttled_at; /* that run and those after it, `throttled_n` of them */
+	int throttled_n;
 	int nonsense_at; /* that run says ok without samples */
 	int cancel_at;	 /* that run sets the flag */
 	volatile int cancelled;
@@ -114,6 +116,19 @@ static void fill_samples(
 	run->energy_uj = image == 2 ? t / 1000 : NAN;
 }
 
+/* Slower by half, as it would be. */
+static void throttle(struct device *d, struct process_run *run)
+{
+	if (d->n_runs % 2)
+		run->n_quota = 1;
+	else
+		run->n_slowed = 1;
+	for (uint32_t i = 0; i < run->n; i++) {
+		run->wall_ns[i] *= 1.5f;
+		run->cpu_ns[i] *= 1.5f;
+	}
+}
+
 static enum err fake_run(struct device *d, const struct run_request *rq,
 	struct run_result *out, struct err_ctx *ctx)
 {
@@ -140,6 +155,9 @@ static enum err fake_run(struct device *d, const struct run_request *rq,
 			out->verdict = d->timed_verdict[image];
 		if (!out->verdict && d->n_runs != d->nonsense_at)
 			fill_samples(d, rq, &out->run);
+		if (d->n_runs >= d->throttled_at &&
+			d->n_runs < d->throttled_at + d->throttled_n)
+			throttle(d, &out->run);
 	}
 	if (out->verdict)
 		snprintf(out->detail, sizeof(out->detail), "scripted");
@@ -505,6 +523,49 @@ static void answer_without_samples_is_a_lost_link(void **state)
 	free_bench(b);
 }
 
+static void throttled_process_is_taken_anew(void **state)
+{
+	struct bench *calm = new_bench(2), *b = new_bench(2);
+
+	(void)state;
+	b->d.throttled_at = 6;
+	b->d.throttled_n = 5;
+	assert_int_equal(run_bench(calm, 2), ERR_OK);
+	assert_int_equal(run_bench(b, 2), ERR_OK);
+	for (size_t i = 0; i < 2; i++) { /* as if nothing had been */
+		const struct measurement *m = &b->jobs[i].m;
+
+		assert_int_equal(m->n_throttled, 0);
+		assert_int_equal(m->n_runs, calm->jobs[i].m.n_runs);
+		assert_true(m->latency_ns == calm->jobs[i].m.latency_ns);
+		assert_true(m->latency_ci.hi == calm->jobs[i].m.latency_ci.hi);
+		for (uint32_t k = 0; k < m->n_runs; k++)
+			assert_true(m->runs[k].reference_ratio < 1.2 * (double)(i + 2));
+	}
+	assert_true(b->d.n_runs > calm->d.n_runs);
+	free_bench(calm);
+	free_bench(b);
+}
+
+static void throttling_without_end_is_told(void **state)
+{
+	struct bench *b = new_bench(1);
+	const struct measurement *m = &b->jobs[0].m;
+
+	(void)state;
+	b->d.throttled_n = MAX_CALLS;
+	b->o.retakes = 4;
+	b->o.min_processes = b->o.max_processes = 5;
+	assert_int_equal(run_bench(b, 1), ERR_OK);
+	assert_int_equal(b->jobs[0].verdict, VERDICT_OK);
+	assert_int_equal(m->n_runs, 5);
+	assert_int_equal(m->n_throttled, 5);
+	assert_int_equal(b->d.n_runs, 2 + 2 * (4 + 5)); /* golden; rounds of two */
+	for (uint32_t k = 0; k < 5; k++)
+		assert_true(m->runs[k].reference_ratio == 0);
+	free_bench(b);
+}
+
 static void failing_reference_is_the_device_s_fault(void **state)
 {
 	struct bench *b = new_bench(2);
@@ -551,17 +612,18 @@ static void cancel_keeps_what_is_done(void **state)
 
 static void options_are_refused_when_absurd(void **state)
 {
-	struct measure_options bad[5];
+	struct measure_options bad[6];
 
 	(void)state;
-	for (int i = 0; i < 5; i++)
+	for (int i = 0; i < 6; i++)
 		measure_options_default(&bad[i]);
 	bad[0].min_processes = 0;
 	bad[1].max_processes = bad[1].min_processes - 1;
 	bad[2].max_processes = 1000;
 	bad[3].n_samples = 0;
 	bad[4].precision = NAN;
-	for (int i = 0; i < 5; i++) {
+	bad[5].retakes = -1;
+	for (int i = 0; i < 6; i++) {
 		struct bench *b = new_bench(1);
 
 		b->o = bad[i];
@@ -663,6 +725,8 @@ int main(void)
 		cmocka_unit_test(lost_device_blames_nobody_when_it_comes_back),
 		cmocka_unit_test(lost_device_ends_the_run_when_it_stays_lost),
 		cmocka_unit_test(answer_without_samples_is_a_lost_link),
+		cmocka_unit_test(throttled_process_is_taken_anew),
+		cmocka_unit_test(throttling_without_end_is_told),
 		cmocka_unit_test(failing_reference_is_the_device_s_fault),
 		cmocka_unit_test(fault_of_this_host_ends_the_run),
 		cmocka_unit_test(cancel_keeps_what_is_done),

@@ -492,6 +492,7 @@ static void show_tells_all_and_op_costs_add_up(void **state)
 	make_job(b, 0);
 	candidate_hash(2, &h);
 	assert_ok(show_text(b->s, NULL, &h, &b->out, &b->ctx));
+	assert_non_null(strstr(buf_str(&b->out), "throttled in 2 of its processes"));
 	assert_non_null(strstr(buf_str(&b->out), "finalist"));
 	assert_non_null(strstr(buf_str(&b->out), "attention"));
 	assert_non_null(strstr(buf_str(&b->out), "simulated"));
@@ -522,6 +523,7 @@ static void status_counts_and_drops_escape_sequences(void **state)
 	assert_ok(store_put_generation(b->s, b->job, &g, &b->ctx));
 	assert_ok(store_put_event(b->s, b->job, "note", "red \033[31m alert", &b->ctx));
 	assert_ok(status_text(b->s, NULL, 0, &b->out, &b->ctx));
+	assert_non_null(strstr(buf_str(&b->out), "\nthrottled     "));
 	text = buf_str(&b->out);
 	assert_non_null(strstr(text, "demo  running (process"));
 	assert_non_null(strstr(text, "11 (2 finalists), 9 measurements"));
@@ -596,6 +598,7 @@ static void assert_page_is_clean(struct box *b)
 	const char *page = buf_str(&b->out);
 
 	assert_null(strstr(page, "<script"));
+	assert_non_null(strstr(page, "<p>Throttled (a CPU quota, heat"));
 	assert_null(strstr(page, "<img"));
 	assert_null(strstr(page, "src=\"http"));
 	assert_null(strstr(page, "<b>&\n")); /* from the job's text */

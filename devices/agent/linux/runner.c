@@ -113,6 +113,7 @@ void runner_start(
 	r->child.out_len = 0;
 	r->freq_before_khz = machine_freq_khz(r->machine);
 	r->temp_before_mc = machine_temp_mc(r->machine);
+	throttle_read(r->machine, &r->throttle_before);
 	meter_begin(&r->meter, &r->sensor);
 	if (r->sensor.ops && rq->mode == MODE_TIME) {
 		r->state = RUNNER_IDLE;
@@ -264,6 +265,17 @@ static void add_energy(
 		snprintf(d->energy_note, sizeof(d->energy_note), "%s", why);
 }
 
+static void add_throttle(const struct runner *r, struct wire_done *d)
+{
+	struct throttle after, t;
+
+	throttle_read(r->machine, &after);
+	throttle_between(&r->throttle_before, &after, &t);
+	d->n_quota = (uint32_t)t.n_quota;
+	d->quota_us = (uint32_t)t.quota_us;
+	d->n_slowed = (uint32_t)t.n_slowed;
+}
+
 static void report(struct runner *r, struct wire_done *d)
 {
 	struct record_summary s = {0};
@@ -286,6 +298,7 @@ static void report(struct runner *r, struct wire_done *d)
 	d->output_crc = crc32_update(0, r->child.out, r->child.out_len);
 	d->freq_after_khz = machine_freq_khz(r->machine);
 	d->temp_after_mc = machine_temp_mc(r->machine);
+	add_throttle(r, d);
 	machine_governor(r->machine, d->governor, sizeof(d->governor));
 }
 

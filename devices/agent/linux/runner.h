@@ -6,6 +6,7 @@
 
 #include "devices/agent/linux/child.h"
 #include "devices/agent/linux/machine.h"
+#include "devices/agent/linux/throttle.h"
 #include "devices/proto/message.h"
 #include "devices/sensors/meter.h"
 
@@ -24,6 +25,7 @@ struct runner {
 	int start_errno;
 	uint32_t freq_before_khz;
 	int32_t temp_before_mc;
+	struct throttle throttle_before;
 };
 
 /* `emulator` (a whole path, or NULL) is borrowed. */
