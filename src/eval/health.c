@@ -11,6 +11,7 @@
 #define CHECK_SAMPLES 20
 #define CHECK_TRIES 2 /* a neighbour may have been loud during the first */
 #define LONGEST_PAUSE_S 60
+#define MAX_FUTILE 3 /* a device that fails as soon as it is back is not sound */
 
 void session_note_device(
 	struct session *s, size_t device, enum device_state state, const char *reason)
@@ -46,8 +47,7 @@ static enum err time_reference(
 
 	o.min_processes = o.max_processes = CHECK_PROCESSES;
 	o.n_samples = CHECK_SAMPLES;
-	e = measure_run(
-		d->dev, NULL, &job, 1, &o, NULL, NULL, NULL, s->cancel, ctx);
+	e = measure_run(d->dev, NULL, &job, 1, &o, NULL, NULL, NULL, s->cancel, ctx);
 	if (!e && job.verdict != VERDICT_OK)
 		e = err_set(ctx, ERR_DEVICE, "device '%s': the reference build: %s: %s",
 			d->name, verdict_names[job.verdict], job.detail);
@@ -141,4 +141,15 @@ enum err session_await_device(struct session *s, size_t device, struct err_ctx *
 		"%.700s; what the devices did is kept, and the same command goes on when "
 		"it is back",
 		reason);
+}
+
+int session_may_repeat(struct session *s, size_t device, size_t n_done,
+	struct device_patience *p, enum err *e, struct err_ctx *why)
+{
+	if (*e != ERR_DEVICE && *e != ERR_LINK && *e != ERR_TIMEOUT)
+		return 0;
+	p->n_futile = n_done > p->n_done ? 1 : p->n_futile + 1;
+	p->n_done = n_done;
+	*e = p->n_futile > MAX_FUTILE ? ERR_DEVICE : session_await_device(s, device, why);
+	return *e == ERR_OK;
 }

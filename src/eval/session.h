@@ -40,8 +40,8 @@ struct tracked {
 	int device; /* index, of a group the first one's; or -1 */
 	struct device_group group;
 	int member[DEVICE_GROUP_MAX]; /* indices of the group's */
-	struct fitted fit;	 /* of this job's rows alone */
-	struct cost_score score; /* of `fit` */
+	struct fitted fit;	      /* of this job's rows alone */
+	struct cost_score score;      /* of `fit` */
 	/* A model of what was measured before the job began, of another device or other
 	 * data, and what it is worth here; in use unless choice.use is TRANSFER_OWN. */
 	struct fitted prior; /* kind NULL: there is none */
@@ -188,6 +188,16 @@ enum err session_check_health(struct session *s, size_t device, struct err_ctx *
  * ERR_OK: it is back and healthy. ERR_DEVICE, with what to do in `why`: not within the
  * job's device_wait_s. ERR_CANCELLED: the job is to end. */
 enum err session_await_device(struct session *s, size_t device, struct err_ctx *why);
+/* For a step on a device that goes on where it was: do it again? When it ended because the
+ * device was lost (*e, with `why`), waits as above and says yes with *e ERR_OK, unless the
+ * device was lost a few times in a row with n_done, what the step has done, as it was. Else
+ * *e is what ends the step. `p` starts zeroed. */
+struct device_patience {
+	size_t n_done;
+	int n_futile;
+};
+int session_may_repeat(struct session *s, size_t device, size_t n_done,
+	struct device_patience *p, enum err *e, struct err_ctx *why);
 
 /* Models. predictor.c */
 enum err session_add_known(struct session *s, const struct genome *g,
