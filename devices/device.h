@@ -37,7 +37,7 @@ struct device_profile {
 	char sensor[64];       /* "auto", "none", or a sensor's name */
 	char sysfs_root[256];  /* "" or a prefix for /sys and /proc (fixture trees) */
 	char sim_law[1024];    /* sim: "key=value,..." (devices/sim/README.md) */
-	double health_factor;  /* a known build may take that many times as long; 0: any */
+	double health_factor; /* a known build may take that many times as long; 0: any */
 	char power_cycle[512]; /* shell command of this host: off and on again; "" none */
 };
 
@@ -100,7 +100,9 @@ void run_result_release(struct run_result *r);
 
 struct device;
 
-/* Starts the agent, says hello, leases the device. ERR_DEVICE when it cannot be had. */
+/* Starts the agent, says hello, leases the device. ERR_DEVICE when it cannot be had now;
+ * ERR_REFUSED when somebody has to do something about it first (a host key, a user, a program
+ * that is missing). */
 enum err device_open(
 	struct device **out, const struct device_profile *p, struct err_ctx *ctx);
 /* The same with a driver that need not be in the table (borrowed; `p` is copied). */

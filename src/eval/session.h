@@ -27,6 +27,7 @@
 /* A device of the job, leased while the session lives. */
 struct session_device {
 	char name[METRIC_NAME_MAX];
+	struct device_profile profile;
 	struct device *dev;
 	struct artefact reference; /* interleaved with everything that is measured */
 	struct wisdom wisdom;	   /* for candidates; the reference is built without */
@@ -176,9 +177,16 @@ enum err session_measure(struct session *s, const struct genome *g,
 	const struct build_weights *weights, size_t n, uint32_t look,
 	struct hardware *const *out, struct err_ctx *ctx);
 
+/* What a job that ended with `e` leaves in the store: "stopped" when the same command goes
+ * on, else "failed"; and why. */
+void session_note_end(struct session *s, enum err e, const struct err_ctx *why);
+
 /* Devices of a job that runs. health.c
  *
- * Writes a device's state down; with the lock held while others measure. */
+ * Leases all devices, with the reference build on each, checked. One that cannot be had is
+ * waited for; ERR_REFUSED, at once, when that would not help. */
+enum err session_open_devices(struct session *s, struct err_ctx *ctx);
+/* Writes a device's state down; with the lock held while others measure. */
 void session_note_device(
 	struct session *s, size_t device, enum device_state state, const char *reason);
 /* Does the reference build answer rightly, and as fast as the first time (within the
