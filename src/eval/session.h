@@ -189,8 +189,8 @@ enum err session_open_devices(struct session *s, struct err_ctx *ctx);
 /* Writes a device's state down; with the lock held while others measure. */
 void session_note_device(
 	struct session *s, size_t device, enum device_state state, const char *reason);
-/* Does the reference build answer rightly, and as fast as the first time (within the
- * profile's health_factor)? ERR_DEVICE when not. */
+/* Does the reference build answer rightly, and no slower than the profile's health_factor
+ * times what is expected of it (expected.h)? ERR_DEVICE when not. */
 enum err session_check_health(struct session *s, size_t device, struct err_ctx *ctx);
 /* A device that failed for `why` is quarantined and tried again with growing pauses.
  * ERR_OK: it is back and healthy. ERR_DEVICE, with what to do in `why`: not within the

@@ -128,7 +128,17 @@ static const char version_4[] =
 	" device BLOB NOT NULL, build BLOB NOT NULL, latency_ns REAL NOT NULL,"
 	" taken_s INTEGER NOT NULL, PRIMARY KEY(device, build)) STRICT, WITHOUT ROWID;";
 
-static const char *const steps[] = {version_1, version_2, version_3, version_4};
+/* health_check: the best few checks of a job's reference build on a device. */
+static const char version_5[] =
+	"CREATE TABLE health_check("
+	" device BLOB NOT NULL, build BLOB NOT NULL, rank INTEGER NOT NULL,"
+	" latency_ns REAL NOT NULL, taken_s INTEGER NOT NULL,"
+	" PRIMARY KEY(device, build, rank)) STRICT, WITHOUT ROWID;"
+	"INSERT INTO health_check SELECT device, build, 0, latency_ns, taken_s FROM health;"
+	"DROP TABLE health;";
+
+static const char *const steps[] = {
+	version_1, version_2, version_3, version_4, version_5};
 
 const struct schema store_schema = {steps, (int)(sizeof(steps) / sizeof(steps[0]))};
 

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "src/eval/expected.h"
 #include "src/eval/parallel.h"
 #include "tests/unit/eval_fixture.h"
 
@@ -68,39 +69,39 @@ static void broken_kernel_is_a_wrong_output_and_never_timed(void **state)
 
 /* ---- a device that is not what it was */
 
-static enum err open_with_first_latency(struct fixture *f, const struct hash *fingerprint,
+static enum err open_when_known(struct fixture *f, const struct hash *fingerprint,
 	const struct hash *build, double latency_ns, int i)
 {
 	struct err_ctx ctx = {""};
 	struct store *store;
 	struct session s;
 	char database[128];
-	double first;
 	enum err e;
 
 	snprintf(database, sizeof(database), "%s/other-%d.db", f->dir, i);
 	assert_int_equal(store_open(&store, database, STORE_WRITE, NULL), ERR_OK);
 	assert_int_equal(
-		store_first_latency(store, fingerprint, build, latency_ns, &first, NULL),
+		store_put_health(store, fingerprint, build, &latency_ns, 1, NULL),
 		ERR_OK);
 	store_close(store);
 	f->o.database = database;
 	e = session_open(&s, &f->o, &ctx);
 	if (e)
-		assert_non_null(strstr(ctx.msg, "is not what it was"));
+		assert_non_null(strstr(ctx.msg, "is slower than it was"));
 	else
 		session_close(&s);
 	return e;
 }
 
-static void device_that_became_much_slower_or_faster_is_refused(void **state)
+static void device_that_became_much_slower_is_refused(void **state)
 {
 	static const double factors[] = {0.1, 0.5, 2, 10};
 	struct session_device d;
 	struct fixture f;
 	struct session s;
 	struct hash fingerprint;
-	double latency = 0;
+	double latency[STORE_HEALTH_CHECKS];
+	size_t n = 0;
 
 	(void)state;
 	prepare(&f, "sim");
@@ -108,19 +109,49 @@ static void device_that_became_much_slower_or_faster_is_refused(void **state)
 	open_session(&s, &f);
 	d = s.device[0];
 	fingerprint = device_info(d.dev)->fingerprint;
-	assert_int_equal(store_first_latency(s.store, &fingerprint, &d.reference.build, 1,
-				 &latency, NULL),
+	assert_int_equal(store_get_health(s.store, &fingerprint, &d.reference.build,
+				 latency, &n, NULL),
 		ERR_OK);
-	assert_true(latency > 1);
+	assert_int_equal(n, 1);
+	assert_true(latency[0] > 1);
 	session_close(&s);
-	for (int i = 0; i < 4; i++) {
-		int sound = factors[i] > 0.3 && factors[i] < 3;
-
-		assert_int_equal(open_with_first_latency(&f, &fingerprint,
-					 &d.reference.build, factors[i] * latency, i),
-			sound ? ERR_OK : ERR_DEVICE);
-	}
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(open_when_known(&f, &fingerprint, &d.reference.build,
+					 factors[i] * latency[0], i),
+			factors[i] > 0.3 ? ERR_OK : ERR_DEVICE);
 	file_remove_tree(f.dir, NULL);
+}
+
+static void expected_latency_is_not_one_slow_moment(void **state)
+{
+	static const struct {
+		double now;
+		int sound;
+		double expected; /* afterwards */
+	} checks[] = {
+		{2000, 1, 2000}, /* a slow moment, the very first */
+		{100, 1, 100},	 /* forgotten: too fast to be the same */
+		{290, 1, 195},	 /* another one, within the factor */
+		{110, 1, 110},
+		{305, 1, 200},
+		{105, 1, 110},
+		{100, 1, 105}, /* as fast as the best: the slowest goes */
+		{102, 1, 102},
+		{316, 0, 102}, /* too slow */
+		{200, 1, 102}, /* sound, but none of the best */
+		{10, 1, 10},   /* never too fast */
+		{100, 0, 10},
+	};
+	struct expected e = {{0}, 0};
+
+	(void)state;
+	assert_true(isnan(expected_latency(&e)));
+	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
+		assert_int_equal(expected_take(&e, checks[i].now, 3), checks[i].sound);
+		if (fabs(expected_latency(&e) - checks[i].expected) > 1e-9)
+			fail_msg("check %zu: %g", i, expected_latency(&e));
+	}
+	assert_true(expected_take(&e, 1e9, 0));
 }
 
 /* ---- the evaluator is a function of the facts */
@@ -261,7 +292,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(broken_kernel_is_a_wrong_output_and_never_timed),
-		cmocka_unit_test(device_that_became_much_slower_or_faster_is_refused),
+		cmocka_unit_test(device_that_became_much_slower_is_refused),
+		cmocka_unit_test(expected_latency_is_not_one_slow_moment),
 		cmocka_unit_test(evaluator_recalls_everything_when_reopened),
 		cmocka_unit_test(job_parse_refuses_with_the_place_when_wrong),
 		cmocka_unit_test(job_spec_ignores_stop_rules_only),
