@@ -45,6 +45,8 @@ struct device_profile {
  * devices/profiles, or by path when it ends in .yaml. */
 enum err device_profile_load(
 	struct device_profile *p, const char *name_or_path, struct err_ctx *ctx);
+/* Is it a path in the sense of device_profile_load? */
+int device_profile_is_path(const char *name_or_path);
 /* Names of the profiles in both folders; NULL-terminated, freed as one block. */
 enum err device_profile_list(char ***names, struct err_ctx *ctx);
 /* The path in the user's folder that a new device's profile would get: ERR_EXISTS when the

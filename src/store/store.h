@@ -150,7 +150,7 @@ enum err store_put_device(struct store *s, const struct hash *fingerprint,
 	const char *name, const char *description, int simulated, struct err_ctx *ctx);
 struct store_device {
 	struct hash fingerprint;
-	char name[64];
+	char name[96];	   /* as the job's objectives have it, so in measurements */
 	char *description; /* owned by the list */
 	int simulated;
 };
@@ -169,7 +169,7 @@ enum device_state {
 };
 extern const char *const device_state_names[N_DEVICE_STATES];
 struct store_device_state {
-	char name[64]; /* the profile's */
+	char name[512]; /* the profile's; of one given by a path the absolute path */
 	enum device_state state;
 	char reason[256];      /* "" none */
 	int64_t since_s;       /* unix; set by store_put_device_state */
@@ -232,7 +232,7 @@ enum err store_get_measurement(struct store *s, const struct hash *candidate,
 	struct measurement *out, struct err_ctx *ctx);
 struct store_measurement {
 	struct measurement m;
-	char device_name[64];
+	char device_name[96];
 	int simulated;
 	int64_t job;	 /* that took it */
 	int64_t taken_s; /* unix */

@@ -9,9 +9,9 @@
 
 #define DESCRIPTION_LIMIT (64 << 10)
 
-static enum err check_name(const char *name, struct err_ctx *ctx)
+static enum err check_name(const char *name, size_t cap, struct err_ctx *ctx)
 {
-	if (name[0] && strlen(name) < sizeof(((struct store_device *)0)->name))
+	if (name[0] && strlen(name) < cap)
 		return ERR_OK;
 	return err_set(
 		ctx, ERR_INVALID, "device name '%.40s' is empty or too long", name);
@@ -20,7 +20,7 @@ static enum err check_name(const char *name, struct err_ctx *ctx)
 enum err store_put_device(struct store *s, const struct hash *fingerprint,
 	const char *name, const char *description, int simulated, struct err_ctx *ctx)
 {
-	enum err e = check_name(name, ctx);
+	enum err e = check_name(name, sizeof(((struct store_device *)0)->name), ctx);
 
 	if (e)
 		return e;
@@ -86,7 +86,7 @@ enum err store_put_device_state(
 {
 	char host[sizeof(d->host)] = "";
 	int64_t now = clock_unix_s();
-	enum err e = check_name(d->name, ctx);
+	enum err e = check_name(d->name, sizeof(d->name), ctx);
 
 	if (e || (e = sql_begin(s, 0, ctx)))
 		return e;

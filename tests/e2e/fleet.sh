@@ -53,6 +53,22 @@ sed 's/worst(slow,weak)/worst(slow,slow)/' "$DIR/group.yaml" >"$DIR/twice.yaml"
 exits 'a device twice in a group' 2 "$HAWSER" search "$DIR/twice.yaml" --results "$DIR/a"
 prints 'is refused' "names 'slow' twice" err
 
+# A device named by the path of its profile, which no folder of profiles has.
+mkdir -p "$DIR/lab"
+cp "$XDG_CONFIG_HOME/hawser/devices/slow.yaml" "$DIR/lab/bench.yaml"
+sed 's/^job: .*/job: lab/; s/@slow/@lab\/bench.yaml/; s/^limits: .*//; s/, latency_us@weak//; s/^stop: .*/stop: {candidates: 3}/' \
+	"$DIR/whole.yaml" >"$DIR/lab.yaml"
+hawser=$(realpath "$HAWSER")
+check 'a job on a device given by a path' env -C "$DIR" "$hawser" search lab.yaml --results "$DIR/a" --no-final
+check 'device list' "$HAWSER" device list --results "$DIR/a"
+prints 'shows it with its path' "^bench +sim +none +[0-9]{4}-[0-9-]+ [0-9:]+ +- +- +ready; $(realpath "$DIR")/lab/bench.yaml\$" out
+check 'device list --json' "$HAWSER" device list --json --results "$DIR/a"
+prints 'has both' '"name": "bench"' out
+prints 'the path too' "\"path\": \"$(realpath "$DIR")/lab/bench.yaml\"" out
+rm "$DIR/lab/bench.yaml"
+check 'device list without the file' "$HAWSER" device list --results "$DIR/a"
+prints 'says that it is gone' '^bench.yaml +[?] .*No such file' out
+
 # The agent of one device can be dead.
 cat >"$DIR/agent" <<E2
 #!/bin/sh
