@@ -85,8 +85,8 @@ static enum err read_info(struct device *d, struct device_info *info, struct err
 	info->simulated = (w->flags & WIRE_IS_SIMULATED) != 0;
 	cpu_arch_line(info->description, "emulated", emulated, sizeof(emulated));
 	info->emulated = emulated[0] != '\0';
-	if (info->simulated && (!strcmp(d->driver->name, "local") ||
-				       !strcmp(d->driver->name, "ssh")))
+	if (info->simulated &&
+		(!strcmp(d->driver->name, "local") || !strcmp(d->driver->name, "ssh")))
 		return err_set(ctx, ERR_LINK,
 			"the agent calls itself simulated, which its profile does not");
 	info->can_evaluate = (w->flags & WIRE_CAN_EVAL) != 0;
@@ -116,8 +116,8 @@ static enum err unavailable(struct device *d, enum err e, struct err_ctx *ctx)
 {
 	if (e == ERR_NOMEM || e == ERR_INVALID || e == ERR_UNSUPPORTED)
 		return e;
-	return err_prefix(
-		ctx, ERR_DEVICE, "device '%s' is not available", d->profile.name);
+	return err_prefix(ctx, e == ERR_REFUSED ? e : ERR_DEVICE,
+		"device '%s' is not available", d->profile.name);
 }
 
 enum err device_open_with(struct device **out, const struct device_profile *p,
@@ -217,6 +217,7 @@ enum err device_recover(struct device *d, struct err_ctx *ctx)
 	if (!e)
 		return ERR_OK;
 	err_set(ctx, e, "%s", why.msg);
+	e = e == ERR_REFUSED ? ERR_DEVICE : e; /* it was there: it may be again */
 	return e == ERR_INVALID
 		       ? err_prefix(ctx, ERR_DEVICE, "device '%s'", d->profile.name)
 		       : unavailable(d, e, ctx);

@@ -49,6 +49,8 @@ struct device_profile {
  * devices/profiles, or by path when it ends in .yaml. */
 enum err device_profile_load(
 	struct device_profile *p, const char *name_or_path, struct err_ctx *ctx);
+/* Is it a path in the sense of device_profile_load? */
+int device_profile_is_path(const char *name_or_path);
 /* Names of the profiles in both folders; NULL-terminated, freed as one block. */
 enum err device_profile_list(char ***names, struct err_ctx *ctx);
 /* The path in the user's folder that a new device's profile would get: ERR_EXISTS when the
@@ -107,7 +109,9 @@ void run_result_release(struct run_result *r);
 
 struct device;
 
-/* Starts the agent, says hello, leases the device. ERR_DEVICE when it cannot be had. */
+/* Starts the agent, says hello, leases the device. ERR_DEVICE when it cannot be had now;
+ * ERR_REFUSED when somebody has to do something about it first (a host key, a user, a program
+ * that is missing). */
 enum err device_open(
 	struct device **out, const struct device_profile *p, struct err_ctx *ctx);
 /* The same with a driver that need not be in the table (borrowed; `p` is copied). */

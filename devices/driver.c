@@ -35,7 +35,7 @@ static enum err find_agent(char *out, size_t cap, struct err_ctx *ctx)
 
 	if (own && own[0]) {
 		if (access(own, X_OK) != 0)
-			return err_set(ctx, ERR_DEVICE,
+			return err_set(ctx, ERR_REFUSED,
 				"'%s', named by HAWSER_AGENT, is not a program", own);
 		if ((size_t)snprintf(out, cap, "%s", own) >= cap)
 			return err_set(ctx, ERR_INVALID, "HAWSER_AGENT is too long");
@@ -43,7 +43,7 @@ static enum err find_agent(char *out, size_t cap, struct err_ctx *ctx)
 	}
 	if (find_beside("hawser-agent", out, cap))
 		return ERR_OK;
-	return err_set(ctx, ERR_DEVICE,
+	return err_set(ctx, ERR_REFUSED,
 		"no program 'hawser-agent' beside this one: run make, or set "
 		"HAWSER_AGENT");
 }
@@ -56,14 +56,14 @@ static enum err find_agent_for(
 	char name[64];
 
 	if (!t)
-		return err_set(
-			ctx, ERR_DEVICE, "there is no agent for a '%s' machine", machine);
+		return err_set(ctx, ERR_REFUSED, "there is no agent for a '%s' machine",
+			machine);
 	if (cpu_arch_is_native(t))
 		return find_agent(out, cap, ctx);
 	snprintf(name, sizeof(name), "hawser-agent-%s", t->name);
 	if (find_beside(name, out, cap))
 		return ERR_OK;
-	return err_set(ctx, ERR_DEVICE,
+	return err_set(ctx, ERR_REFUSED,
 		"no program '%s' beside this one: install the compiler of %s machines "
 		"(Debian and Ubuntu: apt-get install %s) and run make",
 		name, t->name, t->packages);

@@ -40,7 +40,7 @@ static enum err own_folder(char *out, size_t cap, struct err_ctx *ctx)
 	return e ? e : file_join(out, cap, home, OWN, ctx);
 }
 
-static int is_path(const char *s)
+int device_profile_is_path(const char *s)
 {
 	size_t n = strlen(s), suffix = strlen(PROFILE_SUFFIX);
 
@@ -60,7 +60,7 @@ enum err profile_locate(char *out, size_t cap, const char *name, struct err_ctx 
 	char folder[4200];
 	enum err e;
 
-	if (is_path(name)) {
+	if (device_profile_is_path(name)) {
 		if ((size_t)snprintf(out, cap, "%s", name) >= cap)
 			return err_set(ctx, ERR_INVALID,
 				"the path '%.60s...' is too long", name);
@@ -102,7 +102,7 @@ static enum err collect(
 	while ((e = readdir(dir))) {
 		size_t len = strlen(e->d_name);
 
-		if (e->d_name[0] == '.' || !is_path(e->d_name))
+		if (e->d_name[0] == '.' || !device_profile_is_path(e->d_name))
 			continue;
 		buf_append(names, e->d_name, len - strlen(PROFILE_SUFFIX));
 		buf_putc(names, '\0');
@@ -161,7 +161,7 @@ enum err device_profile_check_new(
 	enum err e;
 
 	if (!name[0] || name[0] == '.' || name[0] == '-' || strlen(name) > MAX_NAME ||
-		name[strspn(name, LETTERS)] || is_path(name))
+		name[strspn(name, LETTERS)] || device_profile_is_path(name))
 		return err_set(ctx, ERR_USAGE,
 			"'%.80s' is no name for a device: at most %d letters, digits, "
 			"'-', '_' and '.', and no '" PROFILE_SUFFIX "'",

@@ -83,7 +83,7 @@ struct talk {
 
 static enum err nonsense(struct talk *k)
 {
-	return err_set(k->ctx, ERR_DEVICE,
+	return err_set(k->ctx, ERR_REFUSED,
 		"'%s' does not run what it is told (a forced command, or a login that "
 		"talks?): %.60s",
 		k->where, k->line);
@@ -127,19 +127,24 @@ static const struct {
 	const char *where;
 	const char *words; /* that have to be among what was said */
 	const char *fault, *hint;
+	enum err code;
 } failures[] = {
-	{"tool", "", "lacks a program that is needed", "install coreutils there"},
+	{"tool", "", "lacks a program that is needed", "install coreutils there",
+		ERR_REFUSED},
 	{"folder", "", "has no folder for the agent",
-		"name one with 'cache' in the device profile"},
+		"name one with 'cache' in the device profile", ERR_REFUSED},
 	{"store", "o space left", "has no room for the agent",
-		"free some, or name another folder with 'cache' in the device profile"},
+		"free some, or name another folder with 'cache' in the device profile",
+		ERR_DEVICE},
 	{"store", "", "cannot store the agent",
-		"name another folder with 'cache' in the device profile"},
-	{"sum", "", "got the agent damaged", "try again"},
+		"name another folder with 'cache' in the device profile", ERR_DEVICE},
+	{"sum", "", "got the agent damaged", "try again", ERR_DEVICE},
 	{"run", "ermission denied", "lets no program run in the agent's folder",
 		"is it mounted noexec? Name another one with 'cache' in the device "
-		"profile"},
-	{"run", "", "cannot run the agent", "its system is not what it says"},
+		"profile",
+		ERR_REFUSED},
+	{"run", "", "cannot run the agent", "its system is not what it says",
+		ERR_REFUSED},
 };
 
 static enum err failed(struct talk *k, const char *what)
@@ -149,7 +154,7 @@ static enum err failed(struct talk *k, const char *what)
 	for (size_t i = 0; i < sizeof(failures) / sizeof(failures[0]); i++)
 		if (strncmp(what, failures[i].where, len) == 0 &&
 			failures[i].where[len] == '\0' && strstr(what, failures[i].words))
-			return err_set(k->ctx, ERR_DEVICE, "'%s' %s%s%.200s; %s",
+			return err_set(k->ctx, failures[i].code, "'%s' %s%s%.200s; %s",
 				k->where, failures[i].fault, what[len] ? ":" : "",
 				what + len, failures[i].hint);
 	return nonsense(k);
@@ -228,7 +233,7 @@ static enum err greet(struct talk *k, const struct boot *b, char *path, size_t c
 	if (strncmp(k->line, "hello ", 6) != 0)
 		return nonsense(k);
 	if (strncmp(k->line, hello, strlen(hello)) != 0)
-		return err_set(k->ctx, ERR_DEVICE,
+		return err_set(k->ctx, ERR_REFUSED,
 			"'%s' runs %.40s: there is an agent for Linux only", k->where,
 			k->line + 6);
 	e = b->find(k->line + strlen(hello), path, cap, k->ctx);

@@ -150,23 +150,27 @@ enum err ssh_argv(const struct ssh_address *a, const char *config, const char *c
 static const struct {
 	const char *phrase;
 	const char *fault; /* %s: the address */
+	int lasts;	   /* until somebody does something about it */
 } complaints[] = {
 	{"has changed",
 		"the host key of %s is not the one that is known: another machine may "
 		"answer there. If you know why, remove the old key with 'ssh-keygen -R' "
-		"and connect once by hand"},
+		"and connect once by hand",
+		1},
 	{"ost key verification failed",
 		"the host key of %s is not known yet: connect once by hand and compare "
-		"it"},
+		"it",
+		1},
 	{"Permission denied (",
 		"%s lets nobody in with the keys at hand: wrong user, or its "
-		"authorized_keys lacks yours"},
-	{"Could not resolve hostname", "there is no host as in %s"},
-	{"Connection refused", "nothing listens for SSH at %s"},
-	{"timed out", "%s cannot be reached"},
-	{"No route to host", "%s cannot be reached"},
-	{"Network is unreachable", "%s cannot be reached"},
-	{"not responding", "%s does not answer any more"},
+		"authorized_keys lacks yours",
+		1},
+	{"Could not resolve hostname", "there is no host as in %s", 0},
+	{"Connection refused", "nothing listens for SSH at %s", 0},
+	{"timed out", "%s cannot be reached", 0},
+	{"No route to host", "%s cannot be reached", 0},
+	{"Network is unreachable", "%s cannot be reached", 0},
+	{"not responding", "%s does not answer any more", 0},
 };
 
 /* A printable copy of the line at `s`. */
@@ -205,7 +209,8 @@ enum err ssh_explain(const struct ssh_address *a, const char *complaint, enum er
 			(int)(mark - complaints[i].fault), complaints[i].fault, name,
 			mark + 2);
 		copy_line(line, sizeof(line), line_start(complaint, at));
-		return err_set(ctx, code, "%s (%s)", told, line);
+		return err_set(ctx, complaints[i].lasts ? ERR_REFUSED : code, "%s (%s)",
+			told, line);
 	}
 	while (end > complaint && strchr("\r\n ", end[-1]))
 		end--;
@@ -224,13 +229,13 @@ static enum err connect_and_boot(struct transport **out, const struct ssh_addres
 	enum err e = transport_pipe_open(&t, argv, ctx);
 
 	if (e)
-		return err_set(ctx, ERR_DEVICE,
+		return err_set(ctx, ERR_REFUSED,
 			"there is no program 'ssh' here: install OpenSSH's client "
 			"(Debian and Ubuntu: apt-get install openssh-client)");
 	ssh_address_name(a, name, sizeof(name));
 	e = boot_dialog(t, boot, name, ctx);
 	if (e == ERR_LINK)
-		ssh_explain(a, transport_pipe_words(t), e, ctx);
+		e = ssh_explain(a, transport_pipe_words(t), e, ctx);
 	if (e)
 		t->ops->close(t);
 	else

@@ -30,8 +30,8 @@ void ssh_address_name(const struct ssh_address *a, char *out, size_t cap);
  * `config`: a file instead of ~/.ssh/config, or "". */
 enum err ssh_argv(const struct ssh_address *a, const char *config, const char *command,
 	struct buf *words, const char *argv[SSH_MAX_WORDS], struct err_ctx *ctx);
-/* What the client complained, told as what went wrong and what to do; always returns
- * `code`. */
+/* What the client complained, told as what went wrong and what to do; returns
+ * `code`, or ERR_REFUSED where waiting does not mend it. */
 enum err ssh_explain(const struct ssh_address *a, const char *complaint, enum err code,
 	struct err_ctx *ctx);
 

@@ -26,6 +26,7 @@ static const struct {
 	{ERR_TIMEOUT, "timeout", 1},
 	{ERR_CANCELLED, "cancelled", 1},
 	{ERR_UNSUPPORTED, "unsupported", 2},
+	{ERR_REFUSED, "refused", 3},
 };
 
 enum err err_set(struct err_ctx *ctx, enum err code, const char *fmt, ...)

@@ -10,22 +10,23 @@
 
 enum err {
 	ERR_OK = 0,
-	ERR_NOMEM = -1,	      /* out of memory */
-	ERR_USAGE = -2,	      /* the user asked for something that is not offered */
-	ERR_IO = -3,	      /* reading or writing failed */
-	ERR_NOTFOUND = -4,    /* no such file, record or name */
-	ERR_EXISTS = -5,      /* it is there already */
-	ERR_PARSE = -6,	      /* malformed text or bytes */
-	ERR_INVALID = -7,     /* well formed, but not allowed */
-	ERR_CORRUPT = -8,     /* a file of ours is damaged, or not ours */
-	ERR_BUSY = -9,	      /* somebody else holds it */
-	ERR_FULL = -10,	      /* no space left */
-	ERR_TOOL = -11,	      /* an external program is missing or failed */
-	ERR_DEVICE = -12,     /* the device is unavailable */
-	ERR_LINK = -13,	      /* the link to the device failed */
-	ERR_TIMEOUT = -14,    /* it took too long */
-	ERR_CANCELLED = -15,  /* the user or a stop rule ended it */
-	ERR_UNSUPPORTED = -16 /* valid, but this build or device cannot do it */
+	ERR_NOMEM = -1,	       /* out of memory */
+	ERR_USAGE = -2,	       /* the user asked for something that is not offered */
+	ERR_IO = -3,	       /* reading or writing failed */
+	ERR_NOTFOUND = -4,     /* no such file, record or name */
+	ERR_EXISTS = -5,       /* it is there already */
+	ERR_PARSE = -6,	       /* malformed text or bytes */
+	ERR_INVALID = -7,      /* well formed, but not allowed */
+	ERR_CORRUPT = -8,      /* a file of ours is damaged, or not ours */
+	ERR_BUSY = -9,	       /* somebody else holds it */
+	ERR_FULL = -10,	       /* no space left */
+	ERR_TOOL = -11,	       /* an external program is missing or failed */
+	ERR_DEVICE = -12,      /* the device is unavailable */
+	ERR_LINK = -13,	       /* the link to the device failed */
+	ERR_TIMEOUT = -14,     /* it took too long */
+	ERR_CANCELLED = -15,   /* the user or a stop rule ended it */
+	ERR_UNSUPPORTED = -16, /* valid, but this build or device cannot do it */
+	ERR_REFUSED = -17 /* the device is unavailable, and waiting does not mend it */
 };
 
 struct err_ctx {

@@ -22,7 +22,7 @@ static const struct cli_option options[] = {
 
 /* One line of `device list`. */
 struct row {
-	const char *name;
+	const char *name; /* or path */
 	struct device_profile profile;
 	int loaded;
 	const struct store_device_state *known; /* NULL: no controller ever had it */
@@ -116,6 +116,16 @@ static void write_left(char *out, size_t cap, const struct row *r)
 			k->reason);
 }
 
+/* Of a path the file's name. */
+static const char *short_name(const struct row *r)
+{
+	const char *slash = strrchr(r->name, '/');
+
+	return r->loaded && device_profile_is_path(r->name) ? r->profile.name
+	       : slash					    ? slash + 1
+							    : r->name;
+}
+
 static void print_row(const struct row *r)
 {
 	const struct store_device_state *k = r->known;
@@ -127,17 +137,20 @@ static void print_row(const struct row *r)
 	if (r->held)
 		snprintf(lease, sizeof(lease), "%s, pid %ld", k->job, k->pid);
 	write_left(left, sizeof(left), r);
-	printf("%-16s %-7s %-22s %-16s %5s  %-20s %s%s\n", r->name,
+	printf("%-16s %-7s %-22s %-16s %5s  %-20s %s%s%s%s\n", short_name(r),
 		r->loaded ? r->profile.driver : "?", r->profile.cc, seen, temperature,
-		lease, r->state, left);
+		lease, r->state, left, device_profile_is_path(r->name) ? "; " : "",
+		device_profile_is_path(r->name) ? r->name : "");
 }
 
 static json_t *row_json(const struct row *r)
 {
 	const struct store_device_state *k = r->known;
-	json_t *o = json_pack("{s:s, s:s, s:s, s:s}", "name", r->name, "driver",
+	json_t *o = json_pack("{s:s, s:s, s:s, s:s}", "name", short_name(r), "driver",
 		r->profile.driver, "cc", r->profile.cc, "state", r->state);
 
+	if (device_profile_is_path(r->name))
+		json_object_set_new(o, "path", json_string(r->name));
 	if (!k)
 		return o;
 	json_object_set_new(o, "last_state", json_string(device_state_names[k->state]));
@@ -156,6 +169,17 @@ static json_t *row_json(const struct row *r)
 	return o;
 }
 
+static void list_one(const char *which, const struct known *k, json_t *all)
+{
+	struct row r;
+
+	look_at(&r, which, k);
+	if (json_flag)
+		json_array_append_new(all, row_json(&r));
+	else
+		print_row(&r);
+}
+
 static enum err list(int argc, struct err_ctx *ctx)
 {
 	json_t *all = json_array();
@@ -170,15 +194,11 @@ static enum err list(int argc, struct err_ctx *ctx)
 	if (!e && !json_flag)
 		printf("%-16s %-7s %-22s %-16s %5s  %-20s %s\n", "NAME", "DRIVER",
 			"COMPILER", "LAST SEEN (UTC)", "C", "LEASE", "STATE");
-	for (size_t i = 0; !e && names[i]; i++) {
-		struct row r;
-
-		look_at(&r, names[i], &k);
-		if (json_flag)
-			json_array_append_new(all, row_json(&r));
-		else
-			print_row(&r);
-	}
+	for (size_t i = 0; !e && names[i]; i++)
+		list_one(names[i], &k, all);
+	for (size_t i = 0; !e && i < k.n; i++)
+		if (device_profile_is_path(k.list[i].name))
+			list_one(k.list[i].name, &k, all);
 	free(names);
 	free(k.list);
 	if (!e && json_flag)
@@ -244,22 +264,24 @@ const struct command cmd_device = {
 	.summary = "list the devices, ask one what it is, add one over SSH",
 	.synopsis = "list [--json]\nprobe NAME [--json]\n"
 		    "add ssh://USER@HOST[:PORT] [--name NAME] [--json]",
-	.details = "list opens every profile of devices/profiles and of your own folder "
-		   "and says whether\nthe device can be had, when it was last seen, and "
-		   "which job holds it (--results).\n"
-		   "probe prints what the device says of itself, the round trip of a "
-		   "request and the\n"
-		   "rate of an upload. NAME is a profile's name, or the path of a .yaml "
-		   "file.\n"
-		   "add connects with your own ssh (keys, known hosts, jump hosts as in "
-		   "~/.ssh/config; it\n"
-		   "asks nothing, so connect once by hand first), sends the agent, and "
-		   "writes a profile with\n"
-		   "the compiler and flags of that machine to "
-		   "$XDG_CONFIG_HOME/hawser/devices (~/.config).\n"
-		   "A profile that is there is never overwritten. Then a known network "
-		   "is built, sent and\n"
-		   "run there, and its answers are compared with the host's.",
+	.details =
+		"list opens every profile of devices/profiles and of your own folder "
+		"and says whether\nthe device can be had, when it was last seen, and "
+		"which job holds it (--results);\n"
+		"so too for devices that jobs there named by the path of their profile.\n"
+		"probe prints what the device says of itself, the round trip of a "
+		"request and the\n"
+		"rate of an upload. NAME is a profile's name, or the path of a .yaml "
+		"file.\n"
+		"add connects with your own ssh (keys, known hosts, jump hosts as in "
+		"~/.ssh/config; it\n"
+		"asks nothing, so connect once by hand first), sends the agent, and "
+		"writes a profile with\n"
+		"the compiler and flags of that machine to "
+		"$XDG_CONFIG_HOME/hawser/devices (~/.config).\n"
+		"A profile that is there is never overwritten. Then a known network "
+		"is built, sent and\n"
+		"run there, and its answers are compared with the host's.",
 	.examples = "hawser device list\nhawser device probe local\nhawser device probe "
 		    "my/board.yaml --json\n"
 		    "hawser device add ssh://pi@raspberrypi.local --name pi",

@@ -67,20 +67,11 @@ static enum err search(struct session *s, int finish, struct err_ctx *ctx)
 	return e;
 }
 
-/* Ended by the user: everything finished is stored, and the state says so. */
 static enum err end(struct session *s, enum err e, const struct err_ctx *why)
 {
-	int stopped = e == ERR_CANCELLED && was_stopped(s);
-
-	if (!e)
-		return e;
-	store_job_set_state(s->store, s->job_id,
-		stopped || e == ERR_DEVICE ? "stopped" : "failed", NULL);
-	store_put_event(s->store, s->job_id, "error", why->msg, NULL);
-	if (stopped)
-		progress_say(
-			s->progress, "stopped; the same command goes on where it was");
-	return stopped ? ERR_OK : e;
+	if (e)
+		session_note_end(s, e, why);
+	return e;
 }
 
 static enum err run(int argc, char **argv, struct err_ctx *ctx)
@@ -112,7 +103,8 @@ static enum err run(int argc, char **argv, struct err_ctx *ctx)
 		if (!e) {
 			e = end(&s, search(&s, !no_final, ctx), ctx);
 			session_close(&s);
-		} else if (e == ERR_CANCELLED && cli_cancel) {
+		}
+		if (e == ERR_CANCELLED) { /* by the user; what was finished is stored */
 			progress_say(o.progress,
 				"stopped; the same command goes on where it was");
 			e = ERR_OK;

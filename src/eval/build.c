@@ -256,29 +256,39 @@ static int wants_tuning(const struct session *s, size_t device)
 	return s->job.tune && strcmp(device_profile(s->device[device].dev)->cc, "none");
 }
 
+static enum err tune_one(struct session *s, size_t device, const struct genome *g,
+	const struct tune_options *o, struct err_ctx *ctx)
+{
+	struct codegen_input in;
+	enum err e;
+
+	memset(&in, 0, sizeof(in));
+	in.genome = g;
+	in.task = s->task;
+	e = session_timed_tokens(s, g, &in.timed_tokens, ctx);
+	if (!e)
+		e = wisdom_prepare(&s->device[device].wisdom, &in,
+			wants_tuning(s, device), o, NULL, ctx);
+	if (e == ERR_INVALID || e == ERR_UNSUPPORTED)
+		e = ERR_OK; /* cannot be built: that is said by its build */
+	return e;
+}
+
 enum err session_tune(struct session *s, size_t device, const struct genome *g, size_t n,
 	struct err_ctx *ctx)
 {
-	int tune = wants_tuning(s, device);
+	struct device_patience patience = {0, 0};
+	struct err_ctx why = {""};
 	struct tune_options o;
-	enum err e = ERR_OK;
+	size_t i = 0;
+	enum err e;
 
 	tune_options_default(&o);
 	o.progress = s->progress;
 	o.cancel = s->cancel;
-	for (size_t i = 0; i < n && !e; i++) {
-		struct codegen_input in;
-		size_t n_timed;
-
-		memset(&in, 0, sizeof(in));
-		in.genome = &g[i];
-		in.task = s->task;
-		e = session_timed_tokens(s, &g[i], &in.timed_tokens, ctx);
-		if (!e)
-			e = wisdom_prepare(
-				&s->device[device].wisdom, &in, tune, &o, &n_timed, ctx);
-		if (e == ERR_INVALID || e == ERR_UNSUPPORTED)
-			e = ERR_OK; /* cannot be built: that is said by its build */
-	}
-	return e;
+	do {
+		for (e = ERR_OK; i < n && !e; i += !e)
+			e = tune_one(s, device, &g[i], &o, &why);
+	} while (session_may_repeat(s, device, i, &patience, &e, &why));
+	return e ? err_set(ctx, e, "%s", why.msg) : ERR_OK;
 }

@@ -7,8 +7,6 @@
 
 #include "src/eval/parallel.h"
 
-#define MAX_FUTILE 3
-
 struct fleet;
 
 /* A batch of candidates on one device. */
@@ -18,7 +16,7 @@ struct batch {
 	size_t device;
 	struct hardware *out;
 	struct hash *weights_hash;
-	char (*detail)[256]; /* why a build failed */
+	char (*detail)[256];	  /* why a build failed */
 	struct measure_job *jobs; /* what the store does not have */
 	size_t n_jobs, n_done;
 	enum err err;
@@ -251,31 +249,19 @@ static enum err list_jobs(struct batch *b, struct err_ctx *ctx)
 	return ERR_OK;
 }
 
-/* A device that comes back from quarantine and fails again before anything is done, a few
- * times, is not sound. */
-static int may_try_again(struct batch *b, size_t n_done, int *n_futile)
-{
-	*n_futile = b->n_done > n_done ? 0 : *n_futile + 1;
-	if (b->err != ERR_DEVICE || *n_futile > MAX_FUTILE)
-		return 0;
-	b->err = session_await_device(b->s, b->device, &b->ctx);
-	return b->err == ERR_OK;
-}
-
 static void *measure_device(void *self)
 {
 	struct batch *b = self;
 	struct session_device *d = &b->s->device[b->device];
-	size_t n_done;
-	int n_futile = 0;
+	struct device_patience patience = {0, 0};
 
 	do {
-		n_done = b->n_done;
 		b->err = measure_run(d->dev, &d->reference, b->jobs, b->n_jobs,
 			&b->s->job.measure, on_done, b,
 			b->fleet->n_busy == 1 ? b->s->progress : NULL, b->s->cancel,
 			&b->ctx);
-	} while (may_try_again(b, n_done, &n_futile));
+	} while (session_may_repeat(
+		b->s, b->device, b->n_done, &patience, &b->err, &b->ctx));
 	for (size_t i = 0; i < b->n_jobs; i++)
 		measurement_release(&b->jobs[i].m);
 	return NULL;
@@ -366,8 +352,8 @@ static enum err run(struct fleet *f, struct err_ctx *ctx)
 	for (size_t d = 0; d < s->n_devices && !e; d++)
 		e = session_tune(s, d, f->g, f->n, ctx);
 	if (!e)
-		e = parallel_for(f->n * s->n_devices, parallel_processors(), build_one, f,
-			ctx);
+		e = parallel_for(
+			f->n * s->n_devices, parallel_processors(), build_one, f, ctx);
 	for (size_t d = 0; d < s->n_devices && !e; d++)
 		e = list_jobs(&f->batch[d], ctx);
 	return e ? e : measure_all(f, ctx);

@@ -1,16 +1,20 @@
 /* Is a device sound, in what state is it, and what becomes of a job while it is not. */
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "src/base/clock.h"
+#include "src/eval/expected.h"
 #include "src/eval/session.h"
 
 #define CHECK_PROCESSES 3
 #define CHECK_SAMPLES 20
 #define CHECK_TRIES 2 /* a neighbour may have been loud during the first */
 #define LONGEST_PAUSE_S 60
+#define MAX_FUTILE 3 /* a device that fails as soon as it is back is not sound */
 
 void session_note_device(
 	struct session *s, size_t device, enum device_state state, const char *reason)
@@ -46,8 +50,7 @@ static enum err time_reference(
 
 	o.min_processes = o.max_processes = CHECK_PROCESSES;
 	o.n_samples = CHECK_SAMPLES;
-	e = measure_run(
-		d->dev, NULL, &job, 1, &o, NULL, NULL, NULL, s->cancel, ctx);
+	e = measure_run(d->dev, NULL, &job, 1, &o, NULL, NULL, NULL, s->cancel, ctx);
 	if (!e && job.verdict != VERDICT_OK)
 		e = err_set(ctx, ERR_DEVICE, "device '%s': the reference build: %s: %s",
 			d->name, verdict_names[job.verdict], job.detail);
@@ -56,31 +59,58 @@ static enum err time_reference(
 	return e;
 }
 
+/* Judges the reference build's latency by what is known of it, and learns it. */
+static enum err judge(struct session *s, size_t device, double now, int *sound,
+	double *expected, struct err_ctx *ctx)
+{
+	struct session_device *d = &s->device[device];
+	const struct hash *fingerprint = &device_info(d->dev)->fingerprint;
+	double factor = device_profile(d->dev)->health_factor;
+	struct expected e = {{0}, 0};
+	enum err rc = store_get_health(
+		s->store, fingerprint, &d->reference.build, e.ns, &e.n, ctx);
+
+	if (rc)
+		return rc;
+	*expected = expected_latency(&e);
+	*sound = expected_take(&e, now, factor);
+	return *sound ? store_put_health(s->store, fingerprint, &d->reference.build, e.ns,
+				e.n, ctx)
+		      : ERR_OK;
+}
+
 enum err session_check_health(struct session *s, size_t device, struct err_ctx *ctx)
 {
 	struct session_device *d = &s->device[device];
-	double factor = device_profile(d->dev)->health_factor, now = NAN, first = NAN;
+	double now = NAN, expected = NAN;
+	int sound = 0;
 	enum err e = ERR_OK;
 
-	for (int i = 0; i < CHECK_TRIES; i++) {
+	for (int i = 0; i < CHECK_TRIES && !sound; i++) {
 		if ((e = time_reference(s, device, &now, ctx)) ||
 			device_info(d->dev)->instruction_ns) /* no time to judge */
 			return e;
 		pthread_mutex_lock(&s->lock);
-		e = store_first_latency(s->store, &device_info(d->dev)->fingerprint,
-			&d->reference.build, now, &first, ctx);
+		e = judge(s, device, now, &sound, &expected, ctx);
 		pthread_mutex_unlock(&s->lock);
-		if (e || factor == 0 || (now <= first * factor && now * factor >= first))
+		if (e)
 			return e;
 	}
-	return err_set(ctx, ERR_DEVICE,
-		"device '%s' is not what it was: the reference build takes %.4g us, the "
-		"first time it took %.4g; more than %g times as much or as little is not "
-		"believed ('health_factor' in its profile)",
-		d->name, now / 1000, first / 1000, factor);
+	return sound ? ERR_OK
+		     : err_set(ctx, ERR_DEVICE,
+			       "device '%s' is slower than it was: the reference build "
+			       "takes %.4g us instead of %.4g, and more than %g times as "
+			       "much is not believed ('health_factor' in its profile)",
+			       d->name, now / 1000, expected / 1000,
+			       device_profile(d->dev)->health_factor);
 }
 
 /* ---- quarantine */
+
+static int is_lost(enum err e)
+{
+	return e == ERR_DEVICE || e == ERR_LINK || e == ERR_TIMEOUT;
+}
 
 static int is_cancelled(const struct session *s)
 {
@@ -102,36 +132,44 @@ static double pause(const struct session *s, double seconds)
 	return passed;
 }
 
-static void quarantine(struct session *s, size_t device, const char *reason)
+static void quarantine(struct session *s, size_t device, const char *kind,
+	const char *reason, const char *told)
 {
 	pthread_mutex_lock(&s->lock);
 	session_note_device(s, device, DEVICE_QUARANTINED, reason);
-	store_put_event(s->store, s->job_id, "quarantine", reason, NULL);
+	store_put_event(s->store, s->job_id, kind, told, NULL);
 	pthread_mutex_unlock(&s->lock);
-	progress_say(s->progress, "quarantined: %s", reason);
+	progress_say(s->progress, "%s", told);
 }
 
-enum err session_await_device(struct session *s, size_t device, struct err_ctx *why)
+/* One try to have the device back, or to have it at all. */
+static enum err try_again(
+	struct session *s, size_t device, int is_first, struct err_ctx *why)
 {
 	struct session_device *d = &s->device[device];
-	double left = s->job.device_wait_s, next = 1;
-	char reason[sizeof(why->msg)];
+	enum err e = is_first ? device_open(&d->dev, &d->profile, why)
+			      : device_recover(d->dev, why);
 
-	snprintf(reason, sizeof(reason), "%s", why->msg);
-	quarantine(s, device, reason);
+	return e || is_first ? e : session_check_health(s, device, why);
+}
+
+/* With growing pauses. The first time it ends early with what is no loss: waiting does not
+ * mend it. */
+static enum err keep_trying(struct session *s, size_t device, int is_first,
+	const char *reason, struct err_ctx *why)
+{
+	double left = s->job.device_wait_s, next = 1;
+
 	while (left > 0 && !is_cancelled(s)) {
 		uint64_t begin;
+		enum err e;
 
 		left -= pause(s, next < left ? next : left);
 		begin = clock_mono_ns();
 		note_locked(s, device, DEVICE_RECOVERING, reason);
-		if (!device_recover(d->dev, why) &&
-			!session_check_health(s, device, why)) {
-			d->state.n_recoveries++;
-			note_locked(s, device, DEVICE_LEASED, "");
-			progress_say(s->progress, "device '%s' is back", d->name);
-			return ERR_OK;
-		}
+		e = try_again(s, device, is_first, why);
+		if (!e || (is_first && !is_lost(e)))
+			return e;
 		note_locked(s, device, DEVICE_QUARANTINED, why->msg);
 		left -= (double)(clock_mono_ns() - begin) / 1e9;
 		next = next < LONGEST_PAUSE_S / 2. ? 2 * next : LONGEST_PAUSE_S;
@@ -142,4 +180,160 @@ enum err session_await_device(struct session *s, size_t device, struct err_ctx *
 		"%.700s; what the devices did is kept, and the same command goes on when "
 		"it is back",
 		reason);
+}
+
+enum err session_await_device(struct session *s, size_t device, struct err_ctx *why)
+{
+	struct session_device *d = &s->device[device];
+	char reason[sizeof(why->msg)], told[sizeof(why->msg) + 32];
+	enum err e;
+
+	snprintf(reason, sizeof(reason), "%s", why->msg);
+	snprintf(told, sizeof(told), "quarantined: %s", reason);
+	quarantine(s, device, "quarantine", reason, told);
+	e = keep_trying(s, device, 0, reason, why);
+	if (e)
+		return e;
+	d->state.n_recoveries++;
+	note_locked(s, device, DEVICE_LEASED, "");
+	progress_say(s->progress, "device '%s' is back", d->name);
+	return ERR_OK;
+}
+
+int session_may_repeat(struct session *s, size_t device, size_t n_done,
+	struct device_patience *p, enum err *e, struct err_ctx *why)
+{
+	if (!is_lost(*e))
+		return 0;
+	p->n_futile = n_done > p->n_done ? 1 : p->n_futile + 1;
+	p->n_done = n_done;
+	*e = p->n_futile > MAX_FUTILE ? ERR_DEVICE : session_await_device(s, device, why);
+	return *e == ERR_OK;
+}
+
+/* ---- the beginning of a job */
+
+/* The smallest network of the space, with random weights: the same program in every
+ * session of this device. */
+static enum err build_reference(struct session *s, size_t device, struct err_ctx *ctx)
+{
+	struct genome g;
+	struct layout *l = malloc(sizeof(*l));
+	struct build_weights w = {NULL, {{0}}};
+	enum err e;
+
+	space_smallest(s->space, &g);
+	if (!l)
+		return err_set(ctx, ERR_NOMEM, "out of memory");
+	layout_init(l, &g, &s->task);
+	w.flat = malloc(l->n_floats * sizeof(*w.flat));
+	if (!w.flat) {
+		free(l);
+		return err_set(ctx, ERR_NOMEM, "out of memory");
+	}
+	weights_init(l, 1, w.flat);
+	hash_bytes(&w.hash, w.flat, l->n_floats * sizeof(*w.flat));
+	e = session_build(s, device, &g, &w, &s->device[device].reference, ctx);
+	free(w.flat);
+	free(l);
+	return e ? err_prefix(ctx, e, "reference build for device '%s'",
+			   s->device[device].name)
+		 : ERR_OK;
+}
+
+/* A device that cannot be had yet is waited for as one that is lost later. */
+static enum err open_device(struct session *s, size_t device, struct err_ctx *ctx)
+{
+	struct session_device *d = &s->device[device];
+	const struct device_profile *p = &d->profile;
+	char reason[sizeof(ctx->msg)], told[2 * sizeof(ctx->msg)];
+	struct err_ctx why = {""};
+	enum err e = device_open(&d->dev, p, &why);
+
+	if (is_lost(e) && s->job.device_wait_s > 0) {
+		snprintf(reason, sizeof(reason), "%s", why.msg);
+		snprintf(told, sizeof(told),
+			"waiting up to %g s for device '%s' (%s): %s; Ctrl-C or 'hawser "
+			"stop %s' ends the wait",
+			s->job.device_wait_s, d->name, p->uri[0] ? p->uri : p->driver,
+			reason, s->job.name);
+		quarantine(s, device, "wait", reason, told);
+		e = keep_trying(s, device, 1, reason, &why);
+		if (!e)
+			progress_say(s->progress, "device '%s' is there", d->name);
+	}
+	return e ? err_set(ctx, e, "%s", why.msg) : ERR_OK;
+}
+
+/* As others find it: a path is relative to where this job runs. */
+static void name_state(struct session_device *d)
+{
+	char path[PATH_MAX];
+	const char *name = d->name;
+
+	if (device_profile_is_path(name) && realpath(name, path) &&
+		strlen(path) < sizeof(d->state.name))
+		name = path;
+	snprintf(d->state.name, sizeof(d->state.name), "%.*s",
+		(int)sizeof(d->state.name) - 1, name);
+}
+
+/* An emulator counts instructions, everything else takes time. */
+static enum err check_device_metrics(
+	const struct session *s, size_t device, struct err_ctx *ctx)
+{
+	const int counts = device_info(s->device[device].dev)->instruction_ns != 0;
+	static const char *const times[] = {
+		"latency_us", "step_us", "wall_p99_us", "energy_uj"};
+
+	for (size_t k = 0; k < s->n_tracked; k++) {
+		const struct tracked *t = &s->tracked[k];
+		const char *name = t->o.metric->name;
+		int refused = !counts && !strcmp(name, "instructions");
+
+		for (size_t i = 0; counts && i < sizeof(times) / sizeof(times[0]); i++)
+			refused |= !strcmp(name, times[i]);
+		for (size_t m = 0; refused && m < t->group.n; m++)
+			if ((size_t)t->member[m] == device)
+				return err_set(ctx, ERR_USAGE,
+					"'%s': device '%s' %s", name,
+					s->device[device].name,
+					counts ? "is emulated and counts instructions: "
+						 "use instructions@DEVICE"
+					       : "does not count instructions: use "
+						 "latency_us@DEVICE");
+	}
+	return ERR_OK;
+}
+
+static enum err prepare_device(struct session *s, size_t device, struct err_ctx *ctx)
+{
+	struct session_device *d = &s->device[device];
+	const struct device_info *info;
+	enum err e;
+
+	name_state(d);
+	snprintf(d->state.job, sizeof(d->state.job), "%s", s->job.name);
+	d->state.temp_mc = INT32_MIN;
+	if ((e = device_profile_load(&d->profile, d->name, ctx)) ||
+		(e = open_device(s, device, ctx)))
+		return e;
+	info = device_info(d->dev);
+	session_note_device(s, device, DEVICE_LEASED, "");
+	if ((e = check_device_metrics(s, device, ctx)) ||
+		(e = store_put_device(s->store, &info->fingerprint, d->name,
+		     info->description, info->simulated, ctx)) ||
+		(e = build_reference(s, device, ctx)))
+		return e;
+	e = session_check_health(s, device, ctx);
+	return e == ERR_DEVICE ? session_await_device(s, device, ctx) : e;
+}
+
+enum err session_open_devices(struct session *s, struct err_ctx *ctx)
+{
+	enum err e = ERR_OK;
+
+	for (size_t i = 0; i < s->n_devices && !e; i++)
+		e = prepare_device(s, i, ctx);
+	return e;
 }

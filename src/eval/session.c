@@ -184,96 +184,6 @@ static enum err check_limits(const struct session *s, struct err_ctx *ctx)
 	return e;
 }
 
-/* ---- devices */
-
-/* The smallest network of the space, with random weights: the same program in every
- * session of this device. */
-static enum err build_reference(struct session *s, size_t device, struct err_ctx *ctx)
-{
-	struct genome g;
-	struct layout *l = malloc(sizeof(*l));
-	struct build_weights w = {NULL, {{0}}};
-	enum err e;
-
-	space_smallest(s->space, &g);
-	if (!l)
-		return err_set(ctx, ERR_NOMEM, "out of memory");
-	layout_init(l, &g, &s->task);
-	w.flat = malloc(l->n_floats * sizeof(*w.flat));
-	if (!w.flat) {
-		free(l);
-		return err_set(ctx, ERR_NOMEM, "out of memory");
-	}
-	weights_init(l, 1, w.flat);
-	hash_bytes(&w.hash, w.flat, l->n_floats * sizeof(*w.flat));
-	e = session_build(s, device, &g, &w, &s->device[device].reference, ctx);
-	free(w.flat);
-	free(l);
-	return e ? err_prefix(ctx, e, "reference build for device '%s'",
-			   s->device[device].name)
-		 : ERR_OK;
-}
-
-/* An emulator counts instructions, everything else takes time. */
-static enum err check_device_metrics(
-	const struct session *s, size_t device, struct err_ctx *ctx)
-{
-	const int counts = device_info(s->device[device].dev)->instruction_ns != 0;
-	static const char *const times[] = {
-		"latency_us", "step_us", "wall_p99_us", "energy_uj"};
-
-	for (size_t k = 0; k < s->n_tracked; k++) {
-		const struct tracked *t = &s->tracked[k];
-		const char *name = t->o.metric->name;
-		int refused = !counts && !strcmp(name, "instructions");
-
-		for (size_t i = 0; counts && i < sizeof(times) / sizeof(times[0]); i++)
-			refused |= !strcmp(name, times[i]);
-		for (size_t m = 0; refused && m < t->group.n; m++)
-			if ((size_t)t->member[m] == device)
-				return err_set(ctx, ERR_USAGE,
-					"'%s': device '%s' %s", name,
-					s->device[device].name,
-					counts ? "is emulated and counts instructions: "
-						 "use instructions@DEVICE"
-					       : "does not count instructions: use "
-						 "latency_us@DEVICE");
-	}
-	return ERR_OK;
-}
-
-static enum err open_devices(struct session *s, struct err_ctx *ctx)
-{
-	struct device_profile profile;
-	enum err e;
-
-	for (size_t i = 0; i < s->n_devices; i++) {
-		struct session_device *d = &s->device[i];
-		const struct device_info *info;
-
-		if ((e = device_profile_load(&profile, d->name, ctx)) ||
-			(e = device_open(&d->dev, &profile, ctx)))
-			return e;
-		info = device_info(d->dev);
-		if ((e = check_device_metrics(s, i, ctx)))
-			return e;
-		snprintf(d->state.name, sizeof(d->state.name), "%s", d->name);
-		snprintf(d->state.job, sizeof(d->state.job), "%s", s->job.name);
-		d->state.temp_mc = INT32_MIN;
-		session_note_device(s, i, DEVICE_LEASED, "");
-		if ((e = store_put_device(s->store, &info->fingerprint, d->name,
-			     info->description, info->simulated, ctx)) ||
-			(e = build_reference(s, i, ctx)))
-			return e;
-		e = session_check_health(s, i, ctx);
-		if (e == ERR_DEVICE)
-			e = session_await_device(s, i, ctx);
-		if (e)
-			return e;
-	}
-	return ERR_OK;
-}
-
 /* A job that tunes uses all wisdom: it has that of each candidate before the first build.
  * One that does not uses what was there when it began, so that what others find out later
  * changes no build of it. */
@@ -403,7 +313,7 @@ static enum err open_job(
 	store_clear_stop(s->database, s->job.name);
 	read_hours(s);
 	if ((e = store_job_set_state(s->store, s->job_id, "running", ctx)) ||
-		(e = describe(s, ctx)) || (e = open_devices(s, ctx)) ||
+		(e = describe(s, ctx)) || (e = session_open_devices(s, ctx)) ||
 		(e = open_wisdom(s, ctx)) || (e = session_open_priors(s, ctx)))
 		return e;
 	s->broken_kernel = o->broken_kernel;
@@ -411,6 +321,16 @@ static enum err open_job(
 		return e;
 	hash_to_hex(supernet_hash(s->supernet), hex);
 	return store_put_meta(s->store, s->job_id, "supernet", hex, ctx);
+}
+
+void session_note_end(struct session *s, enum err e, const struct err_ctx *why)
+{
+	int goes_on = e == ERR_CANCELLED || e == ERR_DEVICE || e == ERR_REFUSED;
+
+	if (!s->job_id)
+		return;
+	store_job_set_state(s->store, s->job_id, goes_on ? "stopped" : "failed", NULL);
+	store_put_event(s->store, s->job_id, "error", why ? why->msg : "", NULL);
 }
 
 static void start(struct session *s, const struct session_options *o)
@@ -432,8 +352,10 @@ enum err session_open(
 	if (e)
 		return e;
 	e = open_job(s, o, ctx);
-	if (e)
+	if (e) {
+		session_note_end(s, e, ctx);
 		session_close(s);
+	}
 	return e;
 }
 

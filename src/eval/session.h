@@ -27,6 +27,7 @@
 /* A device of the job, leased while the session lives. */
 struct session_device {
 	char name[METRIC_NAME_MAX];
+	struct device_profile profile;
 	struct device *dev;
 	struct artefact reference; /* interleaved with everything that is measured */
 	struct wisdom wisdom;	   /* for candidates; the reference is built without */
@@ -40,8 +41,8 @@ struct tracked {
 	int device; /* index, of a group the first one's; or -1 */
 	struct device_group group;
 	int member[DEVICE_GROUP_MAX]; /* indices of the group's */
-	struct fitted fit;	 /* of this job's rows alone */
-	struct cost_score score; /* of `fit` */
+	struct fitted fit;	      /* of this job's rows alone */
+	struct cost_score score;      /* of `fit` */
 	/* A model of what was measured before the job began, of another device or other
 	 * data, and what it is worth here; in use unless choice.use is TRANSFER_OWN. */
 	struct fitted prior; /* kind NULL: there is none */
@@ -176,18 +177,35 @@ enum err session_measure(struct session *s, const struct genome *g,
 	const struct build_weights *weights, size_t n, uint32_t look,
 	struct hardware *const *out, struct err_ctx *ctx);
 
+/* What a job that ended with `e` leaves in the store: "stopped" when the same command goes
+ * on, else "failed"; and why. */
+void session_note_end(struct session *s, enum err e, const struct err_ctx *why);
+
 /* Devices of a job that runs. health.c
  *
- * Writes a device's state down; with the lock held while others measure. */
+ * Leases all devices, with the reference build on each, checked. One that cannot be had is
+ * waited for; ERR_REFUSED, at once, when that would not help. */
+enum err session_open_devices(struct session *s, struct err_ctx *ctx);
+/* Writes a device's state down; with the lock held while others measure. */
 void session_note_device(
 	struct session *s, size_t device, enum device_state state, const char *reason);
-/* Does the reference build answer rightly, and as fast as the first time (within the
- * profile's health_factor)? ERR_DEVICE when not. */
+/* Does the reference build answer rightly, and no slower than the profile's health_factor
+ * times what is expected of it (expected.h)? ERR_DEVICE when not. */
 enum err session_check_health(struct session *s, size_t device, struct err_ctx *ctx);
 /* A device that failed for `why` is quarantined and tried again with growing pauses.
  * ERR_OK: it is back and healthy. ERR_DEVICE, with what to do in `why`: not within the
  * job's device_wait_s. ERR_CANCELLED: the job is to end. */
 enum err session_await_device(struct session *s, size_t device, struct err_ctx *why);
+/* For a step on a device that goes on where it was: do it again? When it ended because the
+ * device was lost (*e, with `why`), waits as above and says yes with *e ERR_OK, unless the
+ * device was lost a few times in a row with n_done, what the step has done, as it was. Else
+ * *e is what ends the step. `p` starts zeroed. */
+struct device_patience {
+	size_t n_done;
+	int n_futile;
+};
+int session_may_repeat(struct session *s, size_t device, size_t n_done,
+	struct device_patience *p, enum err *e, struct err_ctx *why);
 
 /* Models. predictor.c */
 enum err session_add_known(struct session *s, const struct genome *g,

@@ -5,6 +5,7 @@
 #include "devices/eval_record.h"
 #include "src/eval/finals.h"
 
+#define RETRIES 3
 #define INPUTS_A_RUN 128 /* keeps an answer with all logits within a few MB */
 
 /* One finalist's pass over the test split. */
@@ -85,7 +86,8 @@ static int read_output(
 	return eval_output_next(&reader, &r) == 0;
 }
 
-static enum err run_part(struct pass *p, size_t from, size_t to, struct err_ctx *ctx)
+/* ERR_LINK, ERR_DEVICE: it may be asked again. */
+static enum err run_once(struct pass *p, size_t from, size_t to, struct err_ctx *ctx)
 {
 	struct run_request rq = {.mode = RUN_EVAL, .image = *p->image};
 	struct run_result r;
@@ -111,6 +113,22 @@ static enum err run_part(struct pass *p, size_t from, size_t to, struct err_ctx 
 		e = err_set(ctx, ERR_LINK, "the device's answers are malformed");
 	run_result_release(&r);
 	return e;
+}
+
+static enum err run_part(struct pass *p, size_t from, size_t to, struct err_ctx *ctx)
+{
+	const struct pass before = *p;
+
+	for (int tries = 0;; tries++) {
+		enum err e = run_once(p, from, to, ctx);
+
+		if ((e != ERR_LINK && e != ERR_DEVICE) || tries == RETRIES)
+			return e;
+		*p = before; /* half an answer does not count */
+		e = device_recover(p->dev, ctx);
+		if (e)
+			return e;
+	}
 }
 
 static void score(const struct pass *p, struct quality *q)
@@ -178,39 +196,55 @@ static enum err is_answered(struct session *s, const struct hash *candidate,
 	return ERR_OK;
 }
 
+/* Of one finalist, unless that is known. */
+static enum err verify_one(struct session *s, size_t device, const struct genome *g,
+	const struct build_weights *weights, const struct artefact *a,
+	struct err_ctx *ctx)
+{
+	struct pass p = {.s = s, .dev = s->device[device].dev, .image = &a->image};
+	struct quality q;
+	struct hash hash;
+	int answered;
+	enum err e;
+
+	genome_hash(g, &hash);
+	e = is_answered(s, &hash, &weights->hash, &answered, ctx);
+	if (e || answered)
+		return e;
+	if ((e = corpus_encoded(
+		     &s->corpus, SPLIT_TEST, g->vocab_size, g->seq_len, &p.e, ctx)) ||
+		(e = device_upload(p.dev, a->path, p.image, ctx)) ||
+		(e = verify(&p, &q, ctx)))
+		return e;
+	return session_put_quality(s, &hash, &q, SPLIT_TEST, "device", s->job.seed * 1000,
+		&weights->hash, ctx);
+}
+
 enum err final_verify(struct session *s, size_t device, const struct genome *g,
 	const struct build_weights *weights, const struct hardware *h, size_t n,
 	struct err_ctx *ctx)
 {
-	struct device *dev = s->device[device].dev;
+	struct device_patience patience = {0, 0};
+	struct err_ctx why = {""};
+	size_t i = 0;
 	enum err e;
 
-	if (device_info(dev)->simulated || !s->corpus.data.n[SPLIT_TEST])
+	if (device_info(s->device[device].dev)->simulated ||
+		!s->corpus.data.n[SPLIT_TEST])
 		return ERR_OK;
 	progress_begin(s->progress, "checking answers on the device", n);
-	for (size_t i = 0; i < n; i++) {
-		struct pass p = {.s = s, .dev = dev, .image = &h[i].artefact.image};
-		struct quality q;
-		struct hash hash;
-		int answered;
-
-		if (h[i].verdict != VERDICT_OK)
-			continue;
-		genome_hash(&g[i], &hash);
-		if ((e = is_answered(s, &hash, &weights[i].hash, &answered, ctx)))
-			return e;
-		if (answered)
-			continue;
-		if ((e = corpus_encoded(&s->corpus, SPLIT_TEST, g[i].vocab_size,
-			     g[i].seq_len, &p.e, ctx)) ||
-			(e = device_upload(dev, h[i].artefact.path, p.image, ctx)) ||
-			(e = verify(&p, &q, ctx)) ||
-			(e = session_put_quality(s, &hash, &q, SPLIT_TEST, "device",
-				 s->job.seed * 1000, &weights[i].hash, ctx)))
-			return e;
-		progress_update(
-			s->progress, i + 1, "test split on %s", s->device[device].name);
-	}
-	progress_end(s->progress, "test split answered on %s", s->device[device].name);
-	return ERR_OK;
+	do {
+		for (e = ERR_OK; i < n && !e; i += !e) {
+			if (h[i].verdict == VERDICT_OK)
+				e = verify_one(s, device, &g[i], &weights[i],
+					&h[i].artefact, &why);
+			if (!e)
+				progress_update(s->progress, i + 1, "test split on %s",
+					s->device[device].name);
+		}
+	} while (session_may_repeat(s, device, i, &patience, &e, &why));
+	progress_end(s->progress,
+		e ? "test split not answered on %s" : "test split answered on %s",
+		s->device[device].name);
+	return e ? err_set(ctx, e, "%s", why.msg) : ERR_OK;
 }

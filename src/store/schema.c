@@ -144,8 +144,18 @@ static const char version_6[] =
 	"ALTER TABLE run ADD COLUMN quota_us INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE run ADD COLUMN n_slowed INTEGER NOT NULL DEFAULT 0;";
 
+/* health_check: the best few checks of a job's reference build on a device. */
+static const char version_7[] =
+	"CREATE TABLE health_check("
+	" device BLOB NOT NULL, build BLOB NOT NULL, rank INTEGER NOT NULL,"
+	" latency_ns REAL NOT NULL, taken_s INTEGER NOT NULL,"
+	" PRIMARY KEY(device, build, rank)) STRICT, WITHOUT ROWID;"
+	"INSERT INTO health_check SELECT device, build, 0, latency_ns, taken_s FROM health;"
+	"DROP TABLE health;";
+
 static const char *const steps[] = {
-	version_1, version_2, version_3, version_4, version_5, version_6};
+	version_1, version_2, version_3, version_4, version_5, version_6,
+	version_7};
 
 const struct schema store_schema = {steps, (int)(sizeof(steps) / sizeof(steps[0]))};
 

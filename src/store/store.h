@@ -150,7 +150,7 @@ enum err store_put_device(struct store *s, const struct hash *fingerprint,
 	const char *name, const char *description, int simulated, struct err_ctx *ctx);
 struct store_device {
 	struct hash fingerprint;
-	char name[64];
+	char name[96];	   /* as the job's objectives have it, so in measurements */
 	char *description; /* owned by the list */
 	int simulated;
 };
@@ -169,7 +169,7 @@ enum device_state {
 };
 extern const char *const device_state_names[N_DEVICE_STATES];
 struct store_device_state {
-	char name[64]; /* the profile's */
+	char name[512]; /* the profile's; of one given by a path the absolute path */
 	enum device_state state;
 	char reason[256];      /* "" none */
 	int64_t since_s;       /* unix; set by store_put_device_state */
@@ -184,12 +184,18 @@ struct store_device_state {
 enum err store_put_device_state(
 	struct store *s, const struct store_device_state *d, struct err_ctx *ctx);
 /* By name; free() the list. */
-enum err store_list_device_states(struct store *s, struct store_device_state **out,
-	size_t *n, struct err_ctx *ctx);
-/* The latency that this build had on this device the first time: kept from this call on if
- * there is none. */
-enum err store_first_latency(struct store *s, const struct hash *device,
-	const struct hash *build, double latency_ns, double *first, struct err_ctx *ctx);
+enum err store_list_device_states(
+	struct store *s, struct store_device_state **out, size_t *n, struct err_ctx *ctx);
+/* The latencies by which a known build on a device is judged (src/eval/expected.h), ascending,
+ * ns: none is no error. */
+#define STORE_HEALTH_CHECKS 5
+enum err store_get_health(struct store *s, const struct hash *device,
+	const struct hash *build, double out[STORE_HEALTH_CHECKS], size_t *n,
+	struct err_ctx *ctx);
+/* Replaces them. */
+enum err store_put_health(struct store *s, const struct hash *device,
+	const struct hash *build, const double *latency_ns, size_t n,
+	struct err_ctx *ctx);
 
 /* ---- wisdom: the fastest schedule of a product on a device, found once by timing. Key:
  * device, the build that timed it (so kernels, compiler and flags), MEASURE_PROTOCOL,
@@ -206,8 +212,8 @@ struct store_wisdom {
 	int64_t taken_s; /* unix; set by store_put_wisdom */
 };
 /* All rows in one transaction. */
-enum err store_put_wisdom(struct store *s, const struct store_wisdom *rows, size_t n,
-	struct err_ctx *ctx);
+enum err store_put_wisdom(
+	struct store *s, const struct store_wisdom *rows, size_t n, struct err_ctx *ctx);
 /* Those of one device and tuner up to number `last` (INT64_MAX: all), oldest first. */
 enum err store_list_wisdom(struct store *s, const struct hash *device,
 	const struct hash *tuner, int64_t last, struct store_wisdom **out, size_t *n,
@@ -226,7 +232,7 @@ enum err store_get_measurement(struct store *s, const struct hash *candidate,
 	struct measurement *out, struct err_ctx *ctx);
 struct store_measurement {
 	struct measurement m;
-	char device_name[64];
+	char device_name[96];
 	int simulated;
 	int64_t job;	 /* that took it */
 	int64_t taken_s; /* unix */

@@ -9,9 +9,9 @@
 
 #define DESCRIPTION_LIMIT (64 << 10)
 
-static enum err check_name(const char *name, struct err_ctx *ctx)
+static enum err check_name(const char *name, size_t cap, struct err_ctx *ctx)
 {
-	if (name[0] && strlen(name) < sizeof(((struct store_device *)0)->name))
+	if (name[0] && strlen(name) < cap)
 		return ERR_OK;
 	return err_set(
 		ctx, ERR_INVALID, "device name '%.40s' is empty or too long", name);
@@ -20,7 +20,7 @@ static enum err check_name(const char *name, struct err_ctx *ctx)
 enum err store_put_device(struct store *s, const struct hash *fingerprint,
 	const char *name, const char *description, int simulated, struct err_ctx *ctx)
 {
-	enum err e = check_name(name, ctx);
+	enum err e = check_name(name, sizeof(((struct store_device *)0)->name), ctx);
 
 	if (e)
 		return e;
@@ -86,7 +86,7 @@ enum err store_put_device_state(
 {
 	char host[sizeof(d->host)] = "";
 	int64_t now = clock_unix_s();
-	enum err e = check_name(d->name, ctx);
+	enum err e = check_name(d->name, sizeof(d->name), ctx);
 
 	if (e || (e = sql_begin(s, 0, ctx)))
 		return e;
@@ -101,9 +101,8 @@ enum err store_put_device_state(
 		" temp_mc=excluded.temp_mc, n_recoveries=excluded.n_recoveries",
 		SQL_ARGS(arg_text(d->name), arg_text(device_state_names[d->state]),
 			arg_text(d->reason), arg_int(now), arg_int(d->seen_s),
-			arg_int(d->state == DEVICE_IDLE ? 0 : getpid()),
-			arg_text(host), arg_text(d->job), arg_int(d->temp_mc),
-			arg_int(d->n_recoveries)),
+			arg_int(d->state == DEVICE_IDLE ? 0 : getpid()), arg_text(host),
+			arg_text(d->job), arg_int(d->temp_mc), arg_int(d->n_recoveries)),
 		ctx);
 	return sql_end(s, e, ctx);
 }
@@ -135,8 +134,8 @@ static void read_state(struct sql_row *r, void *item)
 static const struct sql_reader state_reader = {
 	sizeof(struct store_device_state), read_state, NULL};
 
-enum err store_list_device_states(struct store *s, struct store_device_state **out,
-	size_t *n, struct err_ctx *ctx)
+enum err store_list_device_states(
+	struct store *s, struct store_device_state **out, size_t *n, struct err_ctx *ctx)
 {
 	sqlite3_stmt *st;
 	enum err e = sql_bind(s,
@@ -156,26 +155,47 @@ static void read_latency(struct sql_row *r, void *item)
 
 static const struct sql_reader latency_reader = {sizeof(double), read_latency, NULL};
 
-enum err store_first_latency(struct store *s, const struct hash *device,
-	const struct hash *build, double latency_ns, double *first, struct err_ctx *ctx)
+enum err store_get_health(struct store *s, const struct hash *device,
+	const struct hash *build, double out[STORE_HEALTH_CHECKS], size_t *n,
+	struct err_ctx *ctx)
 {
 	sqlite3_stmt *st;
+	double *list;
+	size_t found;
+	enum err e = sql_bind(s,
+		"SELECT latency_ns FROM health_check WHERE device=? AND build=?"
+		" ORDER BY latency_ns",
+		SQL_ARGS(arg_hash(device), arg_hash(build)), &st, ctx);
+
+	e = e ? e : sql_list(s, st, &latency_reader, (void **)&list, &found, ctx);
+	if (e)
+		return e;
+	*n = found < STORE_HEALTH_CHECKS ? found : STORE_HEALTH_CHECKS;
+	for (size_t i = 0; i < *n; i++)
+		out[i] = list[i];
+	free(list);
+	return ERR_OK;
+}
+
+enum err store_put_health(struct store *s, const struct hash *device,
+	const struct hash *build, const double *latency_ns, size_t n, struct err_ctx *ctx)
+{
 	enum err e;
 
-	if (!(latency_ns > 0) || !isfinite(latency_ns))
-		return err_set(ctx, ERR_INVALID, "a latency of %g ns", latency_ns);
+	for (size_t i = 0; i < n; i++)
+		if (!(latency_ns[i] > 0) || !isfinite(latency_ns[i]))
+			return err_set(
+				ctx, ERR_INVALID, "a latency of %g ns", latency_ns[i]);
 	if ((e = sql_begin(s, 1, ctx)))
 		return e;
-	e = sql_run(s,
-		"INSERT INTO health(device, build, latency_ns, taken_s) VALUES(?,?,?,?)"
-		" ON CONFLICT DO NOTHING",
-		SQL_ARGS(arg_hash(device), arg_hash(build), arg_real(latency_ns),
-			arg_int(clock_unix_s())),
-		ctx);
-	if (!e)
-		e = sql_bind(s, "SELECT latency_ns FROM health WHERE device=? AND build=?",
-			SQL_ARGS(arg_hash(device), arg_hash(build)), &st, ctx);
-	if (!e)
-		e = sql_first(s, st, &latency_reader, first, ctx);
+	e = sql_run(s, "DELETE FROM health_check WHERE device=? AND build=?",
+		SQL_ARGS(arg_hash(device), arg_hash(build)), ctx);
+	for (size_t i = 0; i < n && !e; i++)
+		e = sql_run(s,
+			"INSERT INTO health_check(device, build, rank, latency_ns,"
+			" taken_s) VALUES(?,?,?,?,?)",
+			SQL_ARGS(arg_hash(device), arg_hash(build), arg_int((int64_t)i),
+				arg_real(latency_ns[i]), arg_int(clock_unix_s())),
+			ctx);
 	return sql_end(s, e, ctx);
 }

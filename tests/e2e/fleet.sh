@@ -53,6 +53,22 @@ sed 's/worst(slow,weak)/worst(slow,slow)/' "$DIR/group.yaml" >"$DIR/twice.yaml"
 exits 'a device twice in a group' 2 "$HAWSER" search "$DIR/twice.yaml" --results "$DIR/a"
 prints 'is refused' "names 'slow' twice" err
 
+# A device named by the path of its profile, which no folder of profiles has.
+mkdir -p "$DIR/lab"
+cp "$XDG_CONFIG_HOME/hawser/devices/slow.yaml" "$DIR/lab/bench.yaml"
+sed 's/^job: .*/job: lab/; s/@slow/@lab\/bench.yaml/; s/^limits: .*//; s/, latency_us@weak//; s/^stop: .*/stop: {candidates: 3}/' \
+	"$DIR/whole.yaml" >"$DIR/lab.yaml"
+hawser=$(realpath "$HAWSER")
+check 'a job on a device given by a path' env -C "$DIR" "$hawser" search lab.yaml --results "$DIR/a" --no-final
+check 'device list' "$HAWSER" device list --results "$DIR/a"
+prints 'shows it with its path' "^bench +sim +none +[0-9]{4}-[0-9-]+ [0-9:]+ +- +- +ready; $(realpath "$DIR")/lab/bench.yaml\$" out
+check 'device list --json' "$HAWSER" device list --json --results "$DIR/a"
+prints 'has both' '"name": "bench"' out
+prints 'the path too' "\"path\": \"$(realpath "$DIR")/lab/bench.yaml\"" out
+rm "$DIR/lab/bench.yaml"
+check 'device list without the file' "$HAWSER" device list --results "$DIR/a"
+prints 'says that it is gone' '^bench.yaml +[?] .*No such file' out
+
 # The agent of one device can be dead.
 cat >"$DIR/agent" <<E2
 #!/bin/sh
@@ -104,6 +120,39 @@ check 'the power is cycled' test -s "$DIR/cycles"
 if [ $code -eq 0 ]; then ok 'and the job goes on to its end'; else not_ok 'and the job goes on to its end' "exit code $code"; fi
 front d
 same 'as an undisturbed run' a.csv d.csv
+
+# A device that is not there when a job begins is waited for as one that is lost later.
+law weak "seed: $mark, mac_i8_ns: 0.005"
+touch "$DIR/dead"
+job early 20 'device_wait_s: 60'
+waits() { # waits RUN
+	"$HAWSER" search "$DIR/early.yaml" --results "$DIR/$1" >"$DIR/$1.log" 2>&1 &
+	pid=$!
+	await 600 grep -q '^waiting' "$DIR/$1.log"
+	cp "$DIR/$1.log" "$DIR/err"
+}
+waits f
+prints 'a job waits for a device that is not there' "^waiting up to 60 s for device 'weak' [(]sim[)]: device 'weak' is not available: .*; Ctrl-C or 'hawser stop fleet' ends the wait\$" err
+check 'devices of a job that waits' "$HAWSER" device list --results "$DIR/f"
+prints 'say so' "^weak .* fleet, pid $pid +(quarantined|recovering): device 'weak' is not available" out
+rm "$DIR/dead"
+wait $pid
+code=$?
+pid=
+if [ $code -eq 0 ]; then ok 'goes on when it is there'; else not_ok 'goes on when it is there' "exit code $code"; fi
+front f
+same 'and ends as an undisturbed run' a.csv f.csv
+touch "$DIR/dead"
+waits g
+check 'a job that waits can be stopped' "$HAWSER" stop fleet --results "$DIR/g"
+check 'and ends' wait $pid
+pid=
+check 'its status' "$HAWSER" status fleet --results "$DIR/g"
+prints 'says so' '^fleet +stopped' out
+rm "$DIR/dead"
+exits 'what waiting cannot mend ends at once' 3 env HAWSER_AGENT="$DIR/none" "$HAWSER" search "$DIR/early.yaml" --results "$DIR/g"
+prints 'with the reason' "^hawser: device '[a-z]+' is not available: '$DIR/none', named by HAWSER_AGENT, is not a program" err
+exits 'and without a wait' 1 grep -q '^waiting' "$DIR/err"
 
 "$HAWSER" search "$DIR/whole.yaml" --results "$DIR/e" >"$DIR/e.log" 2>&1 &
 pid=$!

@@ -188,6 +188,13 @@ cp "$DIR/out" "$DIR/doc"
 is 'latency was measured there' "$(json doc points.0.values.latency_us@pi.provenance)" = measured
 is 'and behind the jump host' "$(json doc points.0.values.latency_us@behind.provenance)" = measured
 
+# ---- a job on a device that lets nobody in: waiting would not help
+cp "$DIR/nobody.yaml" "$DIR/config/hawser/devices/nobody.yaml"
+sed 's/@behind/@nobody/; s/^job: .*/job: shut/' "$DIR/far.job.yaml" >"$DIR/shut.job.yaml"
+exits 'a job on a device that lets nobody in ends at once' 3 "$HAWSER" search "$DIR/shut.job.yaml"
+exits 'and does not wait' 1 grep -q '^waiting' "$DIR/err"
+rm "$DIR/config/hawser/devices/nobody.yaml"
+
 # ---- a cable that is cut: in mid upload of the agent, of an image; silently in mid run
 measure() { # measure DEVICE: into $DIR/run
 	"$HAWSER" measure --genome "$g" --device "$1" --processes 4 --json >"$DIR/run" 2>"$DIR/run.err"

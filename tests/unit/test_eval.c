@@ -8,53 +8,9 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "src/base/file.h"
+#include "src/eval/expected.h"
 #include "src/eval/parallel.h"
-#include "src/eval/session.h"
-
-static const char tiny_space[] =
-	"name: tiny\narch: enc\ngenes:\n  vocab_size: [300]\n  seq_len: 24\n"
-	"  d_model: [16, 24]\n  embed_bits: 8\n  n_layers: [1, 2]\n  n_heads: [1, 2]\n"
-	"  d_head: 8\n  d_ff: [16, 32]\n  bits: [32, 8, 4]\n  act: relu\n";
-static const char tiny_job[] =
-	"job: tiny\ndata: \"builtin:home?n=300\"\nspace: %s/tiny.yaml\nseed: 3\n"
-	"objectives: [slot_f1, latency_us@%s]\n"
-	"search: {initial: 4, batch: 2, population: 8, evolve: 2, refine: 4}\n"
-	"stop: {candidates: 6}\nsupernet: {epochs: 0.5}\n"
-	"measure: {min_processes: 2, max_processes: 3, samples: 5, warmup: 1}\n";
-
-struct fixture {
-	char dir[64], database[96], text[1024], kernel[128];
-	struct session_options o;
-};
-
-static void prepare(struct fixture *f, const char *device)
-{
-	char path[96];
-
-	strcpy(f->dir, "/tmp/hawser-eval.XXXXXX");
-	assert_non_null(mkdtemp(f->dir));
-	/* an agent's cache and lease of our own: others may be measuring */
-	assert_int_equal(setenv("XDG_CACHE_HOME", f->dir, 1), 0);
-	snprintf(path, sizeof(path), "%s/tiny.yaml", f->dir);
-	assert_int_equal(
-		file_write_atomic(path, tiny_space, strlen(tiny_space), 0644, NULL), ERR_OK);
-	snprintf(f->database, sizeof(f->database), "%s/hawser.db", f->dir);
-	snprintf(f->text, sizeof(f->text), tiny_job, f->dir, device);
-	memset(&f->o, 0, sizeof(f->o));
-	f->o.results = f->dir;
-	f->o.database = f->database;
-	f->o.job_text = f->text;
-	f->o.job_file = "tiny";
-}
-
-static void open_session(struct session *s, struct fixture *f)
-{
-	struct err_ctx ctx = {""};
-
-	if (session_open(s, &f->o, &ctx))
-		fail_msg("session: %s", ctx.msg);
-}
+#include "tests/unit/eval_fixture.h"
 
 /* ---- a build that answers wrongly */
 
@@ -91,17 +47,20 @@ static void broken_kernel_is_a_wrong_output_and_never_timed(void **state)
 		fail_msg("%s", ctx.msg);
 	assert_int_equal(h.verdict, VERDICT_WRONG_OUTPUT);
 	assert_true(isnan(h.latency_us));
-	assert_int_equal(store_list_measurements(s.store, s.job_id, 0, &taken, &n, NULL), ERR_OK);
+	assert_int_equal(
+		store_list_measurements(s.store, s.job_id, 0, &taken, &n, NULL), ERR_OK);
 	assert_int_equal(n, 0);
 	store_measurements_free(taken, n);
-	assert_int_equal(store_list_failures(s.store, s.job_id, &failed, &n, NULL), ERR_OK);
+	assert_int_equal(
+		store_list_failures(s.store, s.job_id, &failed, &n, NULL), ERR_OK);
 	assert_int_equal(n, 1);
 	assert_int_equal(failed[0].verdict, VERDICT_WRONG_OUTPUT);
 	free(failed);
 	/* asked again, it is recalled, not run again */
 	assert_int_equal(session_measure(&s, &g, NULL, 1, 1, of_device, NULL), ERR_OK);
 	assert_int_equal(h.verdict, VERDICT_WRONG_OUTPUT);
-	assert_int_equal(store_list_failures(s.store, s.job_id, &failed, &n, NULL), ERR_OK);
+	assert_int_equal(
+		store_list_failures(s.store, s.job_id, &failed, &n, NULL), ERR_OK);
 	assert_int_equal(n, 1);
 	free(failed);
 	session_close(&s);
@@ -110,40 +69,39 @@ static void broken_kernel_is_a_wrong_output_and_never_timed(void **state)
 
 /* ---- a device that is not what it was */
 
-static enum err open_with_first_latency(
-	struct fixture *f, const struct hash *fingerprint, const struct hash *build,
-	double latency_ns, int i)
+static enum err open_when_known(struct fixture *f, const struct hash *fingerprint,
+	const struct hash *build, double latency_ns, int i)
 {
 	struct err_ctx ctx = {""};
 	struct store *store;
 	struct session s;
 	char database[128];
-	double first;
 	enum err e;
 
 	snprintf(database, sizeof(database), "%s/other-%d.db", f->dir, i);
 	assert_int_equal(store_open(&store, database, STORE_WRITE, NULL), ERR_OK);
-	assert_int_equal(store_first_latency(
-				 store, fingerprint, build, latency_ns, &first, NULL),
+	assert_int_equal(
+		store_put_health(store, fingerprint, build, &latency_ns, 1, NULL),
 		ERR_OK);
 	store_close(store);
 	f->o.database = database;
 	e = session_open(&s, &f->o, &ctx);
 	if (e)
-		assert_non_null(strstr(ctx.msg, "is not what it was"));
+		assert_non_null(strstr(ctx.msg, "is slower than it was"));
 	else
 		session_close(&s);
 	return e;
 }
 
-static void device_that_became_much_slower_or_faster_is_refused(void **state)
+static void device_that_became_much_slower_is_refused(void **state)
 {
 	static const double factors[] = {0.1, 0.5, 2, 10};
 	struct session_device d;
 	struct fixture f;
 	struct session s;
 	struct hash fingerprint;
-	double latency = 0;
+	double latency[STORE_HEALTH_CHECKS];
+	size_t n = 0;
 
 	(void)state;
 	prepare(&f, "sim");
@@ -151,19 +109,49 @@ static void device_that_became_much_slower_or_faster_is_refused(void **state)
 	open_session(&s, &f);
 	d = s.device[0];
 	fingerprint = device_info(d.dev)->fingerprint;
-	assert_int_equal(store_first_latency(s.store, &fingerprint, &d.reference.build, 1,
-				 &latency, NULL),
+	assert_int_equal(store_get_health(s.store, &fingerprint, &d.reference.build,
+				 latency, &n, NULL),
 		ERR_OK);
-	assert_true(latency > 1);
+	assert_int_equal(n, 1);
+	assert_true(latency[0] > 1);
 	session_close(&s);
-	for (int i = 0; i < 4; i++) {
-		int sound = factors[i] > 0.3 && factors[i] < 3;
-
-		assert_int_equal(open_with_first_latency(&f, &fingerprint,
-					 &d.reference.build, factors[i] * latency, i),
-			sound ? ERR_OK : ERR_DEVICE);
-	}
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(open_when_known(&f, &fingerprint, &d.reference.build,
+					 factors[i] * latency[0], i),
+			factors[i] > 0.3 ? ERR_OK : ERR_DEVICE);
 	file_remove_tree(f.dir, NULL);
+}
+
+static void expected_latency_is_not_one_slow_moment(void **state)
+{
+	static const struct {
+		double now;
+		int sound;
+		double expected; /* afterwards */
+	} checks[] = {
+		{2000, 1, 2000}, /* a slow moment, the very first */
+		{100, 1, 100},	 /* forgotten: too fast to be the same */
+		{290, 1, 195},	 /* another one, within the factor */
+		{110, 1, 110},
+		{305, 1, 200},
+		{105, 1, 110},
+		{100, 1, 105}, /* as fast as the best: the slowest goes */
+		{102, 1, 102},
+		{316, 0, 102}, /* too slow */
+		{200, 1, 102}, /* sound, but none of the best */
+		{10, 1, 10},   /* never too fast */
+		{100, 0, 10},
+	};
+	struct expected e = {{0}, 0};
+
+	(void)state;
+	assert_true(isnan(expected_latency(&e)));
+	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
+		assert_int_equal(expected_take(&e, checks[i].now, 3), checks[i].sound);
+		if (fabs(expected_latency(&e) - checks[i].expected) > 1e-9)
+			fail_msg("check %zu: %g", i, expected_latency(&e));
+	}
+	assert_true(expected_take(&e, 1e9, 0));
 }
 
 /* ---- the evaluator is a function of the facts */
@@ -187,7 +175,8 @@ static void evaluator_recalls_everything_when_reopened(void **state)
 	session_close(&s);
 	open_session(&s, &f);
 	session_evaluator(&s, &ev);
-	assert_int_equal(search_run(s.space, &s.task, &s.job.search, &ev, &b, &ctx), ERR_OK);
+	assert_int_equal(
+		search_run(s.space, &s.task, &s.job.search, &ev, &b, &ctx), ERR_OK);
 	assert_int_equal(s.n_measured, measured);
 	assert_int_equal(a.n, b.n);
 	assert_true(a.n >= 6);
@@ -215,8 +204,10 @@ static void job_parse_refuses_with_the_place_when_wrong(void **state)
 		{"", ""},
 		{"job: a\n", "data"},
 		{"job: a\ndata: x\nspace: y\n", "objectives"},
-		{"job: a/b\ndata: x\nspace: y\nobjectives: [slot_f1, macs]\n", "t:1:6: job name"},
-		{"job: a\ndata: x\nspace: y\nobjectives: [slot_f1]\n", "t:4:13: 'objectives'"},
+		{"job: a/b\ndata: x\nspace: y\nobjectives: [slot_f1, macs]\n",
+			"t:1:6: job name"},
+		{"job: a\ndata: x\nspace: y\nobjectives: [slot_f1]\n",
+			"t:4:13: 'objectives'"},
 		{"job: a\ndata: x\nspace: y\nobjectives: [slot_f1, slot_f1]\n", "twice"},
 		{"job: a\ndata: x\nspace: y\nobjectives: [slot_f1, speed]\n",
 			"t:4:23: unknown metric 'speed'"},
@@ -224,7 +215,8 @@ static void job_parse_refuses_with_the_place_when_wrong(void **state)
 			"needs a device"},
 		{"job: a\ndata: x\nspace: y\nobjectives: [slot_f1, macs]\nlimits: [macs]\n",
 			"t:5:10: limit"},
-		{"job: a\ndata: x\nspace: y\nobjectives: [slot_f1, macs]\nstpo: {}\n", "stop"},
+		{"job: a\ndata: x\nspace: y\nobjectives: [slot_f1, macs]\nstpo: {}\n",
+			"stop"},
 		{"job: a\ndata: x\nspace: y\nobjectives: [slot_f1, macs]\nstop: {hours: nan}\n",
 			"t:5:15"},
 		{"job: a\ndata: x\nspace: y\nobjectives: [slot_f1, macs]\nstop: {hours: -1}\n",
@@ -250,13 +242,15 @@ static void job_parse_refuses_with_the_place_when_wrong(void **state)
 
 		assert_true(job_parse(&j, cases[i].text, "t", &ctx) != ERR_OK);
 		if (!strstr(ctx.msg, cases[i].expect))
-			fail_msg("case %zu says '%s', not '%s'", i, ctx.msg, cases[i].expect);
+			fail_msg("case %zu says '%s', not '%s'", i, ctx.msg,
+				cases[i].expect);
 	}
 }
 
 static void job_spec_ignores_stop_rules_only(void **state)
 {
-	static const char base[] = "job: a\ndata: x\nspace: y\nobjectives: [slot_f1, macs]\n";
+	static const char base[] =
+		"job: a\ndata: x\nspace: y\nobjectives: [slot_f1, macs]\n";
 	char text[512];
 	struct job a, b;
 
@@ -298,7 +292,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(broken_kernel_is_a_wrong_output_and_never_timed),
-		cmocka_unit_test(device_that_became_much_slower_or_faster_is_refused),
+		cmocka_unit_test(device_that_became_much_slower_is_refused),
+		cmocka_unit_test(expected_latency_is_not_one_slow_moment),
 		cmocka_unit_test(evaluator_recalls_everything_when_reopened),
 		cmocka_unit_test(job_parse_refuses_with_the_place_when_wrong),
 		cmocka_unit_test(job_spec_ignores_stop_rules_only),

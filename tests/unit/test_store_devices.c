@@ -92,26 +92,30 @@ static void states_are_replaced_by_name_and_read_by_others(void **state)
 	store_close(reader);
 }
 
-static void first_latency_of_a_build_on_a_device_is_kept(void **state)
+static void latencies_of_a_build_on_a_device_are_replaced(void **state)
 {
+	static const double first[] = {1500}, later[] = {900, 1000, 1500},
+			    bad[] = {1, NAN};
 	struct box *b = *state;
 	struct hash pi, nano, build;
 	struct err_ctx ctx;
-	double first = 0;
+	double got[STORE_HEALTH_CHECKS];
+	size_t n = 9;
 
 	fixture_hash(&pi, "device", 1);
 	fixture_hash(&nano, "device", 2);
 	fixture_hash(&build, "build", 1);
-	assert_ok(store_first_latency(b->s, &pi, &build, 1500, &first, NULL));
-	assert_true(first == 1500);
-	assert_ok(store_first_latency(b->s, &pi, &build, 9000, &first, NULL));
-	assert_true(first == 1500);
-	assert_ok(store_first_latency(b->s, &nano, &build, 9000, &first, NULL));
-	assert_true(first == 9000);
-	assert_int_equal(
-		store_first_latency(b->s, &nano, &build, NAN, &first, &ctx), ERR_INVALID);
-	assert_int_equal(
-		store_first_latency(b->s, &nano, &build, -1, &first, &ctx), ERR_INVALID);
+	assert_ok(store_get_health(b->s, &pi, &build, got, &n, NULL));
+	assert_int_equal(n, 0);
+	assert_ok(store_put_health(b->s, &pi, &build, first, 1, NULL));
+	assert_ok(store_put_health(b->s, &nano, &build, first, 1, NULL));
+	assert_ok(store_put_health(b->s, &pi, &build, later, 3, NULL));
+	assert_int_equal(store_put_health(b->s, &pi, &build, bad, 2, &ctx), ERR_INVALID);
+	assert_ok(store_get_health(b->s, &pi, &build, got, &n, NULL));
+	assert_int_equal(n, 3);
+	assert_memory_equal(got, later, sizeof(later));
+	assert_ok(store_get_health(b->s, &nano, &build, got, &n, NULL));
+	assert_int_equal(n, 1);
 }
 
 #define WITH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -120,7 +124,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WITH(states_are_replaced_by_name_and_read_by_others),
-		WITH(first_latency_of_a_build_on_a_device_is_kept),
+		WITH(latencies_of_a_build_on_a_device_are_replaced),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
