@@ -202,6 +202,7 @@ static enum err parse_sections(struct parser *p, const struct yaml_node *root)
 	const struct field final[] = {
 		{"candidates", 0, 1000, &j->n_final, NULL},
 		{"seeds", 1, 100, &j->n_final_seeds, NULL},
+		{"device_inputs", 0, 1e9, &j->n_device_inputs, NULL},
 	};
 	const struct field measure[] = {
 		{"min_processes", 2, 1000, &j->measure.min_processes, NULL},
@@ -219,7 +220,7 @@ static enum err parse_sections(struct parser *p, const struct yaml_node *root)
 	if ((e = parse_search(p, root)) ||
 		(e = parse_numbers(p, root, "stop", stop, 4, NULL)) ||
 		(e = parse_numbers(p, root, "supernet", NULL, 0, &j->supernet)) ||
-		(e = parse_numbers(p, root, "final", final, 2, &j->final)) ||
+		(e = parse_numbers(p, root, "final", final, 3, &j->final)) ||
 		(e = parse_numbers(p, root, "measure", measure, 7, NULL)))
 		return e;
 	j->measure.min_sample_ns =

@@ -12,7 +12,9 @@
  *            refine: 24, explore: 0.2}
  *   stop: {candidates: 36, generations: 0, hours: 0, patience: 0}    # 0: no such rule
  *   supernet: {epochs: 20, batch: 32, lr: 0.004}                    # training options
- *   final: {candidates: 6, seeds: 1, epochs: 30}       # candidates, seeds, and options
+ *   final: {candidates: 6, seeds: 1, epochs: 30}       # candidates, seeds, and options;
+ *                              # device_inputs: 200 lets each device answer that many of
+ *                              # the test inputs only (0, the default: all)
  *   tune: yes                  # time competing schedules of each candidate's products on
  *                              # its devices, once a shape, and build with the fastest; no:
  *                              # use what was known when the job began (default)
@@ -47,7 +49,7 @@ struct job {
 	struct search_options search;
 	double max_hours; /* 0: no limit */
 	struct train_options supernet, final;
-	uint32_t n_final, n_final_seeds;
+	uint32_t n_final, n_final_seeds, n_device_inputs;
 	struct measure_options measure;
 	int tune;
 	double device_wait_s;

@@ -7,6 +7,7 @@
 
 #define RETRIES 3
 #define INPUTS_A_RUN 128 /* keeps an answer with all logits within a few MB */
+#define TIME_SHARE 0.25	  /* of the device's time limit, by what the typical input takes */
 
 /* One finalist's pass over the test split. */
 struct pass {
@@ -14,6 +15,7 @@ struct pass {
 	struct device *dev;
 	const struct encoded *e;
 	const struct hash *image;
+	size_t inputs_a_run;
 	int16_t *intent, *tags; /* [n], [words] */
 	double nll;
 	size_t n_tokens;
@@ -161,9 +163,10 @@ static enum err verify(struct pass *p, struct quality *q, struct err_ctx *ctx)
 	e = label_room_make(&p->room, rules, longest, ctx);
 	if (!e && (!p->intent || !p->tags || !p->logits))
 		e = err_set(ctx, ERR_NOMEM, "out of memory");
-	for (size_t i = 0; i < p->e->n && !e; i += INPUTS_A_RUN)
-		e = run_part(p, i,
-			i + INPUTS_A_RUN < p->e->n ? i + INPUTS_A_RUN : p->e->n, ctx);
+	for (size_t i = 0, to; i < p->e->n && !e; i = to) {
+		to = i + p->inputs_a_run < p->e->n ? i + p->inputs_a_run : p->e->n;
+		e = run_part(p, i, to, ctx);
+	}
 	if (!e)
 		score(p, q);
 	free(p->intent);
@@ -196,12 +199,50 @@ static enum err is_answered(struct session *s, const struct hash *candidate,
 	return ERR_OK;
 }
 
-/* Of one finalist, unless that is known. */
-static enum err verify_one(struct session *s, size_t device, const struct genome *g,
-	const struct build_weights *weights, const struct artefact *a,
+/* A slow device gets few inputs at once. */
+static size_t inputs_a_run(const struct device *d, const struct hardware *h)
+{
+	const struct device_info *info = device_info(d);
+	double us = info->instruction_ns ? h->instructions * info->instruction_ns / 1e3
+					 : h->latency_us;
+	double n = TIME_SHARE * 1e3 * device_profile(d)->timeout_ms / us;
+
+	return n < 1 ? 1 : n < INPUTS_A_RUN ? (size_t)n : INPUTS_A_RUN;
+}
+
+/* The test split, or as much of it as the job lets a device answer. */
+static enum err verify_inputs(struct pass *p, const struct genome *g, struct quality *q,
 	struct err_ctx *ctx)
 {
-	struct pass p = {.s = s, .dev = s->device[device].dev, .image = &a->image};
+	const struct encoded *all;
+	struct encoded some;
+	size_t n = p->s->job.n_device_inputs;
+	enum err e = corpus_encoded(
+		&p->s->corpus, SPLIT_TEST, g->vocab_size, g->seq_len, &all, ctx);
+
+	if (e)
+		return e;
+	p->e = all;
+	if (!n || n >= all->n)
+		return verify(p, q, ctx);
+	if ((e = encoded_sample(all, n, &some, ctx)))
+		return e;
+	p->e = &some;
+	e = verify(p, q, ctx);
+	encoded_release(&some);
+	return e;
+}
+
+/* Of one finalist, unless that is known. */
+static enum err verify_one(struct session *s, size_t device, const struct genome *g,
+	const struct build_weights *weights, const struct hardware *h,
+	struct err_ctx *ctx)
+{
+	struct device *dev = s->device[device].dev;
+	struct pass p = {.s = s,
+		.dev = dev,
+		.image = &h->artefact.image,
+		.inputs_a_run = inputs_a_run(dev, h)};
 	struct quality q;
 	struct hash hash;
 	int answered;
@@ -211,10 +252,8 @@ static enum err verify_one(struct session *s, size_t device, const struct genome
 	e = is_answered(s, &hash, &weights->hash, &answered, ctx);
 	if (e || answered)
 		return e;
-	if ((e = corpus_encoded(
-		     &s->corpus, SPLIT_TEST, g->vocab_size, g->seq_len, &p.e, ctx)) ||
-		(e = device_upload(p.dev, a->path, p.image, ctx)) ||
-		(e = verify(&p, &q, ctx)))
+	if ((e = device_upload(dev, h->artefact.path, p.image, ctx)) ||
+		(e = verify_inputs(&p, g, &q, ctx)))
 		return e;
 	return session_put_quality(s, &hash, &q, SPLIT_TEST, "device", s->job.seed * 1000,
 		&weights->hash, ctx);
@@ -236,8 +275,8 @@ enum err final_verify(struct session *s, size_t device, const struct genome *g,
 	do {
 		for (e = ERR_OK; i < n && !e; i += !e) {
 			if (h[i].verdict == VERDICT_OK)
-				e = verify_one(s, device, &g[i], &weights[i],
-					&h[i].artefact, &why);
+				e = verify_one(
+					s, device, &g[i], &weights[i], &h[i], &why);
 			if (!e)
 				progress_update(s->progress, i + 1, "test split on %s",
 					s->device[device].name);

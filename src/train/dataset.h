@@ -98,6 +98,10 @@ struct encoded {
 enum err dataset_encode(const struct dataset *d, enum split split,
 	const struct tokeniser_table *t, uint32_t vocab_size, uint32_t seq_len,
 	struct encoded *out, struct err_ctx *ctx);
+/* n sequences, evenly spread over `all`, or all of them where it has fewer. Of plain text the
+ * windows no longer follow each other, so the last token of each has no target. */
+enum err encoded_sample(
+	const struct encoded *all, size_t n, struct encoded *out, struct err_ctx *ctx);
 void encoded_release(struct encoded *e);
 
 #endif

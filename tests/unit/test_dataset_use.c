@@ -167,6 +167,45 @@ static void encoding_marks_words_tags_and_cuts(void **state)
 	dataset_release(&d);
 }
 
+/* Sequence i of a sample is one of the whole, and each comes after the one before. */
+static void samples_are_spread_evenly(void **state)
+{
+	struct err_ctx ctx = {{0}};
+	struct dataset d;
+	struct tokeniser_table *t = NULL;
+	struct encoded all, some;
+
+	(void)state;
+	assert_int_equal(dataset_open(&d, "builtin:home?n=600", NULL, &ctx), ERR_OK);
+	assert_int_equal(tokeniser_train(&d, 500, &t, &ctx), ERR_OK);
+	assert_int_equal(dataset_encode(&d, SPLIT_TEST, t, 500, 24, &all, &ctx), ERR_OK);
+	assert_int_equal(encoded_sample(&all, 31, &some, &ctx), ERR_OK);
+	assert_int_equal(some.n, 31);
+	for (size_t i = 0; i < some.n; i++) {
+		size_t k = i * all.n / 31;
+		size_t n = all.start[k + 1] - all.start[k];
+		size_t n_words = all.word_start[k + 1] - all.word_start[k];
+
+		assert_int_equal(some.intent[i], all.intent[k]);
+		assert_int_equal(some.start[i + 1] - some.start[i], n);
+		assert_int_equal(some.word_start[i + 1] - some.word_start[i], n_words);
+		assert_memory_equal(some.ids + some.start[i], all.ids + all.start[k],
+			n * sizeof(*all.ids));
+		assert_memory_equal(some.tags + some.start[i], all.tags + all.start[k],
+			n * sizeof(*all.tags));
+		assert_memory_equal(some.word_token + some.word_start[i],
+			all.word_token + all.word_start[k],
+			n_words * sizeof(*all.word_token));
+	}
+	encoded_release(&some);
+	assert_int_equal(encoded_sample(&all, all.n + 5, &some, &ctx), ERR_OK);
+	assert_int_equal(some.n, all.n);
+	encoded_release(&some);
+	encoded_release(&all);
+	tokeniser_free(t);
+	dataset_release(&d);
+}
+
 static void shuffling_keeps_the_counts_and_breaks_the_link(void **state)
 {
 	struct err_ctx ctx = {{0}};
@@ -210,6 +249,7 @@ int main(void)
 		cmocka_unit_test(saved_sets_notice_a_change),
 		cmocka_unit_test(saving_does_not_touch_other_folders),
 		cmocka_unit_test(encoding_marks_words_tags_and_cuts),
+		cmocka_unit_test(samples_are_spread_evenly),
 		cmocka_unit_test(shuffling_keeps_the_counts_and_breaks_the_link),
 	};
 

@@ -273,6 +273,56 @@ enum err dataset_encode(const struct dataset *d, enum split split,
 	return ERR_OK;
 }
 
+static enum err make_room(struct encoded *e, size_t n_sequences, size_t n_ids,
+	size_t n_words, struct err_ctx *ctx)
+{
+	e->start = calloc(n_sequences + 1, sizeof(*e->start));
+	e->word_start = calloc(n_sequences + 1, sizeof(*e->word_start));
+	e->intent = calloc(n_sequences + 1, sizeof(*e->intent));
+	e->ids = calloc(n_ids + 1, sizeof(*e->ids));
+	e->tags = calloc(n_ids + 1, sizeof(*e->tags));
+	e->word_tags = calloc(n_words + 1, sizeof(*e->word_tags));
+	e->word_token = calloc(n_words + 1, sizeof(*e->word_token));
+	return e->start && e->word_start && e->intent && e->ids && e->tags &&
+			       e->word_tags && e->word_token
+		       ? ERR_OK
+		       : nomem(ctx);
+}
+
+static void copy_sequence(struct encoded *to, const struct encoded *from, size_t i)
+{
+	uint32_t at = to->start[to->n], word = to->word_start[to->n];
+	uint32_t first = from->start[i], n = from->start[i + 1] - first;
+	uint32_t first_word = from->word_start[i],
+		 n_words = from->word_start[i + 1] - first_word;
+
+	memcpy(to->ids + at, from->ids + first, n * sizeof(*to->ids));
+	memcpy(to->tags + at, from->tags + first, n * sizeof(*to->tags));
+	memcpy(to->word_tags + word, from->word_tags + first_word,
+		n_words * sizeof(*to->word_tags));
+	memcpy(to->word_token + word, from->word_token + first_word,
+		n_words * sizeof(*to->word_token));
+	to->intent[to->n] = from->intent[i];
+	to->n++;
+	to->start[to->n] = at + n;
+	to->word_start[to->n] = word + n_words;
+}
+
+enum err encoded_sample(
+	const struct encoded *all, size_t n, struct encoded *out, struct err_ctx *ctx)
+{
+	enum err e;
+
+	memset(out, 0, sizeof(*out));
+	n = n < all->n ? n : all->n;
+	e = make_room(out, n, all->start[all->n], all->word_start[all->n], ctx);
+	for (size_t i = 0; i < n && !e; i++)
+		copy_sequence(out, all, i * all->n / n);
+	if (e)
+		encoded_release(out);
+	return e;
+}
+
 void encoded_release(struct encoded *e)
 {
 	free(e->start);
