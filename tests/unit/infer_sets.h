@@ -128,6 +128,8 @@ static int runs_here(const struct kernels *k)
 DECLARE_ARM(arm64_neon);
 DECLARE_ARM(arm64_dotprod);
 DECLARE_ARM(arm64_i8mm);
+#elif defined(__ARM_FEATURE_MVE)
+DECLARE(armv81m_mve);
 #else
 DECLARE_ARM(armhf_neon);
 #endif
@@ -137,6 +139,8 @@ static const struct kernels all[] = {
 	ARM("arm64-neon", arm64_neon),
 	ARM("arm64-dotprod", arm64_dotprod),
 	ARM("arm64-i8mm", arm64_i8mm),
+#elif defined(__ARM_FEATURE_MVE)
+	{.isa = "armv81m-mve", COMMON(armv81m_mve)},
 #else
 	ARM("armhf-neon", armhf_neon),
 #endif
