@@ -56,6 +56,7 @@ static void compile(const struct cross *c, const char *flags, const char *source
 	args_add(&a, c->cc);
 	args_add_words(&a, "-std=c11 -D_GNU_SOURCE -DTEST_CROSS -Itests/cross -I. "
 			   "-ffunction-sections -O2 -Wall -Wextra -Werror -c");
+	args_add_words(&a, c->cflags);
 	args_add_words(&a, flags);
 	args_add(&a, source);
 	args_add(&a, "-o");
@@ -180,11 +181,18 @@ static void armhf_kernels_keep_their_contracts(void **state)
 	check(&crosses[1]);
 }
 
+static void cortexm_kernels_keep_their_contracts(void **state)
+{
+	(void)state;
+	check(&crosses[3]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(arm64_kernels_keep_their_contracts),
 		cmocka_unit_test(armhf_kernels_keep_their_contracts),
+		cmocka_unit_test(cortexm_kernels_keep_their_contracts),
 	};
 
 	return cmocka_run_group_tests(tests, make_dir, remove_dir);
