@@ -130,8 +130,12 @@ DECLARE_ARM(arm64_dotprod);
 DECLARE_ARM(arm64_i8mm);
 #elif defined(__ARM_FEATURE_MVE)
 DECLARE(armv81m_mve);
-#else
+#elif !defined(TEST_CORTEXM)
 DECLARE_ARM(armhf_neon);
+#else
+linear_fn cortexm_dsp_linear_i8, cortexm_dsp_linear_i4;
+embed_fn cortexm_dsp_embed_i8, cortexm_dsp_embed_i4;
+back_fn cortexm_dsp_linear_back_i8, cortexm_dsp_linear_back_i4;
 #endif
 
 static const struct kernels all[] = {
@@ -141,8 +145,15 @@ static const struct kernels all[] = {
 	ARM("arm64-i8mm", arm64_i8mm),
 #elif defined(__ARM_FEATURE_MVE)
 	{.isa = "armv81m-mve", COMMON(armv81m_mve)},
-#else
+#elif !defined(TEST_CORTEXM)
 	ARM("armhf-neon", armhf_neon),
+#else
+	{.isa = "cortexm-dsp",
+		.i8 = cortexm_dsp_linear_i8,
+		.i4 = cortexm_dsp_linear_i4,
+		.embed = {embed_f32, cortexm_dsp_embed_i8, cortexm_dsp_embed_i4},
+		.back = {linear_back_f32, cortexm_dsp_linear_back_i8,
+			cortexm_dsp_linear_back_i4}},
 #endif
 	{.isa = NULL},
 };

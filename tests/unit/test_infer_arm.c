@@ -30,7 +30,6 @@ static const char *const needed[] = {"src/codegen/kernel_sets.c", "src/model/qua
 /* Where a set is run. */
 struct machine {
 	const struct cross *cross;
-	const char *flags; /* of compiler and linker */
 	const char *start; /* what a program begins with, or NULL: the system's */
 	const char *link;  /* words of the linker */
 	const char *run[10]; /* the emulator's before the program's name */
@@ -38,12 +37,13 @@ struct machine {
 
 #define BOARD "-display", "none", "-nodefaults", "-nic", "none", "-semihosting", "-kernel"
 static const struct cross cortex_m55 = {
-	"armv81m-", "arm-none-eabi-gcc", {"qemu-system-arm", "qemu-system-arm"}};
+	"armv81m-", "arm-none-eabi-gcc", {"qemu-system-arm", "qemu-system-arm"},
+	"-mcpu=cortex-m55 -mthumb -mfloat-abi=hard"};
 
-static const struct machine arm64 = {&crosses[0], "", NULL, "-static", {"-cpu", "max"}};
-static const struct machine armhf = {&crosses[1], "", NULL, "-static", {"-cpu", "max"}};
-static const struct machine mps3_an547 = {&cortex_m55,
-	"-mcpu=cortex-m55 -mthumb -mfloat-abi=hard", "tests/cross/bare.c",
+static const struct machine arm64 = {&crosses[0], NULL, "-static", {"-cpu", "max"}};
+static const struct machine armhf = {&crosses[1], NULL, "-static", {"-cpu", "max"}};
+static const struct machine cortexm = {&crosses[3], NULL, "-static", {"-cpu", "max"}};
+static const struct machine mps3_an547 = {&cortex_m55, "tests/cross/bare.c",
 	"-nostartfiles --specs=rdimon.specs -Ttests/cross/bare.ld",
 	{"-M", "mps3-an547", BOARD}};
 
@@ -76,7 +76,7 @@ static void compile(const struct machine *m, const char *flags, const char *sour
 	args_add(&a, m->cross->cc);
 	args_add_words(&a, "-std=c11 -D_GNU_SOURCE -DTEST_CROSS -Itests/cross -I. "
 			   "-ffunction-sections -O2 -Wall -Wextra -Werror -c");
-	args_add_words(&a, m->flags);
+	args_add_words(&a, m->cross->cflags);
 	args_add_words(&a, flags);
 	args_add(&a, source);
 	args_add(&a, "-o");
@@ -155,7 +155,7 @@ static void run_check(
 	snprintf(program, sizeof(program), "%s/%schecks%zu", dir, m->cross->prefix, i);
 	args_init(&link);
 	args_add(&link, m->cross->cc);
-	args_add_words(&link, m->flags);
+	args_add_words(&link, m->cross->cflags);
 	args_add_words(&link, m->link);
 	args_add_words(&link, "-Wl,--gc-sections -o");
 	args_add(&link, program);
@@ -222,12 +222,19 @@ static void cortex_m55_kernels_keep_their_contracts(void **state)
 	check(&mps3_an547);
 }
 
+static void cortexm_kernels_keep_their_contracts(void **state)
+{
+	(void)state;
+	check(&cortexm);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(arm64_kernels_keep_their_contracts),
 		cmocka_unit_test(armhf_kernels_keep_their_contracts),
 		cmocka_unit_test(cortex_m55_kernels_keep_their_contracts),
+		cmocka_unit_test(cortexm_kernels_keep_their_contracts),
 	};
 
 	return cmocka_run_group_tests(tests, make_dir, remove_dir);
