@@ -44,7 +44,7 @@ static char *add_hex(char *at, const char *text, uint32_t v)
 static uint64_t now_ns(void *self)
 {
 	(void)self;
-	return core_ticks() * (1000000000u / BOARD_CLOCK_HZ);
+	return core_ticks() * 1000000000u / BOARD_CLOCK_HZ;
 }
 
 static void beat(void)
@@ -119,7 +119,7 @@ static void fill_done(struct wire_done *d, const struct run_report *r)
 {
 	d->temp_before_mc = d->temp_after_mc = WIRE_TEMP_UNKNOWN;
 	d->code = r->code;
-	d->wall_ns = d->cpu_ns = r->ticks * (1000000000u / BOARD_CLOCK_HZ);
+	d->wall_ns = d->cpu_ns = r->ticks * 1000000000u / BOARD_CLOCK_HZ;
 	if (r->end == RUN_EXIT) {
 		judge_exit(d, r);
 		return;
@@ -192,7 +192,7 @@ static void describe(void)
 	at = add_hex(at, "cpuid: ", core_cpuid());
 	at = add(at, core_has_fpu() ? "\nfeatures: fpu\n" : "\n");
 	at = add_hex(at, "window: ", BOARD_WINDOW_BASE);
-	at = add_hex(at, " ", 1u << BOARD_WINDOW_LOG2);
+	at = add_hex(at, " ", BOARD_WINDOW_BYTES);
 	at = add_hex(at, "\nclock_hz: ", BOARD_CLOCK_HZ);
 	add(at, core_has_cycle_counter() ? "\nticks: systick, dwt\n"
 					 : "\nticks: systick\n");
@@ -220,10 +220,9 @@ int main(void)
 		.max_payload = MAX_PAYLOAD,
 		.window = 1,
 		.flags = WIRE_CAN_EVAL,
-		.storage_bytes = (1u << BOARD_WINDOW_LOG2) - STORE_MAX_STACK -
-				 4 * STORE_GUARD_BYTES,
-		.output_bytes = 1u << (BOARD_WINDOW_LOG2 - 1),
-		.clock_resolution_ns = 1000000000u / BOARD_CLOCK_HZ,
+		.storage_bytes = BOARD_WINDOW_BYTES - STORE_BEHIND,
+		.output_bytes = BOARD_WINDOW_BYTES,
+		.clock_resolution_ns = (1000000000u + BOARD_CLOCK_HZ - 1) / BOARD_CLOCK_HZ,
 		.description = description,
 		.version = "hawser-agent-mcu",
 		.sensor = "",
@@ -233,6 +232,7 @@ int main(void)
 	};
 
 	core_init();
+	board_init();
 	uart_init();
 	describe();
 	agent_init(&agent, &ops, NULL, &config);

@@ -4,8 +4,7 @@
 
 #include "devices/proto/message.h"
 
-#define WINDOW_BYTES (1u << BOARD_WINDOW_LOG2)
-#define WINDOW_END (BOARD_WINDOW_BASE + WINDOW_BYTES)
+#define WINDOW_END (BOARD_WINDOW_BASE + BOARD_WINDOW_BYTES)
 
 struct slot {
 	uint8_t hash[SHA256_BYTES];
@@ -29,10 +28,10 @@ static int is_payload(const struct slot *s)
 		return 0;
 	memcpy(&h, memory(s->at), sizeof(h));
 	return h.magic == PAYLOAD_MAGIC && h.image_end == BOARD_WINDOW_BASE + s->size &&
-	       h.memory_end >= h.image_end &&
-	       h.memory_end <= WINDOW_END - STORE_MAX_STACK - 2 * STORE_GUARD_BYTES &&
-	       h.entry - BOARD_WINDOW_BASE < s->size && h.stack_bytes >= 256 &&
-	       h.stack_bytes <= STORE_MAX_STACK;
+	       h.memory_end >= h.image_end && h.entry - BOARD_WINDOW_BASE < s->size &&
+	       h.stack_bytes >= 256 && h.stack_bytes < BOARD_WINDOW_BYTES &&
+	       h.memory_end <= WINDOW_END - h.stack_bytes &&
+	       WINDOW_END - h.stack_bytes - h.memory_end >= 2 * STORE_GUARD_BYTES;
 }
 
 /* Behind the payload and what it clears. */
