@@ -141,7 +141,7 @@ static void fault_names_its_place_and_the_next_payload_runs(void **state)
 		if (cases[i].place)
 			assert_true(number_after(detail, "pc ") - window[0] < 4096);
 		assert_int_equal(run(&good, detail), VERDICT_EXIT);
-		assert_int_equal(number_after(detail, "exit code "), 42);
+		assert_int_equal(number_after(detail, "exit code "), 0x42);
 	}
 	/* All that without a reset: the boot is still the first. */
 	assert_int_equal(number_after(device_info(device)->sensor_note, "boots "), 1);
@@ -159,7 +159,7 @@ static void payload_that_wrote_over_itself_is_sent_again(void **state)
 	make_payload(10, &bad);
 	for (int i = 0; i < 3; i++) {
 		assert_int_equal(run(&bad, detail), VERDICT_EXIT);
-		assert_int_equal(number_after(detail, "exit code "), 42);
+		assert_int_equal(number_after(detail, "exit code "), 0x42);
 	}
 }
 

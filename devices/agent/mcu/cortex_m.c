@@ -86,13 +86,14 @@ __attribute__((naked, noinline)) static void enter_payload(
 	uint32_t entry, uint32_t argument, uint32_t stack_top)
 {
 	(void)entry, (void)argument, (void)stack_top; /* r0, r1, r2 */
-	__asm volatile("push {r3-r11, lr}\n" SAVE_FLOATS
-		       " ldr r3, =core_saved_msp\n mov r12, sp\n str r12, [r3]\n"
-		       " msr psp, r2\n mov r2, r0\n mov r0, r1\n"
-		       " movs r3, #3\n msr control, r3\n isb\n blx r2\n"
-		       " mov r1, r0\n movs r0, #0\n svc #0\n b .\n"
-		       " .thumb_func\n .global core_after_payload\ncore_after_payload:\n"
-		       RESTORE_FLOATS " pop {r3-r11, pc}\n .ltorg\n");
+	__asm volatile(
+		"push {r3-r11, lr}\n" SAVE_FLOATS
+		" ldr r3, =core_saved_msp\n mov r12, sp\n str r12, [r3]\n"
+		" msr psp, r2\n mov r2, r0\n mov r0, r1\n"
+		" movs r3, #3\n msr control, r3\n isb\n blx r2\n"
+		" mov r1, r0\n movs r0, #0\n svc #0\n b .\n"
+		" .thumb_func\n .global core_after_payload\ncore_after_payload:\n" RESTORE_FLOATS
+		" pop {r3-r11, pc}\n .ltorg\n");
 }
 
 __attribute__((noreturn)) static void leave(enum run_end end)
@@ -152,7 +153,8 @@ static void on_fault(const uint32_t *frame, uint32_t exception)
 	leave(RUN_FAULT);
 }
 
-__attribute__((used)) static void handle(
+void handle(uint32_t *frame, uint32_t exc_return, uint32_t exception);
+__attribute__((used)) void handle(
 	uint32_t *frame, uint32_t exc_return, uint32_t exception)
 {
 	int of_payload = in_payload && exc_return & 4;

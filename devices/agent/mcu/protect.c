@@ -49,8 +49,8 @@ static void region(uint32_t number, uint32_t base, uint32_t size, uint32_t acces
 
 static void set_regions(uint32_t guard)
 {
-	region(0, BOARD_REGION_BASE,
-		SIZE(BOARD_REGION_BYTES) | BOARD_REGION_WITHOUT << 8, ALL);
+	region(0, BOARD_REGION_BASE, SIZE(BOARD_REGION_BYTES) | BOARD_REGION_WITHOUT << 8,
+		ALL);
 	/* Without this the drop of privilege faults itself. */
 	region(1, BOARD_CODE_BASE, SIZE(BOARD_CODE_BYTES), READ);
 	region(2, guard, SIZE(STORE_GUARD_BYTES), AGENT_ONLY);

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "devices/proto/crc32.h"
 #include "devices/proto/message.h"
 
 #define WINDOW_END (BOARD_WINDOW_BASE + BOARD_WINDOW_BYTES)
@@ -9,6 +10,7 @@
 struct slot {
 	uint8_t hash[SHA256_BYTES];
 	uint32_t at, size, have;
+	uint32_t crc; /* of what was verified */
 	uint8_t verified;
 };
 
@@ -110,6 +112,7 @@ int store_verify(void *self, char *why)
 		return WIRE_E_HASH;
 	}
 	open_slot->verified = 1;
+	open_slot->crc = crc32_update(0, memory(open_slot->at), open_slot->size);
 	if (open_slot == &other && is_payload(&other)) {
 		memmove(memory(BOARD_WINDOW_BASE), memory(other.at), other.size);
 		image = other;
@@ -120,12 +123,13 @@ int store_verify(void *self, char *why)
 	return 0;
 }
 
-/* Of this hash, verified, and still what it was. */
+/* Of this hash, verified, and still what it was, which its CRC tells fast enough for every
+ * run. */
 static int holds(struct slot *s, const uint8_t hash[SHA256_BYTES])
 {
 	if (!s->verified || memcmp(s->hash, hash, SHA256_BYTES) != 0)
 		return 0;
-	if (is_sound(s))
+	if (crc32_update(0, memory(s->at), s->size) == s->crc)
 		return 1;
 	memset(s, 0, sizeof(*s));
 	return 0;

@@ -19,7 +19,8 @@
 static inline void uart_init(void)
 {
 	UART_BRR = UART_DIVIDER;
-	UART_CR1 = 1u << 13 | 1u << 5 | 1u << 3 | 1u << 2; /* on; receive interrupt, TE, RE */
+	UART_CR1 = 1u << 13 | 1u << 5 | 1u << 3 |
+		   1u << 2; /* on; receive interrupt, TE, RE */
 	(void)UART_DR;
 }
 
