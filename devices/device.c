@@ -90,6 +90,7 @@ static enum err read_info(struct device *d, struct device_info *info, struct err
 		return err_set(ctx, ERR_LINK,
 			"the agent calls itself simulated, which its profile does not");
 	info->can_evaluate = (w->flags & WIRE_CAN_EVAL) != 0;
+	info->host_judges = (w->flags & WIRE_HOST_JUDGES) != 0;
 	info->max_frame_bytes = w->max_payload;
 	info->clock_resolution_ns = w->clock_resolution_ns;
 	memcpy(info->sensor, w->sensor, sizeof(info->sensor));

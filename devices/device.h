@@ -76,6 +76,7 @@ struct device_info {
 	char sensor[64];       /* the energy sensor in use; "" none */
 	char sensor_note[192]; /* what it covers, or why there is none */
 	int can_evaluate;      /* offers RUN_EVAL */
+	int host_judges;       /* its agent leaves an image's records to us */
 };
 
 enum run_mode {

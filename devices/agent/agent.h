@@ -12,7 +12,7 @@
 #include "devices/proto/message.h"
 
 /* Functions that can fail return 0, or a wire_code after putting a text into `why` (cap
- * bytes of AGENT_WHY) for the host; an empty text is replaced by the code's own. */
+ * bytes of AGENT_WHY) for the host; "" where the code says it all. */
 #define AGENT_WHY 200
 
 struct agent_ops {

@@ -43,6 +43,19 @@ static const struct kernel_panels panels_sdot = {
 static const struct kernel_panels panels_smmla = {
 	.f32 = {16, 8, 1, 0}, .i8 = {16, 8, 8, 0}, .i4 = {16, 8, 16, 0}};
 
+static const char *const armv81m_mve[] = {"embed_f32", "embed_i4", "embed_i8",
+	"linear_back_f32", "linear_back_i4", "linear_back_i8", "linear_f32", "linear_i4",
+	"linear_i8", "quant_rows", NULL};
+/* A column's 16 int8, or a group of int4, are one vector. */
+static const struct kernel_panels panels_mve = {
+	.f32 = {4, 4, 1, 0}, .i8 = {4, 4, 16, 0}, .i4 = {4, 4, 32, 0}};
+
+/* Rows of whole words; the set's SXTB16 takes columns as they come. */
+static const char *const cortexm_dsp[] = {"embed_i4", "embed_i8", "linear_back_i4",
+	"linear_back_i8", "linear_i4", "linear_i8", NULL};
+static const struct kernel_panels panels_rows = {
+	.f32 = {1, 1, 1, 0}, .i8 = {1, 1, 8, 0}, .i4 = {1, 1, 8, 0}};
+
 /* -O3 comes after the candidate's own level: these files are written for it. */
 static const struct kernel_set sets[] = {
 	{.isa = "", .cflags = "", .kernels = none, .macros = ""},
@@ -96,6 +109,12 @@ static const struct kernel_set sets[] = {
 		.fuses = FUSES_ACT | FUSES_QKV,
 		.macros = "__aarch64__ __ARM_NEON __ARM_FEATURE_MATMUL_INT8",
 		.attention_rows = 4},
+	/* Before armhf-neon, whose processors mostly have this too. */
+	{.isa = "cortexm-dsp",
+		.cflags = "-O2 -fno-schedule-insns",
+		.kernels = cortexm_dsp,
+		.panels = &panels_rows,
+		.macros = "__arm__ __thumb2__ __ARM_FEATURE_DSP __ARM_FEATURE_FMA"},
 	/* For small code; half the registers, so panels of half the width. */
 	{.isa = "armhf-neon",
 		.base = "arm64-neon",
@@ -105,6 +124,12 @@ static const struct kernel_set sets[] = {
 		.fuses = FUSES_ACT | FUSES_QKV,
 		.macros = "__arm__ __ARM_NEON __ARM_FEATURE_FMA",
 		.attention_rows = 4},
+	{.isa = "armv81m-mve",
+		.cflags = "-O3",
+		.kernels = armv81m_mve,
+		.panels = &panels_mve,
+		.fuses = FUSES_ACT,
+		.macros = "__arm__ __ARM_FEATURE_MVE"},
 };
 
 const char *const kernel_schedule_names[N_SCHEDULES] = {"even", "full", "rows", "low"};

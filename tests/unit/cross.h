@@ -14,12 +14,16 @@ struct cross {
 	const char *prefix; /* of the kernel sets that run there; NULL: it has none */
 	const char *cc;
 	const char *emulator[2]; /* by either name */
+	const char *cflags;	 /* of its kernel sets, besides their own */
 };
 
 static const struct cross crosses[] = {
-	{"arm64-", "aarch64-linux-gnu-gcc", {"qemu-aarch64", "qemu-aarch64-static"}},
-	{"armhf-", "arm-linux-gnueabihf-gcc", {"qemu-arm", "qemu-arm-static"}},
-	{NULL, "riscv64-linux-gnu-gcc", {"qemu-riscv64", "qemu-riscv64-static"}},
+	{"arm64-", "aarch64-linux-gnu-gcc", {"qemu-aarch64", "qemu-aarch64-static"}, ""},
+	{"armhf-", "arm-linux-gnueabihf-gcc", {"qemu-arm", "qemu-arm-static"}, ""},
+	{NULL, "riscv64-linux-gnu-gcc", {"qemu-riscv64", "qemu-riscv64-static"}, ""},
+	/* What a Cortex-M executes, on a processor that has Linux. */
+	{"cortexm-dsp", "arm-linux-gnueabihf-gcc", {"qemu-arm", "qemu-arm-static"},
+		"-mthumb -mfpu=vfpv4-d16 -DTEST_CORTEXM"},
 };
 #define N_CROSSES (sizeof(crosses) / sizeof(crosses[0]))
 

@@ -128,8 +128,14 @@ static int runs_here(const struct kernels *k)
 DECLARE_ARM(arm64_neon);
 DECLARE_ARM(arm64_dotprod);
 DECLARE_ARM(arm64_i8mm);
-#else
+#elif defined(__ARM_FEATURE_MVE)
+DECLARE(armv81m_mve);
+#elif !defined(TEST_CORTEXM)
 DECLARE_ARM(armhf_neon);
+#else
+linear_fn cortexm_dsp_linear_i8, cortexm_dsp_linear_i4;
+embed_fn cortexm_dsp_embed_i8, cortexm_dsp_embed_i4;
+back_fn cortexm_dsp_linear_back_i8, cortexm_dsp_linear_back_i4;
 #endif
 
 static const struct kernels all[] = {
@@ -137,8 +143,17 @@ static const struct kernels all[] = {
 	ARM("arm64-neon", arm64_neon),
 	ARM("arm64-dotprod", arm64_dotprod),
 	ARM("arm64-i8mm", arm64_i8mm),
-#else
+#elif defined(__ARM_FEATURE_MVE)
+	{.isa = "armv81m-mve", COMMON(armv81m_mve)},
+#elif !defined(TEST_CORTEXM)
 	ARM("armhf-neon", armhf_neon),
+#else
+	{.isa = "cortexm-dsp",
+		.i8 = cortexm_dsp_linear_i8,
+		.i4 = cortexm_dsp_linear_i4,
+		.embed = {embed_f32, cortexm_dsp_embed_i8, cortexm_dsp_embed_i4},
+		.back = {linear_back_f32, cortexm_dsp_linear_back_i8,
+			cortexm_dsp_linear_back_i4}},
 #endif
 	{.isa = NULL},
 };

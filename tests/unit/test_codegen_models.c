@@ -231,8 +231,8 @@ static void build_all(const struct target *opt, const char *emulator)
 
 		assert_int_equal(fixture_init(&f, models[i].text, *models[i].task), 0);
 		f.genome.kernels = KERNELS_OPT;
-		ASSERT_OK(codegen_build(&f.in, opt, shared_cache(), &a, &hit, &ctx),
-			&ctx);
+		ASSERT_OK(
+			codegen_build(&f.in, opt, shared_cache(), &a, &hit, &ctx), &ctx);
 		n_hits += hit != 0;
 		run_image_under(emulator, &a, models[i].name);
 	}
@@ -264,7 +264,7 @@ static void build_for_arm_answers_like_the_reference_under_an_emulator(void **st
 
 		for (size_t k = 1; emulator && kernel_set_at(k); k++) {
 			const char *isa = kernel_set_at(k)->isa;
-			struct target opt = {c->cc, "", isa, FIXTURE_HARNESS};
+			struct target opt = {c->cc, c->cflags, isa, FIXTURE_HARNESS};
 
 			if (cross_of(isa) == c)
 				build_all(&opt, emulator);
@@ -282,7 +282,11 @@ static void auto_takes_the_best_set_for_arm(void **state)
 		{"aarch64-linux-gnu-gcc", "-march=armv8.6-a", "arm64-i8mm"},
 		{"arm-linux-gnueabihf-gcc", "", ""},
 		{"arm-linux-gnueabihf-gcc", "-mfpu=neon-vfpv4", "armhf-neon"},
-		{"arm-linux-gnueabihf-gcc", "-mcpu=cortex-a7", "armhf-neon"}};
+		{"arm-linux-gnueabihf-gcc", "-mcpu=cortex-a7", "armhf-neon"},
+		{"arm-none-eabi-gcc", "-mcpu=cortex-m3 -mthumb", ""},
+		{"arm-none-eabi-gcc",
+			"-mcpu=cortex-m4 -mthumb -mfpu=fpv4-sp-d16 -mfloat-abi=hard",
+			"cortexm-dsp"}};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

@@ -176,7 +176,7 @@ static size_t own_kernels(struct own *out)
 	out[2] = (struct own){"arm64-i8mm", arm64_i8mm_attention_dot8, 1};
 	return 3;
 }
-#elif defined(TEST_CROSS)
+#elif defined(TEST_CROSS) && !defined(TEST_CORTEXM) && !defined(__ARM_FEATURE_MVE)
 attention_dot8_fn armhf_neon_attention_dot8;
 
 static size_t own_kernels(struct own *out)

@@ -1,34 +1,11 @@
 #include "devices/agent/mcu/cortex_m.h"
 
 #include "devices/agent/mcu/payload.h"
-
-#define REG(address) (*(volatile uint32_t *)(uintptr_t)(address))
-
-#define SYST_CSR REG(0xE000E010u)
-#define SYST_RVR REG(0xE000E014u)
-#define SYST_CVR REG(0xE000E018u)
-#define SCB_CPUID REG(0xE000ED00u)
-#define SCB_ICSR REG(0xE000ED04u)
-#define SCB_VTOR REG(0xE000ED08u)
-#define SCB_AIRCR REG(0xE000ED0Cu)
-#define SCB_CFSR REG(0xE000ED28u)
-#define SCB_HFSR REG(0xE000ED2Cu)
-#define SCB_MMFAR REG(0xE000ED34u)
-#define SCB_BFAR REG(0xE000ED38u)
-#define SCB_CPACR REG(0xE000ED88u)
-#define MPU_CTRL REG(0xE000ED94u)
-#define MPU_RNR REG(0xE000ED98u)
-#define MPU_RBAR REG(0xE000ED9Cu)
-#define MPU_RASR REG(0xE000EDA0u)
-#define SCB_DEMCR REG(0xE000EDFCu)
-#define FPU_FPCCR REG(0xE000EF34u)
-#define FPU_MVFR0 REG(0xE000EF40u)
-#define DWT_CTRL REG(0xE0001000u)
-#define DWT_CYCCNT REG(0xE0001004u)
+#include "devices/agent/mcu/protect.h"
+#include "devices/agent/mcu/registers.h"
 
 #define TICKS_PER_TURN 0x1000000u
 #define TURNS_PER_BEAT 4
-#define GUARD_LOG2 10 /* as CORE_GUARD_BYTES of store.h */
 
 #define KEEP_MAGIC 0xB007B007u
 static struct {
@@ -96,24 +73,36 @@ __attribute__((naked, noreturn)) static void back_to_agent(void)
 		       " ldr r0, =0xFFFFFFF9\n bx r0\n .ltorg\n");
 }
 
+/* Where the core has no FPU, payloads are built without it too. */
+#ifdef __ARM_FP
+#define SAVE_FLOATS " vpush {d8-d15}\n"
+#define RESTORE_FLOATS " vpop {d8-d15}\n"
+#else
+#define SAVE_FLOATS
+#define RESTORE_FLOATS
+#endif
+
 __attribute__((naked, noinline)) static void enter_payload(
 	uint32_t entry, uint32_t argument, uint32_t stack_top)
 {
 	(void)entry, (void)argument, (void)stack_top; /* r0, r1, r2 */
-	__asm volatile("push {r3-r11, lr}\n vpush {d8-d15}\n"
-		       " ldr r3, =core_saved_msp\n mov r12, sp\n str r12, [r3]\n"
-		       " msr psp, r2\n mov r2, r0\n mov r0, r1\n"
-		       " movs r3, #3\n msr control, r3\n isb\n blx r2\n"
-		       " mov r1, r0\n movs r0, #0\n svc #0\n b .\n"
-		       " .thumb_func\n .global core_after_payload\ncore_after_payload:\n"
-		       " vpop {d8-d15}\n pop {r3-r11, pc}\n .ltorg\n");
+	__asm volatile(
+		"push {r3-r11, lr}\n" SAVE_FLOATS
+		" ldr r3, =core_saved_msp\n mov r12, sp\n str r12, [r3]\n"
+		" msr psp, r2\n mov r2, r0\n mov r0, r1\n"
+		" movs r3, #3\n msr control, r3\n isb\n blx r2\n"
+		" mov r1, r0\n movs r0, #0\n svc #0\n b .\n"
+		" .thumb_func\n .global core_after_payload\ncore_after_payload:\n" RESTORE_FLOATS
+		" pop {r3-r11, pc}\n .ltorg\n");
 }
 
 __attribute__((noreturn)) static void leave(enum run_end end)
 {
 	report.ticks = clock_stop();
 	report.end = end;
+#ifdef __ARM_FP
 	FPU_FPCCR &= ~1u; /* registers that were to be saved lazily are dropped */
+#endif
 	in_payload = 0;
 	back_to_agent();
 }
@@ -164,7 +153,8 @@ static void on_fault(const uint32_t *frame, uint32_t exception)
 	leave(RUN_FAULT);
 }
 
-__attribute__((used)) static void handle(
+void handle(uint32_t *frame, uint32_t exc_return, uint32_t exception);
+__attribute__((used)) void handle(
 	uint32_t *frame, uint32_t exc_return, uint32_t exception)
 {
 	int of_payload = in_payload && exc_return & 4;
@@ -186,29 +176,7 @@ __attribute__((naked)) static void any_exception(void)
 		       " pop {r3, pc}\n");
 }
 
-/* Protection */
-
-static void region(uint32_t number, uint32_t base, uint32_t log2_bytes, uint32_t access)
-{
-	MPU_RNR = number;
-	MPU_RBAR = base;
-	MPU_RASR = access << 24 | 1u << 17 | (log2_bytes - 1) << 1 | 1;
-}
-
-#define ACCESS_ALL 3u		 /* read and write, both */
-#define ACCESS_READ 6u		 /* read only, both */
-#define ACCESS_AGENT (1u | 0x10) /* the agent only, nothing executed */
-
-static void protect(uint32_t guard)
-{
-	MPU_CTRL = 0;
-	region(0, BOARD_WINDOW_BASE, BOARD_WINDOW_LOG2, ACCESS_ALL);
-	/* Without this the drop of privilege faults itself. */
-	region(1, BOARD_CODE_BASE, BOARD_CODE_LOG2, ACCESS_READ);
-	region(2, guard, GUARD_LOG2, ACCESS_AGENT);
-	MPU_CTRL = 5;
-	__asm volatile("dsb\n isb" ::: "memory");
-}
+/* Runs */
 
 void core_run(uint32_t entry, uint32_t argument, uint32_t stack_top, uint32_t guard,
 	uint64_t limit_ticks, void (*beat)(void), struct run_report *out)
@@ -218,7 +186,7 @@ void core_run(uint32_t entry, uint32_t argument, uint32_t stack_top, uint32_t gu
 	report = none;
 	limit = limit_ticks;
 	on_beat = beat;
-	protect(guard);
+	protect_payload(guard);
 	in_payload = 1;
 	clock_start();
 	__asm volatile("cpsie i" ::: "memory");
@@ -295,7 +263,7 @@ void agent_reset(void)
 	const uint32_t *from = agent_data_load;
 
 	SCB_VTOR = BOARD_CODE_BASE;
-	SCB_CPACR |= 15u << 20;
+	SCB_CPACR |= 15u << 20; /* FPU and MVE, where there are such */
 	__asm volatile("dsb\n isb" ::: "memory");
 	for (uint32_t *to = agent_data_start; to < agent_data_end; to++)
 		*to = *from++;

@@ -15,7 +15,7 @@
 #include "devices/proto/sha256.h"
 
 #define STORE_GUARD_BYTES 1024u /* a power of two, and aligned to it */
-#define STORE_MAX_STACK 65536u
+#define STORE_BEHIND 4096u	/* the least that stack, guard and output take */
 
 int store_open(void *self, const uint8_t hash[SHA256_BYTES], uint64_t size,
 	uint64_t *have, int *complete, char *why);
