@@ -102,7 +102,8 @@ static void ask_offer(
 static void ask_put(
 	uint32_t s, uint32_t rq, uint64_t offset, const char *data, size_t len)
 {
-	struct wire_put m = {offset, (const uint8_t *)data, (uint32_t)len};
+	struct wire_put m = {
+		.offset = offset, .data = (const uint8_t *)data, .len = (uint32_t)len};
 	uint8_t body[512];
 	struct put p;
 

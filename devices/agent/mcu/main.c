@@ -209,6 +209,7 @@ int main(void)
 		.lease = lease,
 		.store_open = store_open,
 		.store_append = store_append,
+		.store_copy = store_copy,
 		.store_verify = store_verify,
 		.run_start = run_start,
 		.run_poll = run_poll,
@@ -219,7 +220,7 @@ int main(void)
 	static const struct agent_config config = {
 		.max_payload = MAX_PAYLOAD,
 		.window = 1,
-		.flags = WIRE_CAN_EVAL,
+		.flags = WIRE_CAN_EVAL | WIRE_CAN_COPY,
 		.storage_bytes = (1u << BOARD_WINDOW_LOG2) - STORE_MAX_STACK -
 				 4 * STORE_GUARD_BYTES,
 		.output_bytes = 1u << (BOARD_WINDOW_LOG2 - 1),
