@@ -50,6 +50,7 @@ static enum err send_frame(struct link *l, uint8_t type, struct err_ctx *ctx)
 	put_header(&p, &h);
 	put_bytes(&p, l->body_bytes, l->body.len);
 	n = frame_encode(l->tx, sizeof(l->tx), len);
+	l->sent += n;
 	return l->t->ops->write(l->t, l->tx, n, WRITE_MS, ctx);
 }
 

@@ -28,6 +28,7 @@ struct link {
 	uint32_t chunk;	    /* bytes per PUT or FETCH now: halved on a bad line */
 	uint32_t bad, good; /* in a row */
 	uint64_t until_ms;  /* when the upload or fetch under way has to be over */
+	uint64_t sent;	    /* bytes of frames, since link_attach */
 	int fresh; /* nothing was said on this line yet: no need to wait for quiet */
 	struct wire_error refusal;
 	/* Another way into the device's memory, or NULL: puts bytes there and tells where. Set
