@@ -172,6 +172,26 @@ int get_put(struct get *g, struct wire_put *m)
 	m->offset = get_u64(g);
 	m->len = (uint32_t)get_left(g);
 	m->data = get_bytes(g, m->len);
+	m->held = 0;
+	m->from = 0;
+	return get_end(g) && m->len > 0;
+}
+
+void put_copy(struct put *p, const struct wire_put *m)
+{
+	put_u64(p, m->offset);
+	put_u32(p, m->held);
+	put_u64(p, m->from);
+	put_u32(p, m->len);
+}
+
+int get_copy(struct get *g, struct wire_put *m)
+{
+	m->offset = get_u64(g);
+	m->held = get_u32(g);
+	m->from = get_u64(g);
+	m->len = get_u32(g);
+	m->data = NULL;
 	return get_end(g) && m->len > 0;
 }
 

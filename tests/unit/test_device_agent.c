@@ -58,7 +58,7 @@ static void expect_error(int code)
 	assert_int_equal(h.type, WIRE_ERROR);
 	assert_true(get_error(&g, &e));
 	assert_int_equal(e.code, code);
-	assert_true(e.text[0] != '\0');
+	assert_true(wire_code_text(e.code)[0] != '\0');
 }
 
 static void expect(uint8_t type, struct get *g)
@@ -102,7 +102,8 @@ static void ask_offer(
 static void ask_put(
 	uint32_t s, uint32_t rq, uint64_t offset, const char *data, size_t len)
 {
-	struct wire_put m = {offset, (const uint8_t *)data, (uint32_t)len};
+	struct wire_put m = {
+		.offset = offset, .data = (const uint8_t *)data, .len = (uint32_t)len};
 	uint8_t body[512];
 	struct put p;
 

@@ -234,6 +234,9 @@ static size_t build(int kind, uint8_t *out, size_t cap)
 	case 7:
 		put_ping(&p, &(struct wire_ping){1, "abc", 3});
 		break;
+	case 8:
+		put_copy(&p, &(struct wire_put){1, NULL, 2, 3, 4});
+		break;
 	default:
 		put_error(&p, &(struct wire_error){WIRE_E_BUSY, "busy"});
 	}
@@ -247,6 +250,7 @@ static int parse(int kind, const uint8_t *in, size_t len)
 		struct wire_welcome welcome;
 		struct wire_offer offer;
 		struct wire_have have;
+		struct wire_put put;
 		struct wire_run run;
 		struct wire_done done;
 		struct wire_fetch fetch;
@@ -273,11 +277,13 @@ static int parse(int kind, const uint8_t *in, size_t len)
 		return get_fetch(&g, &m.fetch);
 	case 7:
 		return get_ping(&g, &m.ping);
+	case 8:
+		return get_copy(&g, &m.put);
 	default:
 		return get_error(&g, &m.error);
 	}
 }
-#define N_KINDS 9
+#define N_KINDS 10
 
 static void message_of_any_kind_is_refused_when_short_or_long(void **state)
 {

@@ -332,8 +332,8 @@ int main(int argc, char **argv)
 		printf("hawser-agent 1, protocol %d\n", WIRE_VERSION);
 		return 0;
 	}
-	if (argc > 2 && strcmp(argv[1], "--guard") == 0)
-		return guard(argv + 2);
+	if (argc > 3 && strcmp(argv[1], "--guard") == 0)
+		return guard(argv[2], argv + 3);
 	if (parse(&o, argc, argv) != 0) {
 		fputs(usage, stderr);
 		return 2;

@@ -202,6 +202,7 @@ int main(void)
 		.lease = lease,
 		.store_open = store_open,
 		.store_append = store_append,
+		.store_copy = store_copy,
 		.store_verify = store_verify,
 		.run_start = run_start,
 		.run_poll = run_poll,
@@ -212,7 +213,7 @@ int main(void)
 	static const struct agent_config config = {
 		.max_payload = MAX_PAYLOAD,
 		.window = 1,
-		.flags = WIRE_CAN_EVAL | WIRE_HOST_JUDGES,
+		.flags = WIRE_CAN_EVAL | WIRE_CAN_COPY | WIRE_HOST_JUDGES,
 		.storage_bytes = BOARD_WINDOW_BYTES - STORE_BEHIND,
 		.output_bytes = BOARD_WINDOW_BYTES,
 		.clock_resolution_ns =

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "devices/proto/crc32.h"
-#include "devices/proto/message.h"
 
 #define WINDOW_END (BOARD_WINDOW_BASE + BOARD_WINDOW_BYTES)
 
@@ -85,9 +84,25 @@ int store_append(void *self, const uint8_t *data, size_t len, char *why)
 	/* A run may have taken the room meanwhile. */
 	if (!open_slot || len > open_slot->size - open_slot->have)
 		return WIRE_E_NOT_FOUND;
-	memcpy(memory(open_slot->at + open_slot->have), data, len);
+	memmove(memory(open_slot->at + open_slot->have), data, len);
 	open_slot->have += (uint32_t)len;
 	return 0;
+}
+
+int store_copy(void *self, const struct wire_put *m, char *why)
+{
+	uint64_t from = m->from, end = WINDOW_END - BOARD_WINDOW_BASE;
+
+	if (m->held) {
+		if (!image.verified || wire_hash_start(image.hash) != m->held)
+			return WIRE_E_NOT_FOUND;
+		end = image.size;
+	} else {
+		from -= BOARD_WINDOW_BASE;
+	}
+	if (from > end || m->len > end - from)
+		return WIRE_E_NOT_FOUND;
+	return store_append(self, memory(BOARD_WINDOW_BASE + (uint32_t)from), m->len, why);
 }
 
 static int is_sound(const struct slot *s)
