@@ -18,7 +18,7 @@ struct batch {
 	size_t device;
 	struct hardware *out;
 	struct hash *weights_hash;
-	char (*detail)[256]; /* why a build failed */
+	char (*detail)[256];	  /* why a build failed */
 	struct measure_job *jobs; /* what the store does not have */
 	size_t n_jobs, n_done;
 	enum err err;
@@ -265,6 +265,7 @@ static void *measure_device(void *self)
 {
 	struct batch *b = self;
 	struct session_device *d = &b->s->device[b->device];
+	const char *note;
 	size_t n_done;
 	int n_futile = 0;
 
@@ -274,6 +275,10 @@ static void *measure_device(void *self)
 			&b->s->job.measure, on_done, b,
 			b->fleet->n_busy == 1 ? b->s->progress : NULL, b->s->cancel,
 			&b->ctx);
+		note = device_upload_note(d->dev);
+		if (note[0])
+			progress_say(b->s->progress, "device '%s': %s",
+				device_profile(d->dev)->name, note);
 	} while (may_try_again(b, n_done, &n_futile));
 	for (size_t i = 0; i < b->n_jobs; i++)
 		measurement_release(&b->jobs[i].m);
@@ -365,8 +370,8 @@ static enum err run(struct fleet *f, struct err_ctx *ctx)
 	for (size_t d = 0; d < s->n_devices && !e; d++)
 		e = session_tune(s, d, f->g, f->n, ctx);
 	if (!e)
-		e = parallel_for(f->n * s->n_devices, parallel_processors(), build_one, f,
-			ctx);
+		e = parallel_for(
+			f->n * s->n_devices, parallel_processors(), build_one, f, ctx);
 	for (size_t d = 0; d < s->n_devices && !e; d++)
 		e = list_jobs(&f->batch[d], ctx);
 	return e ? e : measure_all(f, ctx);
