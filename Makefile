@@ -95,7 +95,7 @@ TALLY := build/tally
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all help deps tests unit fuzz-genomes fuzz-frames gradients e2e soak lint check test bench bench-core \
+.PHONY: all help deps tests unit fuzz-genomes fuzz-frames gradients e2e soak soak-mcu lint check test bench bench-core \
 	bench-arm bench-build bench-line demo install clean \
 	format FORCE
 
@@ -196,8 +196,8 @@ tests: $(TESTS) ## build the unit tests
 
 # What starts compilers and emulators only is the same under the sanitisers: once is enough.
 COMPILED_ONLY := $(addprefix $(BUILD)/tests/,test_codegen_loops test_infer_arm test_cross_candidates \
-	test_mcu test_mcu_upload)
-unit: all tests $(BUILD)/count.so ## run the unit tests (CONFIG=asan: under the sanitisers)
+	test_mcu test_mcu_upload test_mcu_noise)
+unit: all tests $(BUILD)/count.so $(BUILD)/line-noise ## run the unit tests (CONFIG=asan: under the sanitisers)
 	@JOBS=$(JOBS) tests/run "unit, $(CONFIG)" $(TALLY) $(if $(filter asan,$(CONFIG)),$(filter-out $(COMPILED_ONLY),$(TESTS)),$(TESTS))
 
 fuzz-genomes: N ?= 2000
@@ -245,6 +245,10 @@ soak: N ?= 1000
 soak: all ## N=1000 measurements on three machines over SSH, every twentieth with a fault
 	@mkdir -p build/bench
 	@SOAK_JOBS=$(N) SOAK_FILE=$(CURDIR)/build/bench/soak.json HAWSER=$(BUILD)/hawser bash tests/e2e/soak.sh
+
+soak-mcu: N ?= 500
+soak-mcu: all $(BUILD)/tests/test_mcu_noise $(BUILD)/line-noise ## N=500 jobs on an emulated board behind a line that damages bytes
+	@SOAK_JOBS=$(N) $(BUILD)/tests/test_mcu_noise
 
 lint: ## check include table, headers, names, sizes
 	@JOBS=$(JOBS) tests/run "lint" $(TALLY) tests/lint/check.sh tests/lint/selftest.sh

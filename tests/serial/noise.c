@@ -3,7 +3,7 @@
  * passes. Put before the command of an emulator in a device profile.
  *
  * OPTIONS: KEY=NUMBER, joined by commas. corrupt, drop, double: probabilities per byte;
- * seed; garbage: so many random bytes to the controller before anything else; cut: bytes from the
+ * seed; garbage: so many random bytes to either side before anything else; cut: bytes from the
  * controller until the program is killed; late: share of what the program says that comes half a
  * second late, after what it says next; rate: bytes per second in each direction.
  */
@@ -197,6 +197,7 @@ int main(int argc, char **argv)
 	rng_split(&root, "up", 0, &up.rng);
 	rng_split(&root, "down", 0, &down.rng);
 	up.out = down.in = fd[0];
+	make_garbage(&up);
 	make_garbage(&down);
 	relay(&up, &down);
 	kill(pid, SIGKILL);
