@@ -85,6 +85,7 @@ TEST_OBJ := $(TEST_SRC:%.c=$(BUILD)/%.o)
 BENCH_OBJ := $(BENCH_SRC:%.c=$(BUILD)/%.o)
 BENCH_MAIN := $(BUILD)/tests/bench/core.o $(BUILD)/tests/bench/build.o $(BUILD)/tests/bench/line.o
 FUZZ_OBJ := $(FUZZ_SRC:%.c=$(BUILD)/%.o)
+SERIAL_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/serial/*.c))
 TESTS := $(foreach t,$(TEST_SRC),$(BUILD)/tests/$(basename $(notdir $(t))))
 E2E ?= $(sort $(wildcard tests/e2e/*.sh))
 GRADIENT_TESTS := $(filter $(BUILD)/tests/test_train_grad%,$(TESTS))
@@ -94,7 +95,7 @@ TALLY := build/tally
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all help deps tests unit fuzz-genomes fuzz-frames gradients e2e soak lint check test bench bench-core \
+.PHONY: all help deps tests unit fuzz-genomes fuzz-frames gradients e2e soak soak-mcu lint check test bench bench-core \
 	bench-arm bench-build bench-line demo install clean \
 	format FORCE
 
@@ -184,12 +185,19 @@ $(BUILD)/bench-%: $(BENCH_OBJ) $(LIB)
 	$(CC) $(CFLAGS) $(filter-out $(filter-out $(BUILD)/tests/bench/$*.o,$(BENCH_MAIN)),$^) \
 		$(LDLIBS) -o $@
 
+# A board at a pseudo-terminal, and a line that damages what it carries.
+$(BUILD)/bench-serial: $(BUILD)/tests/serial/bench.o $(BUILD)/tests/serial/uart.o $(LIB) $(TEST_LIB)
+	$(CC) $(CFLAGS) $(filter %.o,$^) -Wl,--start-group $(LIB) $(TEST_LIB) -Wl,--end-group $(LDLIBS) -o $@
+
+$(BUILD)/line-noise: $(BUILD)/tests/serial/noise.o $(LIB)
+	$(CC) $(CFLAGS) $^ -lm -o $@
+
 tests: $(TESTS) ## build the unit tests
 
 # What starts compilers and emulators only is the same under the sanitisers: once is enough.
 COMPILED_ONLY := $(addprefix $(BUILD)/tests/,test_codegen_loops test_infer_arm test_cross_candidates \
-	test_mcu test_mcu_upload)
-unit: all tests $(BUILD)/count.so ## run the unit tests (CONFIG=asan: under the sanitisers)
+	test_mcu test_mcu_upload test_mcu_noise)
+unit: all tests $(BUILD)/count.so $(BUILD)/line-noise ## run the unit tests (CONFIG=asan: under the sanitisers)
 	@JOBS=$(JOBS) tests/run "unit, $(CONFIG)" $(TALLY) $(if $(filter asan,$(CONFIG)),$(filter-out $(COMPILED_ONLY),$(TESTS)),$(TESTS))
 
 fuzz-genomes: N ?= 2000
@@ -238,6 +246,10 @@ soak: all ## N=1000 measurements on three machines over SSH, every twentieth wit
 	@mkdir -p build/bench
 	@SOAK_JOBS=$(N) SOAK_FILE=$(CURDIR)/build/bench/soak.json HAWSER=$(BUILD)/hawser bash tests/e2e/soak.sh
 
+soak-mcu: N ?= 500
+soak-mcu: all $(BUILD)/tests/test_mcu_noise $(BUILD)/line-noise ## N=500 jobs on an emulated board behind a line that damages bytes
+	@SOAK_JOBS=$(N) $(BUILD)/tests/test_mcu_noise
+
 lint: ## check include table, headers, names, sizes
 	@JOBS=$(JOBS) tests/run "lint" $(TALLY) tests/lint/check.sh tests/lint/selftest.sh
 
@@ -269,8 +281,9 @@ bench-arm: $(BUILD)/count $(BUILD)/count.so ## instructions a multiply-add on Ar
 bench-build: $(BUILD)/bench-build ## from genome to image and to the first answer
 	@$(BUILD)/bench-build
 
-bench-line: all $(BUILD)/bench-line ## what the line to a device costs: pipe and SSH
+bench-line: all $(BUILD)/bench-line $(BUILD)/bench-serial ## what the line to a device costs: pipe, SSH, serial
 	@tests/bench/line $(BUILD)/bench-line
+	@HAWSER=$(BUILD)/hawser tests/bench/serial $(BUILD)/bench-serial
 
 JOB_NAME = $(shell sed -n 's/^job: *//p' $(JOB))
 demo: deps ## search the built-in task on this machine: ten minutes to a measured front
@@ -296,4 +309,4 @@ clean: ## remove build/
 	rm -rf build
 
 -include $(patsubst %.o,%.d,$(HOST_OBJ) $(CLI_OBJ) $(AGENT_OBJ) $(CORE_OBJ) $(OPT_OBJ) $(TEST_OBJ) $(BENCH_OBJ) \
-	$(FUZZ_OBJ) $(BUILD)/tests/count/main.o)
+	$(FUZZ_OBJ) $(BUILD)/tests/count/main.o $(SERIAL_OBJ))

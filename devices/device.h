@@ -127,8 +127,9 @@ const struct device_profile *device_profile(const struct device *d);
 /* Sends an image unless the device has it already; verified by hash there. */
 enum err device_upload(struct device *d, const char *path, const struct hash *image,
 	struct err_ctx *ctx);
-/* Why an upload last took a slower way than its profile names; "" when none did. */
-const char *device_upload_note(const struct device *d);
+/* Why an upload took a slower way than the profile names, for the user to hear; "" when none
+ * did since the last call. Valid until the next upload. */
+const char *device_upload_note(struct device *d);
 /* ERR_OK with a verdict for everything that the candidate or the device did; other
  * codes are faults of the caller or of this host. After VERDICT_DEVICE_LOST or
  * VERDICT_LINK_LOST the device is reopened by device_recover. */

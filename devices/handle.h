@@ -29,7 +29,8 @@ struct device {
 	struct lost_run lost[N_LOST];
 	size_t n_lost;
 	unsigned probe_failures; /* in a row */
-	char probe_note[256];	 /* the last one; "" none */
+	char probe_note[256];	 /* the last one */
+	int probe_told;		 /* the user knows it */
 	struct link link;
 };
 

@@ -81,6 +81,7 @@ static enum err stage(void *self, const uint8_t *data, size_t len, uint64_t *add
 	/* Taken back when the image has arrived: a core that stays halted is a failure. */
 	d->probe_failures++;
 	e = write_all(d, data, len, address, ctx);
+	d->probe_told = !e;
 	if (e)
 		snprintf(d->probe_note, sizeof(d->probe_note),
 			"%.200s; images go over the serial line", ctx->msg);
@@ -100,7 +101,10 @@ void probe_worked(struct device *d)
 	d->probe_failures = 0;
 }
 
-const char *device_upload_note(const struct device *d)
+const char *device_upload_note(struct device *d)
 {
-	return d->probe_note;
+	int told = d->probe_told || !d->probe_note[0];
+
+	d->probe_told = 1;
+	return told ? "" : d->probe_note;
 }

@@ -18,11 +18,14 @@
 #define MARGIN 40	  /* for a command's letter, numbers and framing */
 #define MAX_SKIPPED 64	  /* packets nobody asked for, before an answer */
 #define MAX_RESENT 3
+#define DEPTH 16 /* writes under way, where the server reads ahead */
+#define AHEAD_MS 1000
 
 struct gdb_remote {
 	int fd;
-	int acked;  /* packets are acknowledged */
-	int binary; /* the server takes X */
+	int acked;		/* packets are acknowledged */
+	int binary;		/* the server takes X */
+	unsigned depth, flying; /* packets that may be, and are, unanswered */
 	size_t packet;
 	uint64_t until_ms; /* of the answer waited for */
 	char where[128];
@@ -163,7 +166,8 @@ static enum err take_packet(struct gdb_remote *g, struct err_ctx *ctx)
 		uint8_t c;
 		enum err e = take_byte(g, &c, ctx);
 
-		if (!e && c == '-' && g->acked && ++resent <= MAX_RESENT)
+		if (!e && c == '-' && g->acked && g->flying == 1 &&
+			++resent <= MAX_RESENT)
 			e = send_bytes(g, g->out, g->out_len, ctx);
 		else if (!e && c == '-')
 			return fault(g, "does not understand", ctx);
@@ -191,12 +195,11 @@ static int is_unasked(const struct gdb_remote *g)
 	       (g->answer[0] == 'O' && strcmp(g->answer, "OK") != 0);
 }
 
-/* Sends the content that lies in `out` behind its '$', and takes the answer. */
-static enum err exchange(struct gdb_remote *g, size_t len, struct err_ctx *ctx)
+/* Sends the content that lies in `out` behind its '$'. */
+static enum err post(struct gdb_remote *g, size_t len, struct err_ctx *ctx)
 {
 	static const char hex[] = "0123456789abcdef";
 	uint8_t sum = 0;
-	enum err e;
 
 	for (size_t i = 1; i <= len; i++)
 		sum = (uint8_t)(sum + (uint8_t)g->out[i]);
@@ -206,11 +209,22 @@ static enum err exchange(struct gdb_remote *g, size_t len, struct err_ctx *ctx)
 	g->out[len + 3] = hex[sum & 15];
 	g->out_len = len + 4;
 	g->until_ms = now_ms() + ANSWER_MS;
-	e = send_bytes(g, g->out, g->out_len, ctx);
+	g->flying++;
+	return send_bytes(g, g->out, g->out_len, ctx);
+}
+
+/* The answer to the oldest packet under way. */
+static enum err answer(struct gdb_remote *g, int ms, struct err_ctx *ctx)
+{
+	enum err e = ERR_OK;
+
+	g->until_ms = now_ms() + (uint64_t)ms;
 	for (int i = 0; i < MAX_SKIPPED && !e; i++) {
 		e = take_packet(g, ctx);
-		if (!e && !is_unasked(g))
+		if (!e && !is_unasked(g)) {
+			g->flying--;
 			return ERR_OK;
+		}
 	}
 	return e ? e : fault(g, "talks and does not answer", ctx);
 }
@@ -218,9 +232,11 @@ static enum err exchange(struct gdb_remote *g, size_t len, struct err_ctx *ctx)
 static enum err ask(struct gdb_remote *g, const char *text, struct err_ctx *ctx)
 {
 	size_t len = strlen(text);
+	enum err e;
 
 	memcpy(g->out + 1, text, len);
-	return exchange(g, len, ctx);
+	e = post(g, len, ctx);
+	return e ? e : answer(g, ANSWER_MS, ctx);
 }
 
 static enum err refused(
@@ -261,13 +277,13 @@ static size_t put_escaped(
 	return len;
 }
 
+/* One packet, without its answer. */
 static enum err write_some(struct gdb_remote *g, uint64_t address, const uint8_t *data,
 	size_t len, size_t *used, struct err_ctx *ctx)
 {
 	char body[MAX_PACKET];
 	size_t room = g->packet - MARGIN, n;
 	int head;
-	enum err e;
 
 	*used = len < room / 2 ? len : room / 2;
 	n = g->binary ? put_escaped(body, room, data, len, used)
@@ -275,24 +291,28 @@ static enum err write_some(struct gdb_remote *g, uint64_t address, const uint8_t
 	head = snprintf(g->out + 1, MARGIN, "%c%llx,%zx:", g->binary ? 'X' : 'M',
 		(unsigned long long)address, *used);
 	memcpy(g->out + 1 + head, body, n);
-	e = exchange(g, (size_t)head + n, ctx);
-	if (e)
-		return e;
-	return strcmp(g->answer, "OK") ? refused(g, "write", address, ctx) : ERR_OK;
+	return post(g, (size_t)head + n, ctx);
 }
 
 enum err gdb_remote_write(struct gdb_remote *g, uint64_t address, const uint8_t *data,
 	size_t len, struct err_ctx *ctx)
 {
-	while (len) {
-		size_t n;
-		enum err e = write_some(g, address, data, len, &n, ctx);
+	while (len || g->flying) {
+		enum err e = ERR_OK;
 
+		while (len && g->flying < g->depth && !e) {
+			size_t n;
+
+			e = write_some(g, address, data, len, &n, ctx);
+			address += n;
+			data += n;
+			len -= n;
+		}
+		e = e ? e : answer(g, ANSWER_MS, ctx);
 		if (e)
 			return e;
-		address += n;
-		data += n;
-		len -= n;
+		if (strcmp(g->answer, "OK") != 0)
+			return refused(g, "write", address, ctx);
 	}
 	return ERR_OK;
 }
@@ -340,6 +360,24 @@ enum err gdb_remote_open(struct gdb_remote **out, const char *where, struct err_
 	return gdb_remote_attach(out, fd, where, ctx);
 }
 
+/* Whether it takes X, and a second packet before it has answered the first. */
+static enum err try_ahead(struct gdb_remote *g, struct err_ctx *ctx)
+{
+	static const char nothing[] = "X0,0:";
+	enum err e;
+
+	memcpy(g->out + 1, nothing, strlen(nothing));
+	e = post(g, strlen(nothing), ctx);
+	e = e ? e : post(g, strlen(nothing), ctx);
+	e = e ? e : answer(g, ANSWER_MS, ctx);
+	if (e)
+		return e;
+	g->binary = strcmp(g->answer, "OK") == 0;
+	g->depth = answer(g, AHEAD_MS, NULL) == ERR_OK ? DEPTH : 1;
+	g->flying = 0;
+	return ERR_OK;
+}
+
 /* What the server can do. */
 static enum err agree(struct gdb_remote *g, struct err_ctx *ctx)
 {
@@ -363,9 +401,7 @@ static enum err agree(struct gdb_remote *g, struct err_ctx *ctx)
 	}
 	if (e)
 		return e;
-	e = ask(g, "X0,0:", ctx);
-	g->binary = !e && strcmp(g->answer, "OK") == 0;
-	return e;
+	return try_ahead(g, ctx);
 }
 
 enum err gdb_remote_attach(
@@ -402,7 +438,8 @@ enum err gdb_remote_close(struct gdb_remote *g, struct err_ctx *ctx)
 	if (!g)
 		return ERR_OK;
 	memcpy(g->out + 1, "qRcmd,", 6);
-	e = exchange(g, 6 + put_hex(g->out + 7, (const uint8_t *)resume, 6), ctx);
+	e = post(g, 6 + put_hex(g->out + 7, (const uint8_t *)resume, 6), ctx);
+	e = e ? e : answer(g, ANSWER_MS, ctx);
 	e = e ? e : ask(g, "D", ctx);
 	if (!e && strcmp(g->answer, "OK") != 0)
 		e = fault(g, "does not let the core go on", ctx);

@@ -42,6 +42,7 @@ enum err device_time_line(struct device *d, struct line_quality *q, struct err_c
 	if (!e && q->upload_bytes_per_s > FAST_BYTES_PER_S)
 		e = device_measure_upload(
 			d, PROBE_UPLOAD_BYTES, &q->upload_bytes_per_s, ctx);
+	snprintf(q->upload_note, sizeof(q->upload_note), "%s", device_upload_note(d));
 	return e;
 }
 
@@ -74,8 +75,9 @@ void device_print_probe(const struct device_profile *p, const struct device_info
 		i->sensor_note[0] ? ": " : "", i->sensor_note);
 	printf("round trip        %.3f ms median, %.3f ms p99 of %d\n",
 		q->ping_p50_ns * 1e-6, q->ping_p99_ns * 1e-6, N_PINGS);
-	printf("upload            %.4g MB/s, hashed there\n",
-		q->upload_bytes_per_s * 1e-6);
+	printf("upload            %.4g MB/s, hashed there%s%s\n",
+		q->upload_bytes_per_s * 1e-6, q->upload_note[0] ? "; " : "",
+		q->upload_note);
 }
 
 json_t *device_probe_json(const struct device_profile *p, const struct device_info *i,

@@ -9,6 +9,7 @@
 /* What the link to a device can do. */
 struct line_quality {
 	double ping_p50_ns, ping_p99_ns, upload_bytes_per_s;
+	char upload_note[256]; /* as device_upload_note */
 };
 
 enum err device_time_line(struct device *d, struct line_quality *q, struct err_ctx *ctx);

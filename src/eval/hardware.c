@@ -254,12 +254,17 @@ static void *measure_device(void *self)
 	struct batch *b = self;
 	struct session_device *d = &b->s->device[b->device];
 	struct device_patience patience = {0, 0};
+	const char *note;
 
 	do {
 		b->err = measure_run(d->dev, &d->reference, b->jobs, b->n_jobs,
 			&b->s->job.measure, on_done, b,
 			b->fleet->n_busy == 1 ? b->s->progress : NULL, b->s->cancel,
 			&b->ctx);
+		note = device_upload_note(d->dev);
+		if (note[0])
+			progress_say(b->s->progress, "device '%s': %s",
+				device_profile(d->dev)->name, note);
 	} while (session_may_repeat(
 		b->s, b->device, b->n_done, &patience, &b->err, &b->ctx));
 	for (size_t i = 0; i < b->n_jobs; i++)

@@ -164,6 +164,14 @@ static enum err store_result(struct store *s, const struct genome *g,
 	return e == ERR_EXISTS ? ERR_OK : e; /* the first measurement stays */
 }
 
+static void tell_upload(struct progress *p, struct device *d)
+{
+	const char *note = device_upload_note(d);
+
+	if (note[0])
+		progress_say(p, "device '%s': %s", device_profile(d)->name, note);
+}
+
 enum err single_measure(const struct genome *g, const struct single_options *o,
 	struct single_result *out, struct err_ctx *ctx)
 {
@@ -201,6 +209,7 @@ enum err single_measure(const struct genome *g, const struct single_options *o,
 		snprintf(out->device, sizeof(out->device), "%s", info->description);
 		e = measure_run(dev, NULL, &out->job, 1, &m, NULL, NULL, o->progress,
 			o->cancel, ctx);
+		tell_upload(o->progress, dev);
 		if (!e && out->job.verdict == VERDICT_OK && !m.phase)
 			e = store_result(store, g, info, out, ctx);
 	}

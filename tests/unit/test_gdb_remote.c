@@ -53,7 +53,7 @@ static void finish(struct server *s)
 #define OK "$OK#9a"
 #define NONE "$#00"
 /* Agreed: packets of 0x400, no X; acknowledgements stay. */
-#define PLAIN "+$PacketSize=400#c4+" NONE "+"
+#define PLAIN "+$PacketSize=400#c4+" NONE "+" NONE "+"
 
 static void write_is_hex_where_the_server_takes_no_binary(void **state)
 {
@@ -65,13 +65,14 @@ static void write_is_hex_where_the_server_takes_no_binary(void **state)
 	assert_int_equal(begin(&s, PLAIN OK, strlen(PLAIN OK)), ERR_OK);
 	assert_int_equal(gdb_remote_write(s.g, 0x21000000, data, 3, &s.ctx), ERR_OK);
 	heard(&s, out, sizeof(out));
-	assert_string_equal(out, "$qSupported#37+$X0,0:#1e+$M21000000,3:0024ff#fb+");
+	assert_string_equal(
+		out, "$qSupported#37+$X0,0:#1e$X0,0:#1e++$M21000000,3:0024ff#fb+");
 	finish(&s);
 }
 
 static void write_escapes_what_frames_packets(void **state)
 {
-	static const char says[] = "+$QStartNoAckMode+;PacketSize=1000#07+" OK OK OK;
+	static const char says[] = "+$QStartNoAckMode+;PacketSize=1000#07+" OK OK OK OK;
 	const uint8_t data[] = {'#', '$', '}', '*', 'a', 0};
 	struct server s;
 	char out[MOST];

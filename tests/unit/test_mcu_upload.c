@@ -48,14 +48,16 @@ static void image_goes_by_the_debugger_of_the_emulator(void **state)
 static void image_goes_over_the_line_where_the_probe_is_not_there(void **state)
 {
 	struct device *d = mcu_open("/nowhere/gdb");
+	const char *note;
 	struct payload a;
 
 	(void)state;
 	mcu_payload(&a, "unprobed", 0, pad, 3000);
 	assert_true(send_and_run(d, &a) > 3000);
-	assert_non_null(
-		strstr(device_upload_note(d), "'/nowhere/gdb' cannot be reached"));
-	assert_non_null(strstr(device_upload_note(d), "images go over the serial line"));
+	note = device_upload_note(d);
+	assert_non_null(strstr(note, "'/nowhere/gdb' cannot be reached"));
+	assert_non_null(strstr(note, "images go over the serial line"));
+	assert_string_equal(device_upload_note(d), "");
 	device_close(d);
 }
 
@@ -124,19 +126,21 @@ static void probe_that_lies_or_is_on_another_board_is_told(void **state)
 	static const struct {
 		const char *says, *why;
 	} cases[] = {
-		{"+$#00+$#00+$7122d60f#fc+$OK#9a+$OK#9a", "is on another board"},
+		{"+$#00+$#00+$#00+$7122d60f#fc+$OK#9a+$OK#9a", "is on another board"},
 		/* Takes everything, keeps nothing: the agent's hash tells. */
-		{"+$#00+$#00+$40c20f41#f4"
+		{"+$#00+$#00+$#00+$40c20f41#f4"
 		 "+$OK#9a+$OK#9a+$OK#9a+$OK#9a+$OK#9a+$OK#9a+$OK#9a+$OK#9a+$OK#9a+$OK#9a",
 			""},
-		{"+$#00+$#00+$40c20f41#f4+$E0e#da+$OK#9a+$OK#9a", "cannot write memory"},
-		{"SSH-2.0-OpenSSH_9.2\r\n+$E#45+$E#45+$E#45", "cannot read memory"},
+		{"+$#00+$#00+$#00+$40c20f41#f4+$E0e#da+$OK#9a+$OK#9a",
+			"cannot write memory"},
+		{"SSH-2.0-OpenSSH_9.2\r\n+$E#45+$E#45+$E#45+$E#45", "cannot read memory"},
 	};
 
 	(void)state;
 	fill(5, 0, PAD);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		char path[90], name[16];
+		const char *note;
 		struct payload a;
 		struct device *d;
 		pid_t pid;
@@ -147,8 +151,9 @@ static void probe_that_lies_or_is_on_another_board_is_told(void **state)
 		d = mcu_open(path);
 		mcu_payload(&a, name, 0, pad + 10 * i, 3000);
 		assert_true(send_and_run(d, &a) > 3000);
-		if (!strstr(device_upload_note(d), cases[i].why))
-			fail_msg("case %zu: %s", i, device_upload_note(d));
+		note = device_upload_note(d);
+		if (!strstr(note, cases[i].why))
+			fail_msg("case %zu: %s", i, note);
 		device_close(d);
 		kill(pid, SIGKILL);
 		waitpid(pid, NULL, 0);
