@@ -63,16 +63,18 @@ static inline int8_t fixed_to_int8(int32_t v, struct int_factor inverse)
 
 static inline int32_t fixed_act(const struct int_act *act, int32_t v)
 {
-	uint32_t a = (uint32_t)(v < 0 ? -v : v), s = FIXED_BITS - act->step_bits;
-	uint32_t i = a >> s, part = a & ((1u << s) - 1);
-	int32_t y = v > 0 ? v : 0, from, step;
+	int32_t s = FIXED_BITS - (int32_t)act->step_bits, y = v > 0 ? v : 0;
+	uint32_t a = (uint32_t)(v < 0 ? -v : v), i = a >> s;
+	int32_t part = (int32_t)(a & ((1u << s) - 1)), first, second, d;
 
 	if (i >= act->n)
 		return y;
-	from = act->delta[i];
-	step = act->delta[i + 1] - from;
-	/* delta < 2^16 and part < 2^14 */
-	return y - ((from * (1 << s) + step * (int32_t)part + (1 << s)) >> (s + 1));
+	/* Newton's forward differences; in units of 2^-(17 + s), and s is 11 */
+	first = act->delta[i + 1] - act->delta[i];
+	second = act->delta[i + 2] - act->delta[i + 1] - first;
+	d = act->delta[i] * (1 << s) + first * part;
+	d += second * (part * (part - (1 << s))) / (1 << (s + 1));
+	return y - ((d + (1 << s)) >> (s + 1));
 }
 
 static inline void fixed_store(

@@ -163,6 +163,7 @@ static const uint16_t delta[] = {
 	0,
 	0,
 	0,
+	0,
 };
 
 const struct int_act int_gelu = {delta, 160, 5};

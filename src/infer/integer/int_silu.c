@@ -451,6 +451,7 @@ static const uint16_t delta[] = {
 	2,
 	2,
 	0,
+	0,
 };
 
 const struct int_act int_silu = {delta, 448, 5};

@@ -30,10 +30,10 @@ struct int_factor {
 };
 
 /* An activation as relu(x) - delta[|x|]: delta is even, in units of 2^-17, at every
- * 2^-step_bits from 0 and linear between; zero from the n-th on. GELU and SiLU within 8
- * units, ReLU (n = 0) exact. */
+ * 2^-step_bits from 0, step_bits 5, and a parabola between; zero from the n-th on. GELU and
+ * SiLU within 2 units, ReLU (n = 0) exact. */
 struct int_act {
-	const uint16_t *delta; /* [n + 1], the last one 0 */
+	const uint16_t *delta; /* [n + 2], the last two 0 */
 	uint32_t n, step_bits;
 };
 
