@@ -202,6 +202,36 @@ static enum err check_choices(struct parser *p, const struct yaml_node *n)
 	return ERR_OK;
 }
 
+/* Without floating point every product is one of integers, and attention is as it is: what
+ * the other genes offer has to go with that, so that no draw depends on another. */
+static enum err check_integer(struct parser *p, const struct yaml_node *n)
+{
+	static const struct {
+		enum gene_id id;
+		uint32_t barred;
+		const char *remedy;
+	} rules[] = {{GENE_BITS, 32, "give it 8 and 4 only"},
+		{GENE_EMBED_BITS, 32, "give it 8 and 4 only"},
+		{GENE_KV, 16, "leave it out"}, {GENE_KV, 8, "leave it out"},
+		{GENE_ATTN_INT8, 1, "leave it out"}};
+	char value[32];
+
+	if (!choices_has(&p->s->c[GENE_ACT_SCALES], SCALES_INTEGER))
+		return ERR_OK;
+	for (size_t k = 0; k < sizeof(rules) / sizeof(*rules); k++) {
+		enum gene_id id = rules[k].id;
+
+		if (!choices_has(&p->s->c[id], rules[k].barred))
+			continue;
+		gene_write(id, rules[k].barred, value, sizeof(value));
+		return yaml_err(p->doc, p->at[id] ? p->at[id] : n, ERR_INVALID, p->ctx,
+			"'act_scales' offers 'integer', with which gene '%s' cannot be "
+			"'%s' (%s)",
+			genes[id].name, value, rules[k].remedy);
+	}
+	return ERR_OK;
+}
+
 static enum err parse_limit(struct parser *p, const struct yaml_node *n, struct limit *l)
 {
 	static const char *const analytic[] = {"macs", "params", "model_bytes"};
@@ -270,7 +300,8 @@ static enum err parse_top(struct parser *p, const struct yaml_node *root)
 		return yaml_err(p->doc, n, ERR_INVALID, p->ctx,
 			"'arch' is '%s', not 'enc' or 'dec'", text);
 	if ((e = yaml_require(p->doc, root, "genes", &n, p->ctx)) ||
-		(e = parse_genes(p, n)) || (e = check_choices(p, n)))
+		(e = parse_genes(p, n)) || (e = check_choices(p, n)) ||
+		(e = check_integer(p, n)))
 		return e;
 	if ((n = yaml_get(root, "limits")) && (e = parse_limits(p, n)))
 		return e;

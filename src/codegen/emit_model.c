@@ -128,6 +128,10 @@ static void put_scale_table(const struct printer *pr, const struct step *s)
 
 static void put_tables(const struct printer *pr)
 {
+	if (pr->p->is_integer) {
+		emit_integer_tables(pr);
+		return;
+	}
 	for (size_t i = 0; i < pr->p->n_steps; i++) {
 		const struct step *s = &pr->p->step[i];
 
@@ -227,15 +231,32 @@ static void put_buffers(const struct printer *pr)
 		const struct buffer *b = &p->buffer[i];
 
 		buf_printf(pr->out,
-			"static float *const %s = %s + %llu; /* %u wide, %llu bytes",
-			b->name, b->place == PLACE_STATE ? "state" : "arena",
-			(unsigned long long)b->offset / 4, (unsigned)b->width,
-			(unsigned long long)b->bytes);
+			"static %s *const %s = %s%s + %llu; /* %u wide, %llu bytes",
+			p->is_integer ? "int32_t" : "float", b->name,
+			b->place == PLACE_STATE ? "state" : "arena",
+			p->is_integer ? ".i" : "", (unsigned long long)b->offset / 4,
+			(unsigned)b->width, (unsigned long long)b->bytes);
 		if (b->place == PLACE_ARENA)
 			buf_printf(pr->out, ", steps %u to %u", (unsigned)b->first,
 				(unsigned)b->last);
 		buf_puts(pr->out, " */\n");
 	}
+}
+
+/* Integers that leave as floats have one memory for both. */
+static void put_memory(
+	const struct printer *pr, const char *name, uint64_t bytes, const char *end)
+{
+	unsigned long long n = bytes;
+
+	if (pr->p->is_integer)
+		buf_printf(pr->out,
+			"static _Alignas(64) union {\n\tint32_t i[%llu / 4];\n\tfloat "
+			"f[%llu / 4];\n} %s;%s\n",
+			n, n, name, end);
+	else
+		buf_printf(pr->out, "static _Alignas(64) float %s[%llu / 4];%s\n", name,
+			n, end);
 }
 
 static void put_top(const struct printer *pr, const struct codegen_input *in)
@@ -251,24 +272,22 @@ static void put_top(const struct printer *pr, const struct codegen_input *in)
 		if ((*c == ';' || *c == ',') && (c - text) % 64 > 56)
 			buf_puts(pr->out, "\n *     ");
 	}
-	buf_puts(pr->out,
-		"\n */\n#include \"model.h\"\n\n#include \"src/infer/kernels.h\"\n");
+	buf_puts(pr->out, "\n */\n#include \"model.h\"\n\n#include \"src/infer/");
+	buf_puts(pr->out, pr->p->is_integer ? "integer/integer.h\"\n" : "kernels.h\"\n");
 	if (pr->p->split_rows)
 		buf_puts(pr->out, "#include \"src/infer/team.h\"\n");
+	buf_printf(pr->out, "\n#define %s *)(const void *)(model_weights + (at)))\n",
+		pr->p->is_integer ? "FIXED(at) ((const int32_t"
+				  : "F32(at) ((const float");
 	buf_puts(pr->out,
-		"\n"
-		"#define F32(at) ((const float *)(const void *)(model_weights + (at)))\n"
 		"#define BF16(at) ((const uint16_t *)(const void *)(model_weights + "
 		"(at)))\n"
 		"#define BYTES(at) ((const void *)(model_weights + (at)))\n\n");
-	buf_printf(pr->out, "static _Alignas(64) float arena[%llu / 4];\n",
-		(unsigned long long)pr->p->arena_bytes);
+	put_memory(pr, "arena", pr->p->arena_bytes, "");
 	if (pr->p->stateful)
-		buf_printf(pr->out,
-			"static _Alignas(64) float state[%llu / 4]; /* keys, values, "
-			"convolution inputs */\nstatic uint32_t n_past; /* tokens seen "
-			"*/\n",
-			(unsigned long long)pr->p->state_bytes);
+		put_memory(pr, "state", pr->p->state_bytes,
+			" /* keys, values, convolution inputs */\n"
+			"static uint32_t n_past; /* tokens seen */");
 }
 
 static void put_check(const struct printer *pr)
@@ -334,6 +353,13 @@ static void put_run(const struct printer *pr)
 			(unsigned)p->chunk, (unsigned)p->chunk);
 	else
 		buf_puts(pr->out, "\tforward(ids, n);\n\theads(n);\n");
+	if (p->is_integer) {
+		emit_integer_logits(pr, "intent", p->intent, "");
+		emit_integer_logits(pr, "tags", p->tags, "n");
+		emit_integer_logits(pr, "lm", p->lm, "");
+		buf_puts(pr->out, "\treturn 0;\n}\n");
+		return;
+	}
 	buf_printf(pr->out, "\tout->intent = %s;\n",
 		p->intent == NO_BUFFER ? "0" : name_of(pr, p->intent));
 	buf_printf(pr->out, "\tout->tags = %s;\n",
@@ -415,7 +441,7 @@ void emit_model(const struct codegen_input *in, const struct program *p, struct 
 	pack_layout(p, at);
 	put_top(&pr, in);
 	put_buffers(&pr);
-	if (p->stateful && in->genome->abs_pos)
+	if (p->stateful && in->genome->abs_pos && !p->is_integer)
 		buf_printf(out, "#define D_EMBED %u\n", in->genome->d_embed);
 	buf_puts(out, "\n/* Weights: columns, rows, where they lie, scales, bias. */\n");
 	put_tables(&pr);

@@ -41,4 +41,11 @@ void emit_scale_name(const struct printer *pr, const struct step *s);
 /* The call, or calls. */
 void emit_step(const struct printer *pr, const struct step *s);
 
+/* Of programs without floating point: emit_integer.c. The last ends an inference: an output's
+ * logits to floats, `rows` of them ("": one). */
+void emit_integer_tables(const struct printer *pr);
+void emit_integer_step(const struct printer *pr, const struct step *s);
+void emit_integer_logits(
+	const struct printer *pr, const char *field, int buffer, const char *rows);
+
 #endif

@@ -270,6 +270,10 @@ static void put_positions(const struct printer *pr, const struct step *s)
 
 void emit_step(const struct printer *pr, const struct step *s)
 {
+	if (pr->p->is_integer) {
+		emit_integer_step(pr, s);
+		return;
+	}
 	switch ((enum step_kind)s->kind) {
 	case STEP_EMBED:
 		put_embed(pr, s);

@@ -142,6 +142,8 @@ static enum err copy_core(const struct program *p, const struct kernel_set *set,
 		e = copy_source(home, sources[i], dir, ctx);
 	if (!e)
 		e = copy_shared(home, set, dir, ctx);
+	if (!e && p->is_integer)
+		e = copy_headers(home, "src/infer/integer", dir, ctx);
 	program_kernels(p, kernels);
 	for (size_t i = 0; kernels[i] && !e; i++) {
 		e = kernel_source(set, kernels[i], path, sizeof(path), ctx);

@@ -132,6 +132,15 @@ static const struct kernel_set sets[] = {
 		.macros = "__arm__ __ARM_FEATURE_MVE"},
 };
 
+/* Integers go from product to product: nothing between them is left as it is. */
+static const struct kernel_set integer = {
+	.isa = "", .cflags = "", .kernels = none, .fuses = FUSES_STATIC, .macros = ""};
+
+const struct kernel_set *kernel_set_integer(void)
+{
+	return &integer;
+}
+
 const char *const kernel_schedule_names[N_SCHEDULES] = {"even", "full", "rows", "low"};
 
 int kernel_set_schedules(const struct kernel_set *set, int bits)
@@ -231,7 +240,8 @@ enum err kernel_source(const struct kernel_set *set, const char *kernel, char *o
 	size_t cap, struct err_ctx *ctx)
 {
 	const struct kernel_set *from = owner(set, kernel);
-	int n = snprintf(out, cap, "src/infer/%s%s/%s.c", from ? "opt/" : "ref",
+	const char *folder = strncmp(kernel, "int_", 4) ? "ref" : "integer";
+	int n = snprintf(out, cap, "src/infer/%s%s/%s.c", from ? "opt/" : folder,
 		from ? from->isa : "", kernel);
 
 	if (n < 0 || (size_t)n >= cap)

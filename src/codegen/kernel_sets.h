@@ -62,6 +62,8 @@ struct kernel_set {
 enum err kernel_set_find(
 	const char *isa, const struct kernel_set **out, struct err_ctx *ctx);
 const struct kernel_set *kernel_set_at(size_t i); /* NULL past the end */
+/* The kernels of src/infer/integer: the same on every machine, and in no list. */
+const struct kernel_set *kernel_set_integer(void);
 /* The set that `isa` names, or for "auto" the best one that the compiler's flags allow. */
 enum err kernel_set_choose(const char *isa, const char *cc, const char *cflags,
 	const struct kernel_set **out, struct err_ctx *ctx);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "src/infer/integer/integer.h"
 #include "src/model/quant.h"
 
 static int is_full(int e)
@@ -86,6 +87,7 @@ struct writer {
 	const char *path;
 	struct hash_state *hash; /* NULL: none is wanted */
 	uint64_t at;
+	int fixed; /* vectors are written so, not as floats */
 	struct err_ctx *ctx;
 };
 
@@ -126,6 +128,19 @@ static void put_le32f(uint8_t *out, const float *v, size_t n)
 	}
 }
 
+/* The vectors of a program without floating point (src/infer/integer/integer.h). */
+static void put_le32_fixed(uint8_t *out, const float *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		double x = fmax(
+			fmin(round((double)v[i] * FIXED_ONE), FIXED_MAX), -FIXED_MAX);
+		uint32_t u = (uint32_t)(int32_t)x;
+
+		for (int b = 0; b < 4; b++)
+			out[4 * i + (size_t)b] = (uint8_t)(u >> 8 * b);
+	}
+}
+
 static void put_nibbles(uint8_t *out, const int8_t *q, uint32_t n)
 {
 	for (uint32_t i = 0; i < n; i += 2) {
@@ -154,7 +169,9 @@ static enum err put_tensor(
 		const float *row = values + (size_t)r * t->cols;
 		uint16_t *scales = s->scales + (size_t)r * groups;
 
-		if (t->bits == 32) {
+		if (t->bits == 32 && w->fixed) {
+			put_le32_fixed(s->row, row, t->cols);
+		} else if (t->bits == 32) {
 			put_le32f(s->row, row, t->cols);
 		} else {
 			quant_row(row, t->cols, t->bits, s->q, scales);
@@ -332,25 +349,19 @@ static enum err write_tensor(struct writer *w, const struct program *p, size_t t
 	return e;
 }
 
-enum err pack_write(const struct program *p, const struct tensor_source *source,
-	const char *path, struct hash *hash, struct err_ctx *ctx)
+enum err pack_stream(const struct program *p, const struct tensor_source *source,
+	FILE *file, const char *path, struct hash *hash, struct err_ctx *ctx)
 {
 	const struct layout *l = &p->layout;
 	struct packed_tensor *at = calloc(l->n_tensors, sizeof(*at));
 	struct hash_state state;
-	struct writer w = {.path = path, .hash = hash ? &state : NULL, .ctx = ctx};
+	struct writer w = {file, path, hash ? &state : NULL, 0, p->is_integer, ctx};
 	enum err e = ERR_OK;
 	uint64_t total;
 
 	if (!at)
 		return err_set(ctx, ERR_NOMEM, "out of memory");
 	total = pack_layout(p, at);
-	w.file = fopen(path, "wbe");
-	if (!w.file) {
-		free(at);
-		return err_set(ctx, is_full(errno) ? ERR_FULL : ERR_IO,
-			"cannot create '%s': %s", path, strerror(errno));
-	}
 	hash_init(&state);
 	for (size_t i = 0; i < l->n_tensors && !e; i++) {
 		if (p->is_part[i])
@@ -361,11 +372,24 @@ enum err pack_write(const struct program *p, const struct tensor_source *source,
 	}
 	if (!e)
 		e = pad_to(&w, total);
-	if (fclose(w.file) && !e)
-		e = err_set(ctx, is_full(errno) ? ERR_FULL : ERR_IO,
-			"cannot write '%s': %s", path, strerror(errno));
 	if (hash)
 		hash_final(&state, hash);
 	free(at);
+	return e;
+}
+
+enum err pack_write(const struct program *p, const struct tensor_source *source,
+	const char *path, struct hash *hash, struct err_ctx *ctx)
+{
+	FILE *file = fopen(path, "wbe");
+	enum err e;
+
+	if (!file)
+		return err_set(ctx, is_full(errno) ? ERR_FULL : ERR_IO,
+			"cannot create '%s': %s", path, strerror(errno));
+	e = pack_stream(p, source, file, path, hash, ctx);
+	if (fclose(file) && !e)
+		e = err_set(ctx, is_full(errno) ? ERR_FULL : ERR_IO,
+			"cannot write '%s': %s", path, strerror(errno));
 	return e;
 }

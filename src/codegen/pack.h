@@ -2,13 +2,15 @@
  *
  * Tensors follow each other in the layout's order; a quantised one is its integers, then
  * its bf16 scales. Small tensors start on 4 bytes, from PACK_LARGE bytes and in panels
- * (src/codegen/kernel_sets.h) on 64.
+ * (src/codegen/kernel_sets.h) on 64. What is fp32 elsewhere is fixed in a program without
+ * floating point (src/infer/integer/integer.h).
  * Written tensor by tensor, so that one tensor's floats are all that is in memory.
  */
 #ifndef HAWSER_CODEGEN_PACK_H
 #define HAWSER_CODEGEN_PACK_H
 
 #include <stdint.h>
+#include <stdio.h>
 
 #include "src/base/err.h"
 #include "src/base/hash.h"
@@ -27,5 +29,8 @@ uint64_t pack_layout(const struct program *p, struct packed_tensor *at);
  * infinity; ERR_FULL when the disk is full. A failed call may leave a partial file. */
 enum err pack_write(const struct program *p, const struct tensor_source *source,
 	const char *path, struct hash *hash, struct err_ctx *ctx);
+/* The same to an open stream, of which messages say `path`; it is not closed. */
+enum err pack_stream(const struct program *p, const struct tensor_source *source,
+	FILE *file, const char *path, struct hash *hash, struct err_ctx *ctx);
 
 #endif

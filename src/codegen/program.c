@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "src/codegen/integer.h"
 #include "src/infer/team.h"
 #include "src/model/graph.h"
 
@@ -170,16 +171,17 @@ enum err program_new_threads(struct program **out, const struct genome *g,
 	if (!p)
 		return err_set(ctx, ERR_NOMEM, "out of memory");
 	p->genome = g;
-	p->threads = threads.n;
+	p->is_integer = g->act_scales == SCALES_INTEGER;
+	p->threads = p->is_integer ? 1 : threads.n;
 	p->task = *task;
-	p->set = set;
+	p->set = p->is_integer ? kernel_set_integer() : set;
 	p->causal = g->arch == ARCH_DECODER;
 	p->stateful = p->causal && task->kind == TASK_LM;
 	p->chunk = p->stateful && g->seq_len > PROGRAM_CHUNK ? PROGRAM_CHUNK : g->seq_len;
 	p->intent = p->tags = p->lm = NO_BUFFER;
 	layout_init(&p->layout, g, task);
 	p->split_rows = least_split_rows(p);
-	if (threads.from_rows && threads.n > 1)
+	if (threads.from_rows && p->threads > 1)
 		p->split_rows = threads.from_rows;
 	if (!p->split_rows)
 		p->threads = 1;
@@ -224,6 +226,8 @@ const char *step_kernel(const struct program *p, const struct step *s)
 		{"norm_ln_quant", "norm_rms_quant"},
 		{"norm_ln_quant_static", "norm_rms_quant_static"}};
 
+	if (p->is_integer)
+		return integer_kernel(p, s);
 	switch ((enum step_kind)s->kind) {
 	case STEP_EMBED:
 		return by_bits(s->weight, embeds);
@@ -259,18 +263,24 @@ const char *step_kernel(const struct program *p, const struct step *s)
 	return NULL;
 }
 
+static size_t add_kernel(const char *out[PROGRAM_MAX_KERNELS], size_t n, const char *name)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!strcmp(out[i], name))
+			return n;
+	out[n] = name;
+	return n + 1;
+}
+
 void program_kernels(const struct program *p, const char *out[PROGRAM_MAX_KERNELS])
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < p->n_steps; i++) {
-		const char *name = step_kernel(p, &p->step[i]);
-		size_t j = 0;
-
-		while (j < n && strcmp(out[j], name))
-			j++;
-		if (j == n)
-			out[n++] = name;
+	for (size_t i = 0; i < p->n_steps; i++)
+		n = add_kernel(out, n, step_kernel(p, &p->step[i]));
+	if (p->is_integer) {
+		n = add_kernel(out, n, integer_act_name(p));
+		n = add_kernel(out, n, "int_logits");
 	}
 	out[n] = NULL;
 }

@@ -79,7 +79,8 @@ struct program {
 	const struct genome *genome; /* borrowed */
 	struct task_shape task;
 	int stateful, causal;
-	uint32_t chunk;			      /* tokens of one forward pass, at most */
+	int is_integer; /* without floating point: its kernels are src/infer/integer */
+	uint32_t chunk; /* tokens of one forward pass, at most */
 	size_t n_steps, n_buffers, n_forward; /* steps before n_forward run for each
 						 chunk, the rest once at the end */
 	struct step step[PROGRAM_MAX_STEPS];

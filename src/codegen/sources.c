@@ -15,7 +15,7 @@
 /* Headers that objects may depend on: all of them are part of every key, since a scan of
  * includes saves little here. */
 static const char *const header_folders[] = {"src/infer", "src/infer/ref",
-	"src/infer/opt", "devices/proto", "devices/boards/linux", "devices/agent/mcu",
+	"src/infer/opt", "src/infer/integer", "devices/proto", "devices/boards/linux", "devices/agent/mcu",
 	NULL};
 
 static int is_absolute(const char *path)

@@ -11,7 +11,7 @@ const char *const norm_place_names[N_NORM_PLACES] = {"pre", "post"};
 const char *const pool_names[N_POOLS] = {"mean", "max", "first"};
 const char *const opt_level_names[N_OPT_LEVELS] = {"O2", "O3", "Os"};
 const char *const kernel_names[N_KERNEL_CHOICES] = {"ref", "opt"};
-const char *const scale_names[N_SCALE_CHOICES] = {"dynamic", "static"};
+const char *const scale_names[N_SCALE_CHOICES] = {"dynamic", "static", "integer"};
 
 static enum err check_range(
 	const char *gene, long value, long lo, long hi, struct err_ctx *ctx)
@@ -38,6 +38,28 @@ static enum err check_kv(const struct genome *g, struct err_ctx *ctx)
 	if (g->kv != 32 && g->arch != ARCH_DECODER)
 		return err_set(ctx, ERR_INVALID,
 			"gene 'kv' is %d: only decoders keep keys and values", g->kv);
+	return ERR_OK;
+}
+
+/* The path without floating point has products of integers only. */
+static enum err check_integer(const struct genome *g, struct err_ctx *ctx)
+{
+	if (g->act_scales != SCALES_INTEGER)
+		return ERR_OK;
+	if (g->embed_bits == 32)
+		return err_set(ctx, ERR_INVALID,
+			"gene 'act_scales' is integer, but 'embed_bits' is 32: use 8 or 4");
+	if (g->kv != 32)
+		return err_set(ctx, ERR_INVALID,
+			"gene 'act_scales' is integer, but 'kv' is %d: it keeps keys and "
+			"values in 32 bits",
+			g->kv);
+	for (int i = 0; i < g->n_layers; i++)
+		if (g->layer[i].bits == 32)
+			return err_set(ctx, ERR_INVALID,
+				"gene 'act_scales' is integer, but 'bits' of layer %d is "
+				"32: use 8 or 4",
+				i);
 	return ERR_OK;
 }
 
@@ -103,7 +125,7 @@ enum err genome_check(const struct genome *g, struct err_ctx *ctx)
 	for (int i = 0; i < g->n_layers; i++)
 		if ((e = check_layer(g, i, ctx)))
 			return e;
-	return ERR_OK;
+	return check_integer(g, ctx);
 }
 
 int genome_is_fp32(const struct genome *g)
@@ -119,6 +141,8 @@ void genome_canonicalise(struct genome *g)
 {
 	if (genome_is_fp32(g))
 		g->act_scales = SCALES_DYNAMIC;
+	if (g->act_scales == SCALES_INTEGER)
+		g->attn_int8 = 0;
 	if (g->arch == ARCH_DECODER)
 		g->pool = g->attn_int8 = 0;
 	else

@@ -10,8 +10,8 @@
  * ";kv=16" or ";kv=8" after kern. A layer is h<n_heads> k<n_kv_heads> x<d_head> f<d_ff>
  * r<ffn_rank> b<bits>, with a trailing 's' when it shares the weights of the layer
  * before it. ";attn=8" after the kernels: attention's products are in int8; ";as=static"
- * before the layers: activations are quantised with calibrated scales. What the network
- * computes is defined in src/model/graph.h.
+ * before the layers: activations are quantised with calibrated scales; ";as=integer": and
+ * all between the products is done without floating point. What the network computes is defined in src/model/graph.h.
  */
 #ifndef HAWSER_MODEL_GENOME_H
 #define HAWSER_MODEL_GENOME_H
@@ -31,7 +31,7 @@ enum norm_place { NORM_PRE, NORM_POST, N_NORM_PLACES };
 enum pool { POOL_MEAN, POOL_MAX, POOL_FIRST, N_POOLS };
 enum opt_level { OPT_O2, OPT_O3, OPT_OS, N_OPT_LEVELS };	   /* compiler flag set */
 enum kernel_choice { KERNELS_REF, KERNELS_OPT, N_KERNEL_CHOICES }; /* opt: per ISA */
-enum scale_choice { SCALES_DYNAMIC, SCALES_STATIC, N_SCALE_CHOICES };
+enum scale_choice { SCALES_DYNAMIC, SCALES_STATIC, SCALES_INTEGER, N_SCALE_CHOICES };
 
 /* Names as they stand in texts and YAML files, indexed by the enums above. */
 extern const char *const arch_names[N_ARCHS];		  /* "enc" "dec" */
@@ -41,7 +41,7 @@ extern const char *const norm_place_names[N_NORM_PLACES]; /* "pre" "post" */
 extern const char *const pool_names[N_POOLS];		  /* "mean" "max" "first" */
 extern const char *const opt_level_names[N_OPT_LEVELS];	  /* "O2" "O3" "Os" */
 extern const char *const kernel_names[N_KERNEL_CHOICES];  /* "ref" "opt" */
-extern const char *const scale_names[N_SCALE_CHOICES];	  /* "dynamic" "static" */
+extern const char *const scale_names[N_SCALE_CHOICES];	  /* "dynamic" "static" "integer" */
 
 struct layer_genes {
 	uint16_t n_heads;
@@ -82,7 +82,7 @@ enum err genome_check(const struct genome *g, struct err_ctx *ctx);
 /* No weight is quantised. */
 int genome_is_fp32(const struct genome *g);
 /* Sets what cannot matter (genes of absent layers, pooling of a decoder, static scales
- * where all is fp32) to zero, and an
+ * where all is fp32, int8 attention where all is integer) to zero, and an
  * encoder's kv to 32, so that equal networks have equal texts. */
 void genome_canonicalise(struct genome *g);
 /* Writes the canonical text; `out` holds GENOME_TEXT_MAX bytes. */

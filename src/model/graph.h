@@ -40,6 +40,9 @@
  * dequantised on look-up. Norm, softmax, activation, conv, residual are fp32. The pooled
  * vector counts as one token.
  *
+ * act_scales == integer: as static, and what is fp32 above is fixed, in units of 2^-16 (see
+ * src/infer/integer/integer.h): each value within about a unit of what it would be.
+ *
  * attn_int8: with one scale max|.| / 127 for each head's q, k and v over all n tokens and
  * integers rounded half to even, s[h,i,j] = (sum q_q q_k) s_q s_k / sqrt(d_head) + rel;
  * u[j] = exp(s[j] - max s) * 255 rounded to an integer; o = (sum u q_v) s_v / sum u.

@@ -25,7 +25,9 @@ static void print_genome(const struct view *v, struct buf *out)
 		norm_place_names[g->norm_place], pool_names[g->pool], g->conv,
 		g->rel_radius, kernel_names[g->kernels],
 		g->attn_int8 ? ", int8 attention" : "",
-		g->act_scales ? ", static activation scales" : "",
+		g->act_scales == SCALES_INTEGER	 ? ", integers only"
+		: g->act_scales == SCALES_STATIC ? ", static activation scales"
+						 : "",
 		opt_level_names[g->opt]);
 	for (int l = 0; l < g->n_layers; l++) {
 		const struct layer_genes *y = &g->layer[l];

@@ -52,6 +52,8 @@ static void genome_text_round_trips_when_valid(void **state)
 		"abs=1;rel=0;conv=0;opt=O2;kern=opt;kv=8;as=static;L=h3k1x8f32r0b4",
 		"enc;v=20;t=8;d=8;e=8;eb=8;act=relu;norm=ln;place=pre;pool=mean;abs=0;rel=2;"
 		"conv=3;opt=O2;kern=opt;attn=8;as=static;L=h2k1x4f16r0b8",
+		"enc;v=20;t=8;d=8;e=8;eb=4;act=relu;norm=ln;place=pre;pool=mean;abs=0;rel=2;"
+		"conv=3;opt=O2;kern=opt;as=integer;L=h2k1x4f16r0b8,h2k1x4f16r0b4",
 	};
 	char out[GENOME_TEXT_MAX];
 
@@ -86,6 +88,14 @@ static void genome_parse_refuses_when_malformed_or_out_of_range(void **state)
 		{DECODER "kv=4;L=h2k2x4f16r0b32", "gene 'kv' is 4"},
 		{DECODER "kv=;L=h2k2x4f16r0b32", "expected a number"},
 		{DECODER "as=;L=h2k2x4f16r0b32", "expected a known word"},
+		{DECODER "as=integer;L=h2k2x4f16r0b8",
+			"'embed_bits' is 32: use 8 or 4"},
+		{"enc;v=20;t=8;d=8;e=8;eb=8;act=relu;norm=ln;place=pre;pool=mean;abs=0;rel=2;"
+		 "conv=3;opt=O2;kern=ref;as=integer;L=h2k2x4f16r0b8,h2k2x4f16r0b32",
+			"'bits' of layer 1 is 32: use 8 or 4"},
+		{"dec;v=20;t=8;d=8;e=8;eb=8;act=relu;norm=ln;place=pre;pool=mean;abs=0;rel=2;"
+		 "conv=3;opt=O2;kern=ref;kv=16;as=integer;L=h2k2x4f16r0b8",
+			"'kv' is 16"},
 		{DECODER "as=8;L=h2k2x4f16r0b32", "expected a known word"},
 		{"enc;v=20;t=8;d=8;e=8;eb=32;act=relu;norm=ln;place=pre;pool=mean;abs=0;rel=2;"
 		 "conv=3;opt=O2;kern=ref;kv=8;L=h2k2x4f16r0b32",

@@ -466,6 +466,28 @@ static void space_draws_static_scales_where_something_is_quantised(void **state)
 	space_close(s);
 }
 
+static void space_draws_networks_without_floating_point(void **state)
+{
+	struct space *s =
+		parse(TOP "  d_model: [16, 32]\n  d_ff: [16, 32]\n  bits: [8, 4]\n"
+			  "  act_scales: [static, integer]\n");
+	struct task_shape task = task_of(s);
+	unsigned n[N_SCALE_CHOICES] = {0};
+	struct rng rng;
+
+	(void)state;
+	rng_init(&rng, 4);
+	for (int i = 0; i < 200; i++) {
+		struct genome g;
+
+		space_sample(s, &task, &rng, &g);
+		check_point(s, &g, &task);
+		n[g.act_scales]++;
+	}
+	assert_true(n[SCALES_STATIC] > 50 && n[SCALES_INTEGER] > 50);
+	space_close(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -484,6 +506,7 @@ int main(void)
 		cmocka_unit_test(preset_find_hints_when_unknown),
 		cmocka_unit_test(space_preset_lists_points_of_the_space),
 		cmocka_unit_test(space_draws_static_scales_where_something_is_quantised),
+		cmocka_unit_test(space_draws_networks_without_floating_point),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

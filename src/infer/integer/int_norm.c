@@ -1,0 +1,92 @@
+/* (x - mean) / sigma by one integer square root and one division a row. */
+#include "src/infer/integer/fixed.h"
+
+#define CENTRED_BITS 25	   /* of what is squared: 8192 squares fit 63 bits */
+#define EPSILON 42950	   /* 1e-5 in units of 2^-32 */
+#define UNIT_BITS 24	   /* of (x - mean) / sigma */
+#define RECIPROCAL_BITS 61 /* of 2^61 / root, root in [2^30, 2^31) */
+
+/* Rounded down. */
+static uint32_t square_root(uint64_t v)
+{
+	uint64_t root = 0, bit = UINT64_C(1) << 62;
+
+	for (; bit; bit >>= 2) {
+		if (v >= root + bit) {
+			v -= root + bit;
+			root = (root >> 1) + bit;
+		} else {
+			root >>= 1;
+		}
+	}
+	return (uint32_t)root;
+}
+
+static int32_t mean_of(uint32_t d, const int32_t *x)
+{
+	int64_t sum = 0;
+
+	for (uint32_t c = 0; c < d; c++)
+		sum += x[c];
+	sum = 2 * sum + (sum < 0 ? -(int64_t)d : (int64_t)d);
+	return (int32_t)(sum / (2 * (int64_t)d));
+}
+
+/* How far |x - mean| is shifted so that it has CENTRED_BITS bits at most. */
+static int32_t shift_of(uint32_t d, const int32_t *x, int32_t mean)
+{
+	uint32_t all = 0;
+	int32_t shift = 0;
+
+	for (uint32_t c = 0; c < d; c++)
+		all |= (uint32_t)(x[c] < mean ? mean - x[c] : x[c] - mean);
+	while (all >> shift >> CENTRED_BITS)
+		shift++;
+	return shift;
+}
+
+/* reciprocal * 2^-shift is 1 / sigma in units of 2^-UNIT_BITS, for centred values. */
+struct sigma {
+	uint32_t reciprocal;
+	int32_t shift;
+};
+
+static struct sigma sigma_of(uint32_t d, const int32_t *x, int32_t mean, int32_t shift)
+{
+	struct sigma s = {0, RECIPROCAL_BITS - UNIT_BITS};
+	uint64_t sum = 0, v;
+
+	for (uint32_t c = 0; c < d; c++) {
+		int64_t centred = (x[c] - mean) >> shift;
+
+		sum += (uint64_t)(centred * centred);
+	}
+	v = sum / d + (EPSILON >> 2 * shift);
+	for (; v < UINT64_C(1) << 60; v <<= 2)
+		s.shift--;
+	s.reciprocal = (uint32_t)((UINT64_C(1) << RECIPROCAL_BITS) / square_root(v));
+	return s;
+}
+
+static void normalise(
+	const struct int_norm *l, const int32_t *x, struct int_out out, uint64_t at)
+{
+	int32_t mean = l->rms ? 0 : mean_of(l->d, x);
+	int32_t shift = shift_of(l->d, x, mean);
+	struct sigma s = sigma_of(l->d, x, mean, shift);
+
+	for (uint32_t c = 0; c < l->d; c++) {
+		int64_t unit = fixed_shift(
+			(int64_t)((x[c] - mean) >> shift) * s.reciprocal, s.shift);
+		int64_t y = fixed_shift(unit * l->gain[c], UNIT_BITS);
+
+		y += l->bias ? l->bias[c] : 0;
+		fixed_store(out, at + c, l->inverse, fixed_clamp(y));
+	}
+}
+
+void int_norm(const struct int_norm *l, uint32_t n, const int32_t *x, struct int_out out)
+{
+	for (uint32_t t = 0; t < n; t++)
+		normalise(l, x + (uint64_t)t * l->d, out, (uint64_t)t * l->d);
+}
