@@ -452,7 +452,7 @@ static enum err check_request(
 
 static int is_loss(const struct device *d, enum err e)
 {
-	return e == ERR_LINK || e == ERR_DEVICE || e == ERR_TIMEOUT ||
+	return e == ERR_LINK || e == ERR_DEVICE || e == ERR_TIMEOUT || e == ERR_FULL ||
 	       (e == ERR_INVALID && d->link.refusal.code != WIRE_E_REQUEST &&
 		       d->link.refusal.code != 0);
 }

@@ -128,6 +128,9 @@ enum err link_next(struct link *l, int timeout_ms, struct wire_header *h, struct
 
 enum err link_refused(const struct link *l, struct err_ctx *ctx)
 {
+	if (l->refusal.code == WIRE_E_NO_SPACE)
+		return err_set(ctx, ERR_FULL, "the device has no space left: %s",
+			l->refusal.text);
 	return err_set(ctx, ERR_INVALID, "the agent refuses: %s", l->refusal.text);
 }
 
@@ -340,14 +343,6 @@ static enum err fill_window(struct link *l, struct upload *u, struct err_ctx *ct
 	return ERR_OK;
 }
 
-static enum err upload_refused(const struct link *l, struct err_ctx *ctx)
-{
-	return l->refusal.code == WIRE_E_NO_SPACE
-		       ? err_set(ctx, ERR_FULL, "the device has no space left: %s",
-				 l->refusal.text)
-		       : link_refused(l, ctx);
-}
-
 static void rewind_to(struct link *l, struct upload *u, uint64_t at)
 {
 	if (++u->stuck == MAX_STUCK)
@@ -365,7 +360,7 @@ static enum err on_put_answer(struct link *l, struct upload *u,
 	if (h->request <= u->first || h->request > l->request)
 		return ERR_OK;
 	if (h->type == WIRE_ERROR)
-		return upload_refused(l, ctx);
+		return link_refused(l, ctx);
 	if (h->type != (WIRE_PUT | WIRE_ANSWER) || !get_have(g, &m) || m.have > u->size)
 		return ERR_OK;
 	u->silent = 0;
@@ -412,8 +407,6 @@ enum err link_upload(struct link *l, const uint8_t hash[SHA256_BYTES],
 		struct upload u = {.data = data, .size = len};
 		enum err e = offer(l, WIRE_OFFER, hash, len, &have, ctx);
 
-		if (e == ERR_INVALID && l->refusal.code == WIRE_E_NO_SPACE)
-			return upload_refused(l, ctx);
 		if (e || have.complete)
 			return e;
 		u.next = u.have = have.have;

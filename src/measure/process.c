@@ -9,10 +9,10 @@ static int is_lost(enum verdict v)
 	return v == VERDICT_DEVICE_LOST || v == VERDICT_LINK_LOST;
 }
 
-/* Faults of device or link that recovery may cure. */
+/* Faults of device or link that recovery may cure; its storage may be full for a while. */
 static int is_link_fault(enum err e)
 {
-	return e == ERR_DEVICE || e == ERR_LINK || e == ERR_TIMEOUT;
+	return e == ERR_DEVICE || e == ERR_LINK || e == ERR_TIMEOUT || e == ERR_FULL;
 }
 
 /* A device that claims success without sound samples talks nonsense: a lost link. */
@@ -49,7 +49,8 @@ static enum err attempt(const struct measure_session *s, const struct artefact *
 		return ERR_OK;
 	if (!is_link_fault(e))
 		return err_set(ctx, e, "%s", fault.msg);
-	r->verdict = e == ERR_DEVICE ? VERDICT_DEVICE_LOST : VERDICT_LINK_LOST;
+	r->verdict = e == ERR_DEVICE || e == ERR_FULL ? VERDICT_DEVICE_LOST
+							: VERDICT_LINK_LOST;
 	snprintf(r->detail, sizeof(r->detail), "%.*s", (int)sizeof(r->detail) - 1,
 		fault.msg);
 	return ERR_OK;
