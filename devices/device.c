@@ -13,7 +13,8 @@
 
 #define MAX_IMAGE (1u << 30)
 #define SILENCE_MS 2500 /* more than two BEATs */
-#define MAX_SILENCES 6
+#define MAX_SILENCES 3
+#define MAX_KILLED 2 /* runs that someone ended there, before the image is blamed */
 #define GRACE_MS 15000 /* for idle power, start and end of a run */
 #define POWER_CYCLE_MS 60000
 
@@ -415,8 +416,11 @@ static enum err run_and_fetch(struct device *d, const struct run_request *rq,
 		hash_bytes(&input, rq->input, rq->input_len);
 		e = link_upload(&d->link, input.b, rq->input, rq->input_len, ctx);
 	}
-	if (!e)
+	for (int n = 0; !e && n <= MAX_KILLED; n++) {
 		e = run_with_image(d, rq, &input, &a, ctx);
+		if (a.done.outcome != OUTCOME_KILLED)
+			break;
+	}
 	if (e)
 		return e;
 	run = d->link.request;

@@ -9,6 +9,7 @@
 /* Waits for an answer, one try after the other: 15 seconds in all. */
 static const int try_ms[] = {500, 500, 1000, 1000, 2000, 2000, 4000, 4000};
 #define N_TRIES (sizeof(try_ms) / sizeof(try_ms[0]))
+#define N_SOON 4 /* of them, for an agent that started long ago: 3 s */
 #define QUIET_MS 20
 #define WRITE_MS 5000
 #define MAX_STUCK 48
@@ -278,14 +279,16 @@ static enum err await_welcome(struct link *l, uint32_t nonce, int ms, struct err
 enum err link_hello(struct link *l, struct err_ctx *ctx)
 {
 	struct wire_hello m = {WIRE_VERSION, WIRE_VERSION, fresh_nonce()};
+	size_t n_tries;
 	enum err e;
 
 	if (!l->t)
 		return err_set(ctx, ERR_LINK, "the link is closed");
 	l->welcome = (struct wire_welcome){.max_payload = WIRE_MIN_PAYLOAD};
+	n_tries = l->fresh ? N_TRIES : N_SOON;
 	e = l->fresh ? ERR_OK : resync(l, ctx);
 	l->fresh = 0;
-	for (size_t i = 0; i < N_TRIES && !e; i++) {
+	for (size_t i = 0; i < n_tries && !e; i++) {
 		put_hello(link_begin(l), &m);
 		l->request =
 			m.host_nonce; /* a late refusal of another HELLO is not ours */
