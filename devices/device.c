@@ -11,7 +11,8 @@
 #include "devices/transport/power.h"
 
 #define SILENCE_MS 2500 /* more than two BEATs */
-#define MAX_SILENCES 6
+#define MAX_SILENCES 3
+#define MAX_KILLED 2 /* runs that someone ended there, before the image is blamed */
 #define GRACE_MS 15000 /* for idle power, start and end of a run */
 #define POWER_CYCLE_MS 60000
 
@@ -357,8 +358,11 @@ static enum err run_and_fetch(struct device *d, const struct run_request *rq,
 		hash_bytes(&input, rq->input, rq->input_len);
 		e = upload_input(d, rq, &input, ctx);
 	}
-	if (!e)
+	for (int n = 0; !e && n <= MAX_KILLED; n++) {
 		e = run_with_image(d, rq, &input, &a, ctx);
+		if (a.done.outcome != OUTCOME_KILLED)
+			break;
+	}
 	if (e)
 		return e;
 	run = d->link.request;
@@ -394,7 +398,7 @@ static enum err check_request(
 
 static int is_loss(const struct device *d, enum err e)
 {
-	return e == ERR_LINK || e == ERR_DEVICE || e == ERR_TIMEOUT ||
+	return e == ERR_LINK || e == ERR_DEVICE || e == ERR_TIMEOUT || e == ERR_FULL ||
 	       (e == ERR_INVALID && d->link.refusal.code != WIRE_E_REQUEST &&
 		       d->link.refusal.code != 0);
 }

@@ -131,7 +131,8 @@ enum err device_upload(struct device *d, const char *path, const struct hash *im
  * did since the last call. Valid until the next upload. */
 const char *device_upload_note(struct device *d);
 /* ERR_OK with a verdict for everything that the candidate or the device did; other
- * codes are faults of the caller or of this host. After VERDICT_DEVICE_LOST or
+ * codes are faults of the caller or of this host. An image that someone else there killed
+ * is run again, twice, before that is its crash. After VERDICT_DEVICE_LOST or
  * VERDICT_LINK_LOST the device is reopened by device_recover. */
 enum err device_run(struct device *d, const struct run_request *rq,
 	struct run_result *out, struct err_ctx *ctx);

@@ -8,6 +8,7 @@
 
 /* Waits for an answer, one try after the other: 15 seconds in all. */
 const int link_try_ms[LINK_TRIES] = {500, 500, 1000, 1000, 2000, 2000, 4000, 4000};
+#define N_SOON 4 /* of them, for an agent that started long ago: 3 s */
 #define QUIET_MS 20
 #define WRITE_MS 5000
 
@@ -136,6 +137,9 @@ enum err link_next(struct link *l, int timeout_ms, struct wire_header *h, struct
 
 enum err link_refused(const struct link *l, struct err_ctx *ctx)
 {
+	if (l->refusal.code == WIRE_E_NO_SPACE)
+		return err_set(ctx, ERR_FULL, "the device has no space left: %s",
+			l->refusal.text);
 	return err_set(ctx, ERR_INVALID, "the agent refuses: %s", l->refusal.text);
 }
 
@@ -251,14 +255,16 @@ static enum err await_welcome(struct link *l, uint32_t nonce, int ms, struct err
 enum err link_hello(struct link *l, struct err_ctx *ctx)
 {
 	struct wire_hello m = {WIRE_VERSION, WIRE_VERSION, fresh_nonce()};
+	size_t n_tries;
 	enum err e;
 
 	if (!l->t)
 		return err_set(ctx, ERR_LINK, "the link is closed");
 	l->welcome = (struct wire_welcome){.max_payload = WIRE_MIN_PAYLOAD};
+	n_tries = l->fresh ? LINK_TRIES : N_SOON;
 	e = l->fresh ? ERR_OK : resync(l, ctx);
 	l->fresh = 0;
-	for (size_t i = 0; i < LINK_TRIES && !e; i++) {
+	for (size_t i = 0; i < n_tries && !e; i++) {
 		put_hello(link_begin(l), &m);
 		l->request =
 			m.host_nonce; /* a late refusal of another HELLO is not ours */

@@ -24,6 +24,7 @@ static const enum verdict verdicts[N_OUTCOMES] = {
 	[OUTCOME_CANCELLED] = VERDICT_DEVICE_LOST,
 	[OUTCOME_UNSUPPORTED] = VERDICT_DEVICE_LOST,
 	[OUTCOME_AGENT_FAULT] = VERDICT_DEVICE_LOST,
+	[OUTCOME_KILLED] = VERDICT_CRASH,
 };
 
 void run_result_release(struct run_result *r)

@@ -119,14 +119,6 @@ static enum err fill_window(struct link *l, struct upload *u, struct err_ctx *ct
 	return ERR_OK;
 }
 
-static enum err upload_refused(const struct link *l, struct err_ctx *ctx)
-{
-	return l->refusal.code == WIRE_E_NO_SPACE
-		       ? err_set(ctx, ERR_FULL, "the device has no space left: %s",
-				 l->refusal.text)
-		       : link_refused(l, ctx);
-}
-
 static void rewind_to(struct link *l, struct upload *u, uint64_t at)
 {
 	if (++u->stuck == MAX_STUCK)
@@ -157,7 +149,7 @@ static enum err on_put_answer(struct link *l, struct upload *u,
 		return ERR_OK;
 	}
 	if (h->type == WIRE_ERROR)
-		return upload_refused(l, ctx);
+		return link_refused(l, ctx);
 	if ((h->type != (WIRE_PUT | WIRE_ANSWER) &&
 		    h->type != (WIRE_COPY | WIRE_ANSWER)) ||
 		!get_have(g, &m) || m.have > u->size)
@@ -253,8 +245,6 @@ static enum err upload_round(struct link *l, const struct link_content *c, int p
 	struct upload u = {.data = c->data, .size = c->len};
 	enum err e = offer(l, WIRE_OFFER, c->hash, c->len, &have, ctx);
 
-	if (e == ERR_INVALID && l->refusal.code == WIRE_E_NO_SPACE)
-		return upload_refused(l, ctx);
 	if (e || have.complete)
 		return e;
 	u.have = have.have;

@@ -62,6 +62,7 @@ enum wire_outcome {
 	OUTCOME_CANCELLED,
 	OUTCOME_UNSUPPORTED, /* this device cannot do that mode */
 	OUTCOME_AGENT_FAULT, /* the device's own failure: not the image's */
+	OUTCOME_KILLED,	     /* by someone else there; code: the signal */
 	N_OUTCOMES
 };
 

@@ -10,7 +10,8 @@
  * Faults: a candidate's fault in any process is its verdict, at once, and its partial
  * samples are dropped. A lost device or link is recovered and the same process run again,
  * `retries` times; a build that still does not get through while the device comes back
- * has the verdict device-lost or link-lost, which blames nobody. A process during which
+ * has the verdict device-lost or link-lost, which blames nobody. A device that has no room
+ * even for the reference is ERR_DEVICE. A process during which
  * the device was throttled (its CPU quota used up, heat, a weak supply) is dropped and its
  * place taken anew in the next round, `retakes` times in all of a build; what is still
  * throttled then is kept and counted in n_throttled. A build larger than the

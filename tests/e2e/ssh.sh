@@ -254,6 +254,36 @@ wait $pid
 pid=
 measured 'a server that is killed and comes back'
 
+# ---- the target's wall clock is moved, ten years on and ten back
+if "${CC:-gcc}" -O1 tests/e2e/jump.c -o "$S/home/jump" 2>"$DIR/err" &&
+	"$S/home/jump" "$DIR/no-jump" true; then
+	cp "$(dirname "$HAWSER")/hawser-agent" "$S/home/real-agent"
+	printf '#!/bin/sh\nexec %s %s %s "$@"\n' "$S/home/jump" "$S/home/when" "$S/home/real-agent" >"$DIR/jumping"
+	chmod 755 "$DIR/jumping" "$S/home/jump" "$S/home/real-agent"
+	: >"$S/home/when.log"
+	chmod 666 "$S/home/when.log"
+	measure pi
+	calm=$(json run latency_us)
+	HAWSER_AGENT=$DIR/jumping measure pi &
+	pid=$!
+	in_mid_run
+	for jump in 315360000 -315360000; do
+		echo $jump >"$S/home/when"
+		sleep 0.2
+	done
+	is 'a run goes on when the clock jumps' "$(kill -0 $pid && echo yes)" = yes
+	wait $pid
+	pid=
+	measured 'a wall clock that jumps in mid run'
+	is 'changes no figure' "$(awk "BEGIN { r = $(json run latency_us) / $calm; print (r > 0.5 && r < 2) }")" = 1
+	is 'nothing asks for it there' "$(grep -c 'real-agent\|img' "$S/home/when.log")" -eq 0
+	is 'though it was moved' $(("$("$S/home/jump" "$S/home/when" date +%Y)" + 9)) -lt "$(date +%Y)"
+	is 'and that would have been noted' "$(grep -c date "$S/home/when.log")" -gt 0
+	rm "$S/home/when"
+else
+	skip 'a wall clock that jumps' 'no tracing of processes'
+fi
+
 # ---- images that crash, loop, fork, eat memory, print what is no record
 verdicts=$(dirname "$HAWSER")/tests/test_device_verdicts
 check 'every way an image can end' env HAWSER_TEST_URI="$address" HAWSER_TEST_SSH="$S/config" \

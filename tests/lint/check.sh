@@ -57,7 +57,7 @@ tr '\n' '\0' <"$work/files" |
 
 cat "$work/breaches"
 status=0
-for rule in 'include table' 'include path' 'library' 'process' 'header guard' \
+for rule in 'include table' 'include path' 'library' 'clock' 'process' 'header guard' \
 	'header comment' 'whitespace' 'file size' 'readme size' 'top level' 'machine path'; do
 	n=$(grep -c "^[^:]*:[0-9]*: $rule: " "$work/breaches")
 	if [ "$n" -eq 0 ]; then

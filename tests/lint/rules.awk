@@ -41,6 +41,10 @@ BEGIN {
 	# and these two are freestanding
 	freestanding = "src/infer devices/proto"
 
+	# what has to hold on a machine whose wall clock is moved
+	timeless = "devices src/measure src/infer search"
+	wall_clock = "(^|[^A-Za-z0-9_])(CLOCK_REALTIME(_COARSE)?|gettimeofday|time[ \t]*\\(|clock_unix_s)"
+
 	may_spawn = "devices/transport devices/agent devices/boards src/codegen tests"
 	spawn = "(^|[^A-Za-z0-9_.>])(fork|vfork|popen|system|posix_spawnp?|execvp?e?|execlp?e?)" \
 		"[ \t]*\\("
@@ -198,6 +202,8 @@ wanted != "" && $1 == "#define" && $2 == wanted {
 	code = code_of($0)
 	if (code ~ spawn && !in_any(file, may_spawn))
 		breach("process", "starting programs belongs to " may_spawn)
+	if (code ~ wall_clock && in_any(file, timeless))
+		breach("clock", "the wall clock may jump: take a monotonic one")
 }
 
 END {

@@ -121,6 +121,12 @@ int f(void)
 	return system("ls");
 }
 END
+breaks 'the wall clock in an agent' 'devices/agent/a.c:1: clock: ' devices/agent/a.c <<'END'
+long f(void) { return time(0); }
+END
+breaks 'the wall clock in measuring' 'src/measure/a.c:1: clock: ' src/measure/a.c <<'END'
+int f(struct timespec *t) { return clock_gettime(CLOCK_REALTIME, t); }
+END
 breaks 'execvp in search' 'search/a.c:1: process: ' search/a.c <<'END'
 int f(char **a) { return execvp(a[0], a); }
 END

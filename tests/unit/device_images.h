@@ -34,7 +34,7 @@ static inline void compile(
 
 	snprintf(im->path, sizeof(im->path), "%s/%s", dir, name);
 	snprintf(cmd, sizeof(cmd),
-		"gcc -std=c11 -O1 -D_GNU_SOURCE -I. %s %s -o %s -lm 2>&1", flags,
+		"gcc -std=c11 -O1 -D_GNU_SOURCE -I. %s %s -o %.399s -lm 2>&1", flags,
 		model ? "tests/golden/payloads/model.c devices/boards/linux/*.c"
 		      : "tests/golden/payloads/payload.c",
 		im->path);

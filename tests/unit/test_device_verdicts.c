@@ -6,7 +6,10 @@
 #include <cmocka.h>
 
 #include <dirent.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -57,6 +60,7 @@ static void device_names_how_an_image_fails(void **state)
 		{"FLOOD", VERDICT_EXIT, "more output"},
 		{"BIG", VERDICT_OOM, "memory limit"},
 		{"CRUMBS", VERDICT_EXIT, "records"},
+		{"KILL", VERDICT_CRASH, "killed from outside, signal 9"},
 	};
 	struct device_profile p = profile();
 	struct device *d;
@@ -84,13 +88,14 @@ static void device_names_how_an_image_fails(void **state)
 		/* The device is fine. */
 		r = run(d, &good, RUN_TIME);
 		assert_int_equal(r.verdict, VERDICT_OK);
+		assert_in_range(r.run.peak_rss_bytes, 1, 16u << 20);
 		run_result_release(&r);
 	}
 	device_close(d);
 }
 
 /* Images that run from the device's folder, as the agent there does over SSH. */
-static int n_left_running(void)
+static int images_running(int *last)
 {
 	const char *far = getenv("HAWSER_TEST_CACHE"), *folder = far ? far : dir;
 	DIR *proc = opendir("/proc");
@@ -106,10 +111,57 @@ static int n_left_running(void)
 		if (len <= 0)
 			continue;
 		exe[len] = '\0';
-		n += strncmp(exe, folder, strlen(folder)) == 0 && !strstr(exe, "/agent-");
+		if (strncmp(exe, folder, strlen(folder)) || strstr(exe, "/agent-"))
+			continue;
+		*last = atoi(e->d_name);
+		n++;
 	}
 	closedir(proc);
 	return n;
+}
+
+/* Somebody there who kills images as soon as they are to be seen. */
+static void *kill_images(void *self)
+{
+	volatile int *left = self;
+	int last = 0, pid = 0;
+
+	while (*left > 0)
+		if (images_running(&pid) && pid != last && kill(pid, SIGKILL) == 0) {
+			last = pid;
+			--*left;
+		}
+	return NULL;
+}
+
+static void device_runs_a_killed_image_again_before_it_blames_it(void **state)
+{
+	struct run_request rq = {
+		.mode = RUN_TIME, .n_samples = 5, .min_sample_ns = 100000000};
+	struct device_profile p = profile();
+	struct device *d;
+	struct image im;
+
+	(void)state;
+	p.memory_bytes = 64u << 20;
+	d = open_local(&p);
+	compile(&im, "good", "-static", 1);
+	upload(d, &im);
+	rq.image = im.hash;
+	for (int n = 1; n <= 3; n++) {
+		struct err_ctx ctx = {{0}};
+		struct run_result r;
+		pthread_t killer;
+		int left = n;
+
+		assert_int_equal(pthread_create(&killer, NULL, kill_images, &left), 0);
+		assert_int_equal(device_run(d, &rq, &r, &ctx), ERR_OK);
+		pthread_join(killer, NULL);
+		assert_int_equal(r.verdict, n < 3 ? VERDICT_OK : VERDICT_CRASH);
+		assert_true(n < 3 || strstr(r.detail, "killed from outside, signal 9"));
+		run_result_release(&r);
+	}
+	device_close(d);
 }
 
 static void device_leaves_no_process_behind(void **state)
@@ -118,6 +170,7 @@ static void device_leaves_no_process_behind(void **state)
 	struct device *d;
 	struct image im;
 	struct run_result r;
+	int pid;
 
 	(void)state;
 	p.timeout_ms = 200;
@@ -126,7 +179,7 @@ static void device_leaves_no_process_behind(void **state)
 	upload(d, &im);
 	r = run(d, &im, RUN_TIME);
 	assert_int_equal(r.verdict, VERDICT_TIMEOUT);
-	assert_int_equal(n_left_running(), 0);
+	assert_int_equal(images_running(&pid), 0);
 	run_result_release(&r);
 	device_close(d);
 }
@@ -136,6 +189,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(device_refuses_wrong_outputs_before_timing),
 		cmocka_unit_test(device_names_how_an_image_fails),
+		cmocka_unit_test(device_runs_a_killed_image_again_before_it_blames_it),
 		cmocka_unit_test(device_leaves_no_process_behind),
 	};
 

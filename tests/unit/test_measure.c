@@ -45,6 +45,8 @@ struct device {
 	int cancel_at;	 /* that run sets the flag */
 	volatile int cancelled;
 	enum err upload_error;
+	int full_after; /* so many uploads; 0: none */
+	unsigned full;	/* bits: there is no room for these images */
 	/* what happened */
 	int n_runs, n_uploads, n_recovers, live_results;
 	struct call calls[MAX_CALLS];
@@ -64,10 +66,13 @@ static enum err fake_upload(
 	struct device *d, const char *path, const struct hash *image, struct err_ctx *ctx)
 {
 	(void)path;
-	(void)image;
 	d->n_uploads++;
 	if (d->upload_error)
 		return err_set(ctx, d->upload_error, "upload of 'image' failed");
+	if (d->full_after && d->n_uploads > d->full_after)
+		d->full = ~0u;
+	if (d->full >> image->b[0] & 1)
+		return err_set(ctx, ERR_FULL, "no space left");
 	if (d->n_uploads == d->lose_upload_at)
 		return err_set(ctx, ERR_LINK, "line cut");
 	return ERR_OK;
@@ -495,6 +500,29 @@ static void lost_device_blames_nobody_when_it_comes_back(void **state)
 	free_bench(b);
 }
 
+static void full_device_blames_nobody_and_waits_when_nothing_fits(void **state)
+{
+	struct bench *b = new_bench(2);
+
+	(void)state;
+	b->d.full = 1 << 1; /* the first build alone */
+	assert_int_equal(run_bench(b, 2), ERR_OK);
+	assert_int_equal(b->jobs[0].verdict, VERDICT_DEVICE_LOST);
+	assert_string_equal(b->jobs[0].detail, "no space left");
+	assert_int_equal(b->jobs[1].verdict, VERDICT_OK);
+	free_bench(b);
+	b = new_bench(2);
+	b->d.full_after = 7;
+	assert_int_equal(run_bench(b, 2), ERR_DEVICE);
+	assert_string_equal(b->ctx.msg, "device 'fake': no space left");
+	assert_false(b->jobs[0].done || b->jobs[1].done);
+	b->d.full = 0;
+	b->d.full_after = 0;
+	assert_int_equal(run_bench(b, 2), ERR_OK);
+	assert_int_equal(b->jobs[0].verdict, VERDICT_OK);
+	free_bench(b);
+}
+
 static void lost_device_ends_the_run_when_it_stays_lost(void **state)
 {
 	struct bench *b = new_bench(2);
@@ -723,6 +751,7 @@ int main(void)
 		cmocka_unit_test(fault_of_a_candidate_is_its_verdict),
 		cmocka_unit_test(build_is_refused_unseen_when_it_does_not_fit),
 		cmocka_unit_test(lost_device_blames_nobody_when_it_comes_back),
+		cmocka_unit_test(full_device_blames_nobody_and_waits_when_nothing_fits),
 		cmocka_unit_test(lost_device_ends_the_run_when_it_stays_lost),
 		cmocka_unit_test(answer_without_samples_is_a_lost_link),
 		cmocka_unit_test(throttled_process_is_taken_anew),

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,8 @@
 #include <unistd.h>
 
 #include "devices/sensors/sysfs.h"
+
+#define KEPT_OUTPUT (1u << 20)
 
 uint64_t child_now_ns(void)
 {
@@ -48,6 +51,11 @@ void child_release(struct child *c)
 	child_init(c);
 }
 
+uint32_t child_cpu_limit_s(uint32_t timeout_ms)
+{
+	return timeout_ms / 1000 + 2;
+}
+
 /* In the child */
 
 static int limit(int what, uint64_t n)
@@ -71,7 +79,7 @@ static int confine(const struct child_limits *l, pid_t agent)
 		return -1;
 	if (l->memory_bytes && limit(RLIMIT_AS, l->memory_bytes) != 0)
 		return -1;
-	if (limit(RLIMIT_CPU, l->timeout_ms / 1000 + 2) != 0 ||
+	if (limit(RLIMIT_CPU, child_cpu_limit_s(l->timeout_ms)) != 0 ||
 		limit(RLIMIT_CORE, 0) != 0 || limit(RLIMIT_FSIZE, 0) != 0 ||
 		limit(RLIMIT_NOFILE, 16) != 0)
 		return -1;
@@ -114,13 +122,28 @@ static void close_pair(int fd[2])
 	close_fd(&fd[1]);
 }
 
+/* A child's peak of memory counts from our own at its fork: what a long output took must
+ * not be held against the next image. */
+static void drop_output(struct child *c)
+{
+	c->out_len = 0;
+	if (c->out_cap <= KEPT_OUTPUT)
+		return;
+	free(c->out);
+	c->out = NULL;
+	c->out_cap = 0;
+	malloc_trim(0);
+}
+
 int child_start(
 	struct child *c, char *const argv[], int in_fd, const struct child_limits *l)
 {
-	int out[2], err[2], report[2], e = open_pipes(out, err, report), failed = 0;
+	int out[2], err[2], report[2], e, failed = 0;
 	int null_fd = in_fd < 0 ? open("/dev/null", O_RDONLY | O_CLOEXEC) : -1;
 	pid_t agent = getpid(), pid = -1;
 
+	drop_output(c);
+	e = open_pipes(out, err, report);
 	if (!e) {
 		pid = fork();
 		e = pid < 0 ? errno : 0;
@@ -145,7 +168,7 @@ int child_start(
 	c->pid = pid;
 	c->out_fd = out[0];
 	c->err_fd = err[0];
-	c->out_len = c->n_words = 0;
+	c->n_words = 0;
 	c->words[0] = '\0';
 	c->timed_out = c->overflowed = 0;
 	c->start_ns = child_now_ns();

@@ -28,7 +28,7 @@ struct child {
 	int timed_out, overflowed;
 	int status; /* as from wait() */
 	struct rusage usage;
-	uint8_t *out; /* grows; kept from run to run */
+	uint8_t *out; /* grows; a small one is kept from run to run */
 	size_t out_len, out_cap;
 	char words[CHILD_WORDS]; /* the beginning of what it said on standard error */
 	size_t n_words;
@@ -48,6 +48,8 @@ int child_start(
  * is left. */
 int child_poll(struct child *c);
 void child_kill(struct child *c);
+/* Of CPU time, all threads together; beyond it the kernel ends the image. */
+uint32_t child_cpu_limit_s(uint32_t timeout_ms);
 uint64_t child_now_ns(void);
 
 #endif

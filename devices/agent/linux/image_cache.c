@@ -246,18 +246,32 @@ static int scan(const struct image_cache *c, const char *keep, struct oldest *o)
 	return 0;
 }
 
+static int drop(const struct image_cache *c, const struct oldest *o)
+{
+	char path[CACHE_PATH + sizeof(o->name)];
+
+	snprintf(path, sizeof(path), "%s/%s", c->dir, o->name);
+	return unlink(path);
+}
+
 static void make_room(struct image_cache *c, const char *keep_path, uint64_t need)
 {
 	const char *keep = strrchr(keep_path, '/') + 1;
 	struct oldest o;
 
-	while (scan(c, keep, &o) == 0 && o.name[0] && o.total + need > c->max_bytes) {
-		char path[CACHE_PATH + sizeof(o.name)];
-
-		snprintf(path, sizeof(path), "%s/%s", c->dir, o.name);
-		if (unlink(path) != 0)
+	while (scan(c, keep, &o) == 0 && o.name[0] && o.total + need > c->max_bytes)
+		if (drop(c, &o) != 0)
 			return;
-	}
+}
+
+/* The disk is full, before the cache is: one old file less, if there is one. */
+static int give_way(const struct image_cache *c)
+{
+	char path[CACHE_PATH];
+	struct oldest o;
+
+	name_of(c, c->hash, "", path);
+	return scan(c, strrchr(path, '/') + 1, &o) == 0 && o.name[0] && drop(c, &o) == 0;
 }
 
 int image_cache_open(struct image_cache *c, const uint8_t hash[SHA256_BYTES],
@@ -307,6 +321,8 @@ int image_cache_append(struct image_cache *c, const uint8_t *data, size_t len, c
 
 		if (n < 0 && errno == EINTR)
 			continue;
+		if (n < 0 && (errno == ENOSPC || errno == EDQUOT) && give_way(c))
+			continue;
 		if (n <= 0) {
 			int code = fault(
 				why, WIRE_E_IO, "write to the cache folder", c->dir);
@@ -351,8 +367,13 @@ int image_cache_verify(struct image_cache *c, char *why)
 		end_upload(c);
 		return WIRE_E_HASH;
 	}
-	if (fchmod(c->fd, 0500) != 0 || fsync(c->fd) != 0 || rename(part, path) != 0)
-		return fault(why, WIRE_E_IO, "keep", path);
+	if (fchmod(c->fd, 0500) != 0 || fsync(c->fd) != 0 || rename(part, path) != 0) {
+		int code = fault(why, WIRE_E_IO, "keep", path);
+
+		unlink(part); /* nobody knows what of it is on the disk */
+		end_upload(c);
+		return code;
+	}
 	end_upload(c); /* a file open for writing cannot be run */
 	sync_dir(c->dir);
 	remember(c, c->hash);

@@ -153,6 +153,19 @@ static int near_limit(const struct runner *r)
 	return r->rq.memory_bytes && peak >= r->rq.memory_bytes / 4 * 3;
 }
 
+static uint64_t cpu_ns(const struct rusage *u)
+{
+	return ((uint64_t)u->ru_utime.tv_sec + (uint64_t)u->ru_stime.tv_sec) *
+		       1000000000u +
+	       ((uint64_t)u->ru_utime.tv_usec + (uint64_t)u->ru_stime.tv_usec) * 1000u;
+}
+
+static int used_up_cpu(const struct runner *r)
+{
+	return cpu_ns(&r->child.usage) / 1000000000u >=
+	       child_cpu_limit_s(r->rq.timeout_ms);
+}
+
 static void start_failed(const struct runner *r, struct wire_done *d)
 {
 	int e = r->start_errno;
@@ -171,20 +184,25 @@ static void start_failed(const struct runner *r, struct wire_done *d)
 
 static void judge_signal(const struct runner *r, struct wire_done *d, int sig)
 {
-	if (sig == SIGXCPU) {
+	/* The second where it does not mind the first. */
+	if (sig == SIGXCPU || (sig == SIGKILL && used_up_cpu(r))) {
 		say(d, OUTCOME_TIMEOUT, 0, "used up its CPU time");
 		return;
 	}
-	/* SIGKILL is not ours here: the kernel's out-of-memory killer, or execve with a
-	 * limit smaller than the image. */
-	if (near_limit(r) || (sig == SIGKILL && r->rq.memory_bytes)) {
+	d->code = sig;
+	if (near_limit(r)) {
 		d->outcome = OUTCOME_OOM;
-		d->code = sig;
 		say_words(d, r, "out of memory, signal", sig);
 		return;
 	}
+	/* Nothing of ours sends these: an administrator, a system that goes down, or the
+	 * kernel where the whole machine is short of memory. */
+	if (sig == SIGKILL || sig == SIGTERM || sig == SIGINT || sig == SIGHUP) {
+		d->outcome = OUTCOME_KILLED;
+		say_words(d, r, "killed from outside, signal", sig);
+		return;
+	}
 	d->outcome = OUTCOME_CRASH;
-	d->code = sig;
 	say_words(d, r, "signal", sig);
 }
 
@@ -240,10 +258,7 @@ static void add_usage(const struct runner *r, struct wire_done *d)
 	const struct rusage *u = &c->usage;
 
 	d->wall_ns = c->end_ns - c->start_ns;
-	d->cpu_ns =
-		((uint64_t)u->ru_utime.tv_sec + (uint64_t)u->ru_stime.tv_sec) *
-			1000000000u +
-		((uint64_t)u->ru_utime.tv_usec + (uint64_t)u->ru_stime.tv_usec) * 1000u;
+	d->cpu_ns = cpu_ns(u);
 	d->peak_rss_bytes = (uint64_t)u->ru_maxrss * 1024;
 	d->n_vcsw = (uint32_t)u->ru_nvcsw;
 	d->n_ivcsw = (uint32_t)u->ru_nivcsw;

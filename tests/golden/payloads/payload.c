@@ -15,6 +15,7 @@
 #define FLOOD 8	  /* writes for ever */
 #define BIG 9	  /* a gigabyte that is never touched */
 #define CRUMBS 10 /* the beginning of a good stream */
+#define KILL 11	  /* dies as by someone else's hand */
 
 #if PAYLOAD == BIG
 static volatile char big[1u << 30];
@@ -50,6 +51,9 @@ int main(int argc, char **argv)
 		break;
 	case EXIT_3:
 		return 3;
+	case KILL:
+		raise(SIGKILL);
+		break;
 	case LOOP:
 		for (volatile int i = 0;; i++)
 			;
