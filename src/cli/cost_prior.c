@@ -173,7 +173,7 @@ static void print_text(struct buf *out, const struct curve *c)
 		c->to->target, c->to->provenance, c->to->n, device_of(c->from),
 		device_of(c->to), c->kind, c->from->provenance, c->from->n, c->job);
 	buf_puts(out, "own rows     mean     macs      own    prior   chosen    +-sd  "
-		      "prior chosen, % of orders\n");
+		      "weight of the prior, %\n");
 	for (size_t i = 0; i < c->n; i++) {
 		const struct transfer_point *p = &c->at[i];
 
