@@ -8,68 +8,141 @@
 #include "cost_models/kinds.h"
 #include "src/base/stats.h"
 
-#define SD_A 2.3     /* log of a factor of ten: how devices differ */
-#define SD_B 0.3     /* of the exponent from 1 */
-#define SIGMA 0.1    /* relative noise until rows tell */
-#define SIGMA_ROWS 4 /* rows that this belief is worth; more than 2 */
+#define SD_A 2.3 /* log of a factor of ten: how devices differ */
 #define FOLDS 5
 
-static double log_prior(const struct transfer *t, const double *x)
+/* What is believed of a line before there are rows: each of these noises (of log y) with
+ * each of these spreads of the exponent; weights of the spreads. */
+static const double sigmas[TRANSFER_SIGMAS] = {
+	0.02, 0.035, 0.06, 0.1, 0.18, 0.3, 0.5, 0.85, 1.4};
+static const double slopes[TRANSFER_SLOPES] = {0.1, 0.6};
+static const double slope_weights[TRANSFER_SLOPES] = {0.5, 0.5};
+static const double line_weights[TRANSFER_LINES] = {0.75, 0.25};
+#define MACS_EXPONENT 0.6 /* devices have costs beside multiply-adds */
+
+/* ---- lines */
+
+static double base(const struct transfer *t, size_t which, const double *x)
 {
-	return log(fitted_predict(t->prior, x, NULL));
+	if (which == TRANSFER_PRIOR)
+		return log(fitted_predict(t->prior, x, NULL));
+	return MACS_EXPONENT * log(fmax(x[0], 1e-9));
 }
 
-/* The log of y over the prior, and the log prior, of each row. */
-static enum err take_logs(struct transfer *t, const double *x, const double *y, size_t p,
-	double *z, double *r, struct err_ctx *ctx)
+/* Sums over the rows of z, the base less its mean, and r, log y over the base likewise. */
+struct moments {
+	double zz, zr, rr;
+};
+
+static enum err take_moments(struct transfer *t, size_t which, const double *x,
+	const double *y, size_t p, struct moments *m, struct err_ctx *ctx)
 {
+	struct transfer_line *l = &t->line[which];
+
+	l->centre = l->a = 0;
 	for (size_t i = 0; i < t->n; i++) {
-		z[i] = log_prior(t, x + i * p);
-		if (!isfinite(z[i]))
+		double z = base(t, which, x + i * p);
+
+		if (!isfinite(z))
 			return err_set(ctx, ERR_INVALID,
 				"cost model: the prior has no value for row %zu", i);
-		r[i] = log(y[i]) - z[i];
-		t->centre += z[i] / (double)t->n;
+		l->centre += z / (double)t->n;
+		l->a += (log(y[i]) - z) / (double)t->n;
 	}
-	for (size_t i = 0; i < t->n; i++)
-		z[i] -= t->centre;
+	*m = (struct moments){0, 0, 0};
+	for (size_t i = 0; i < t->n; i++) {
+		double z = base(t, which, x + i * p), r = log(y[i]) - z - l->a;
+
+		z -= l->centre;
+		m->zz += z * z;
+		m->zr += z * r;
+		m->rr += r * r;
+	}
 	return ERR_OK;
 }
 
-/* Posterior of a and b for this sigma. z sums to zero, so the two do not mix. */
-static void fit_line(struct transfer *t, const double *z, const double *r)
+/* The exponent's posterior for one noise and spread, and the log of how well the rows were
+ * foretold, the offset integrated out. */
+static double fit_state(struct transfer_state *s, const struct moments *m, size_t n,
+	double sigma, double spread)
 {
-	double v = t->sigma * t->sigma, zz = 0, zr = 0, sum = 0;
+	double v = sigma * sigma, precision = 1 / (spread * spread) + m->zz / v;
 
-	for (size_t i = 0; i < t->n; i++) {
-		zz += z[i] * z[i];
-		zr += z[i] * r[i];
-		sum += r[i];
-	}
-	t->var_a = 1 / (1 / (SD_A * SD_A) + (double)t->n / v);
-	t->var_b = 1 / (1 / (SD_B * SD_B) + zz / v);
-	t->a = t->var_a * sum / v;
-	t->b = t->var_b * zr / v;
+	s->var_b = 1 / precision;
+	s->b = m->zr / v / precision;
+	return -(n ? (double)n - 1 : 0) * log(sigma) - 0.5 * m->rr / v +
+	       0.5 * m->zr / v * s->b - 0.5 * log(spread * spread * precision);
 }
 
-static void fit_sigma(struct transfer *t, const double *z, const double *r)
+static void fit_line(struct transfer *t, size_t which, const struct moments *m)
 {
-	double ss = SIGMA_ROWS * SIGMA * SIGMA;
+	struct transfer_state *s = t->line[which].state;
 
-	for (size_t i = 0; i < t->n; i++) {
-		double d = r[i] - t->a - t->b * z[i];
+	for (size_t k = 0; k < TRANSFER_SIGMAS; k++)
+		for (size_t j = 0; j < TRANSFER_SLOPES; j++, s++)
+			s->weight = fit_state(s, m, t->n, sigmas[k], slopes[j]) +
+				    log(slope_weights[j] * line_weights[which]);
+}
 
-		ss += d * d;
+/* Weights from their logs. */
+static void weigh(struct transfer *t)
+{
+	double most = -INFINITY, sum = 0, v = 0;
+
+	for (size_t which = 0; which < TRANSFER_LINES; which++)
+		for (size_t k = 0; k < TRANSFER_STATES; k++)
+			most = fmax(most, t->line[which].state[k].weight);
+	for (size_t which = 0; which < TRANSFER_LINES; which++)
+		for (size_t k = 0; k < TRANSFER_STATES; k++) {
+			struct transfer_state *s = &t->line[which].state[k];
+			double sigma = sigmas[k / TRANSFER_SLOPES];
+
+			s->weight = exp(s->weight - most);
+			sum += s->weight;
+			v += s->weight * sigma * sigma;
+		}
+	t->sigma = sqrt(v / sum);
+	t->macs_share = 0;
+	for (size_t which = 0; which < TRANSFER_LINES; which++)
+		for (size_t k = 0; k < TRANSFER_STATES; k++) {
+			t->line[which].state[k].weight /= sum;
+			if (which == TRANSFER_MACS)
+				t->macs_share += t->line[which].state[k].weight;
+		}
+}
+
+/* Mean and variance of log y over lines, noises and spreads. */
+static double mix(const struct transfer *t, const double *x, double *var)
+{
+	double mean = 0, square = 0, inner = 0;
+
+	for (size_t which = 0; which < TRANSFER_LINES; which++) {
+		const struct transfer_line *l = &t->line[which];
+		double z, d;
+
+		if (which == TRANSFER_MACS && !t->n)
+			continue; /* its offset is known from rows alone */
+		z = base(t, which, x);
+		d = t->n ? z - l->centre : 0;
+		for (size_t k = 0; k < TRANSFER_STATES; k++) {
+			const struct transfer_state *s = &l->state[k];
+			double sigma = sigmas[k / TRANSFER_SLOPES], v = sigma * sigma;
+			double at = z + l->a + s->b * d;
+
+			mean += s->weight * at;
+			square += s->weight * at * at;
+			inner +=
+				s->weight * (v + (t->n ? v / (double)t->n : SD_A * SD_A) +
+						    d * d * s->var_b);
+		}
 	}
-	t->sigma = sqrt(ss / (SIGMA_ROWS - 2 + (double)t->n)); /* inverse gamma's mean */
+	*var = inner + fmax(square - mean * mean, 0);
+	return mean;
 }
 
 static double line(const struct transfer *t, const double *x, double *var)
 {
-	double z = log_prior(t, x), d = t->n ? z - t->centre : 0;
-
-	*var = t->sigma * t->sigma + t->var_a + d * d * t->var_b;
-	return exp(fmin(fmax(z + t->a + t->b * d, -600), 600));
+	return exp(fmin(fmax(mix(t, x, var), -600), 600));
 }
 
 static enum err fit_ratio(struct transfer *t, const double *x, const double *y, size_t p,
@@ -90,38 +163,26 @@ static enum err fit_ratio(struct transfer *t, const double *x, const double *y, 
 	return e;
 }
 
-static enum err fit_rows(struct transfer *t, const double *x, const double *y, size_t p,
-	struct err_ctx *ctx)
-{
-	double *z = malloc(t->n * sizeof(*z)), *r = malloc(t->n * sizeof(*r));
-	enum err e = z && r ? take_logs(t, x, y, p, z, r, ctx)
-			    : err_set(ctx, ERR_NOMEM, "out of memory");
-
-	for (int round = 0; round < 2 && !e; round++) {
-		fit_line(t, z, r);
-		fit_sigma(t, z, r);
-	}
-	if (!e)
-		fit_line(t, z, r);
-	free(z);
-	free(r);
-	return e;
-}
-
 enum err transfer_fit(const struct fitted *prior, const double *x, const double *y,
 	size_t n, size_t p, int with_ratio, struct transfer *out, struct err_ctx *ctx)
 {
-	struct transfer t = {.prior = prior, .n = n, .sigma = SIGMA};
+	struct transfer t = {.prior = prior, .n = n};
 	enum err e = n ? cost_data_check(x, y, n, p, ctx) : ERR_OK;
 
 	if (e)
 		return e;
 	if (!prior->kind || (with_ratio && !n))
 		return err_set(ctx, ERR_INVALID, "cost model: nothing to correct");
-	t.var_a = SD_A * SD_A;
-	t.var_b = SD_B * SD_B;
-	if (n)
-		e = fit_rows(&t, x, y, p, ctx);
+	for (size_t which = 0; which < (n ? TRANSFER_LINES : 1) && !e; which++) {
+		struct moments m = {0, 0, 0};
+
+		e = take_moments(&t, which, x, y, p, &m, ctx);
+		if (!e)
+			fit_line(&t, which, &m);
+	}
+	for (size_t k = 0; k < TRANSFER_STATES && !n; k++)
+		t.line[TRANSFER_MACS].state[k].weight = -INFINITY;
+	weigh(&t);
 	if (!e && with_ratio)
 		e = fit_ratio(&t, x, y, p, ctx);
 	if (!e)
@@ -311,6 +372,7 @@ void transfer_label(
 	else if (!n)
 		snprintf(out, cap, "prior of %s", name);
 	else
-		snprintf(out, cap, "prior of %s, %zu row%s%s", name, n, n == 1 ? "" : "s",
-			c->use == TRANSFER_RATIO ? ", ratio" : "");
+		snprintf(out, cap, "%sprior of %s, %zu row%s%s",
+			c->corrected.macs_share > 0.5 ? "macs and " : "", name, n,
+			n == 1 ? "" : "s", c->use == TRANSFER_RATIO ? ", ratio" : "");
 }

@@ -1,13 +1,18 @@
 /* A model fitted on another device as a prior for this one, corrected by few rows.
  *
  * Devices differ by a factor more than by their order: log y = log prior(x) + a + b z, z the
- * log prior less its mean over the rows, with a and b drawn towards 0 (a factor of ten, a
- * third) and the noise towards 10 % until rows say otherwise. From TRANSFER_MIN_ROWS rows on
- * a ridge on the remaining ratio joins in where cross-validation wants it, and a model of
- * the rows alone is preferred unless the prior beats it.
+ * log prior less its mean over the rows. Whether two devices are related is not known before
+ * there are rows, so the line stands for several: the noise about it is between 2 and 140 %,
+ * the exponent near that of the prior or far from it. Beside them stands the same line on
+ * the multiply-adds (feature 0) alone, with a quarter of the belief. Each counts by how
+ * well it foretold the rows, so that an unrelated prior fades out as rows come, and the sd is
+ * that of all together: what is not known yet is in it. From TRANSFER_MIN_ROWS rows on a
+ * ridge on the remaining ratio joins in where cross-validation wants it, and a model of the
+ * rows alone is preferred unless the prior beats it.
  *
- * Source: shrinkage of two parameters as in Bayesian linear regression (Bishop 2006, 3.3),
- * the variance by two rounds of its posterior mean instead of by integration.
+ * Source: Bayesian linear regression (Bishop 2006, 3.3) and averaging over models by
+ * evidence (3.4), the noise on a grid instead of by its conjugate prior, the offset flat.
+ * Noises, spreads and weights were set on simulated devices (tests/unit/test_cost_devices.c).
  *
  * Rows are [n, p] row-major, borrowed, y > 0. A correction borrows its prior, which must
  * live longer. Everything is deterministic. Threads: none are started, nothing is shared.
@@ -19,15 +24,30 @@
 
 #define TRANSFER_MIN_ROWS 6 /* fewer do not carry a model of their own */
 
+/* A line on a base (the log prior, or log MACs): log y = base + a + b (base - centre) for
+ * each noise and spread of b that is thought possible. */
+enum transfer_base { TRANSFER_PRIOR, TRANSFER_MACS, TRANSFER_LINES };
+#define TRANSFER_SIGMAS 9
+#define TRANSFER_SLOPES 2
+#define TRANSFER_STATES (TRANSFER_SIGMAS * TRANSFER_SLOPES)
+struct transfer_state {
+	double weight; /* of all states of both lines: sum 1 */
+	double b, var_b;
+};
+struct transfer_line {
+	double centre; /* mean base of the rows */
+	double a;
+	struct transfer_state state[TRANSFER_STATES];
+};
+
 /* Zeroed: nothing fitted. */
 struct transfer {
 	const struct fitted *prior; /* borrowed */
 	size_t n;		    /* rows that corrected it; 0: the prior as it is */
-	double centre;		    /* mean log prior of the rows */
-	double a, b;
-	double var_a, var_b; /* posterior */
-	double sigma;	     /* of log y about the line */
-	struct fitted ratio; /* owned; of y over the line, or nothing */
+	struct transfer_line line[TRANSFER_LINES];
+	double macs_share;   /* weight of the line on MACs */
+	double sigma;	     /* of log y about the lines */
+	struct fitted ratio; /* owned; of y over the lines, or nothing */
 };
 
 /* n may be 0, then x and y may be NULL. `with_ratio` needs n >= 1. */
@@ -59,7 +79,8 @@ void transfer_choice_release(struct transfer_choice *c);
 double transfer_choice_predict(
 	const struct transfer_choice *c, const double *x, double *sd);
 /* "own gp, 12 rows", "prior of NAME" or "prior of NAME, 4 rows" (", ratio" where that is
- * used): what a prediction is to be labelled with. */
+ * used, "macs and prior" where MACs have the more weight): what a prediction is to be
+ * labelled with. */
 void transfer_label(
 	const struct transfer_choice *c, const char *name, char *out, size_t cap);
 

@@ -92,7 +92,8 @@ static enum err add_prior(const struct order *o, const struct fitted *prior,
 		pt->sd += share * sd / v;
 		pt->line += share * fabs(transfer_predict(&line, x, NULL) / o->y[i] - 1);
 	}
-	pt->prior_used += c.use == TRANSFER_OWN ? 0 : 1.0 / ORDERS;
+	pt->prior_used +=
+		c.use == TRANSFER_OWN ? 0 : (1 - c.corrected.macs_share) / ORDERS;
 	if (!e)
 		transfer_release(&line);
 	transfer_choice_release(&c);

@@ -15,10 +15,10 @@ struct transfer_point {
 	size_t n;	   /* own rows */
 	double mean, macs; /* the baselines */
 	double own;	   /* what cost_model_choose fits to the own rows alone */
-	double line;	   /* the corrected prior */
+	double line;	   /* the prior and MACs, corrected */
 	double chosen;	   /* what transfer_choose uses */
 	double sd;	   /* its stated sd over its prediction, mean */
-	double prior_used; /* share of the orders in which that is the prior */
+	double prior_used; /* the prior's weight in it, mean over the orders */
 };
 
 /* Points for as many own rows as leave at least as many to score; n >= 4. Writes *n_points

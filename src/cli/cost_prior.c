@@ -7,129 +7,10 @@
 
 #include "cost_models/features.h"
 #include "cost_models/transfer_curve.h"
-#include "src/eval/cost_sets.h"
+#include "src/eval/cost_priors.h"
 
 #define SEED 1
-#define MIN_ROWS 6   /* of a prior */
 #define MIN_SCORED 4 /* of a device, as transfer_curve wants */
-
-/* The sets of one job of the same kind of task. */
-struct source {
-	char job[128];
-	int64_t id;
-	struct cost_set *sets;
-	size_t n;
-};
-
-struct sources {
-	struct source *of;
-	size_t n;
-	const struct source *own; /* the job that is scored */
-};
-
-static void sources_release(struct sources *s)
-{
-	for (size_t i = 0; i < s->n; i++)
-		cost_sets_free(s->of[i].sets, s->of[i].n);
-	free(s->of);
-}
-
-/* Other jobs count if they can be read and have the same kind of task. */
-static enum err add_job(struct sources *all, struct store *s, const struct store_job *job,
-	const char *kind, struct err_ctx *ctx)
-{
-	struct source *to = &all->of[all->n];
-	char other[32];
-	enum err e = cost_job_task(s, job->id, other, sizeof(other), ctx);
-
-	if (e || !other[0] || strcmp(other, kind) != 0)
-		return e;
-	e = cost_job_sets(s, job, INT64_MAX, &to->sets, &to->n, ctx);
-	if (e == ERR_NOTFOUND)
-		return ERR_OK;
-	if (e)
-		return e;
-	snprintf(to->job, sizeof(to->job), "%s", job->name);
-	to->id = job->id;
-	all->n++;
-	return ERR_OK;
-}
-
-static enum err read_jobs(struct sources *all, struct store *s,
-	const struct store_job *own, struct err_ctx *ctx)
-{
-	struct store_job *jobs;
-	char kind[32];
-	size_t n;
-	enum err e = cost_job_task(s, own->id, kind, sizeof(kind), ctx);
-
-	if (!e)
-		e = store_job_list(s, &jobs, &n, ctx);
-	if (e)
-		return e;
-	all->of = calloc(n + 1, sizeof(*all->of));
-	if (!all->of)
-		e = err_set(ctx, ERR_NOMEM, "out of memory");
-	for (size_t i = 0; i < n; i++) {
-		if (!e)
-			e = add_job(all, s, &jobs[i], kind, ctx);
-		store_job_release(&jobs[i]);
-	}
-	free(jobs);
-	for (size_t i = 0; i < all->n; i++)
-		if (all->of[i].id == own->id)
-			all->own = &all->of[i];
-	if (!e && !all->own)
-		e = err_set(
-			ctx, ERR_NOTFOUND, "job '%s' has no measurements yet", own->name);
-	return e;
-}
-
-static const char *device_of(const struct cost_set *set)
-{
-	return strchr(set->target, '@') + 1;
-}
-
-static int same_quantity(const struct cost_set *a, const struct cost_set *b)
-{
-	size_t n = (size_t)(device_of(a) - a->target);
-
-	return strncmp(a->target, b->target, n) == 0;
-}
-
-/* Is set b of `from` a better start for `to` than a is? The own job goes first. */
-static int better(const struct sources *all, const struct source *a_from,
-	const struct cost_set *a, const struct source *b_from, const struct cost_set *b)
-{
-	if (!a)
-		return 1;
-	if ((b_from == all->own) != (a_from == all->own))
-		return b_from == all->own;
-	return b->n > a->n;
-}
-
-static const struct cost_set *find_prior(const struct sources *all,
-	const struct cost_set *to, const char *device, const struct source **from)
-{
-	const struct cost_set *best = NULL;
-	int any = strcmp(device, "auto") == 0;
-
-	for (size_t i = 0; i < all->n; i++) {
-		for (size_t k = 0; k < all->of[i].n; k++) {
-			const struct cost_set *set = &all->of[i].sets[k];
-
-			if (set->n < MIN_ROWS || !same_quantity(to, set) ||
-				strcmp(device_of(set), device_of(to)) == 0 ||
-				(!any && strcmp(device_of(set), device) != 0))
-				continue;
-			if (better(all, *from, best, &all->of[i], set)) {
-				best = set;
-				*from = &all->of[i];
-			}
-		}
-	}
-	return best;
-}
 
 /* One table. */
 struct curve {
@@ -170,10 +51,11 @@ static void print_text(struct buf *out, const struct curve *c)
 		buf_putc(out, '\n');
 	buf_printf(out,
 		"%s (%s, n = %zu), prior %s -> %s (%s, %s, %zu rows of job '%s')\n",
-		c->to->target, c->to->provenance, c->to->n, device_of(c->from),
-		device_of(c->to), c->kind, c->from->provenance, c->from->n, c->job);
+		c->to->target, c->to->provenance, c->to->n,
+		cost_target_device(c->from->target), cost_target_device(c->to->target),
+		c->kind, c->from->provenance, c->from->n, c->job);
 	buf_puts(out, "own rows     mean     macs      own    prior   chosen    +-sd  "
-		      "prior chosen, % of orders\n");
+		      "weight of the prior, %\n");
 	for (size_t i = 0; i < c->n; i++) {
 		const struct transfer_point *p = &c->at[i];
 
@@ -249,22 +131,29 @@ static enum err score_one(
 	return e ? e : buf_err(text, ctx);
 }
 
-static enum err score_all(const struct sources *all, const char *device, json_t *json,
-	struct buf *text, struct err_ctx *ctx)
+static enum err score_all(const struct cost_priors *all, const struct cost_prior_job *own,
+	const char *device, json_t *json, struct buf *text, struct err_ctx *ctx)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < all->own->n; i++) {
-		const struct source *from = NULL;
-		struct curve c = {.to = &all->own->sets[i]};
+	for (size_t i = 0; i < own->n; i++) {
+		struct curve c = {.to = &own->sets[i]};
+		const struct cost_prior_query q = {
+			.target = c.to->target,
+			.device = &c.to->device,
+			.simulated = !strcmp(c.to->provenance, "simulated"),
+			.others_only = 1,
+			.from = strcmp(device, "auto") ? device : NULL,
+		};
+		const struct cost_prior_job *from = NULL;
 		enum err e;
 
 		if (c.to->n < MIN_SCORED)
 			continue;
-		c.from = find_prior(all, c.to, device, &from);
+		c.from = cost_priors_find(all, &q, &from);
 		if (!c.from)
 			continue;
-		c.job = from->job;
+		c.job = from->name;
 		if ((e = score_one(&c, json, text, ctx)))
 			return e;
 		n++;
@@ -274,22 +163,32 @@ static enum err score_all(const struct sources *all, const char *device, json_t 
 	return err_set(ctx, ERR_NOTFOUND,
 		"cost score: no prior '%s' for job '%s': it takes %d measurements of one "
 		"device and %d of another, of the same quantity and kind of task",
-		device, all->own->job, MIN_ROWS, MIN_SCORED);
+		device, own->name, COST_PRIOR_MIN_ROWS, MIN_SCORED);
 }
 
 enum err cost_prior_score(struct store *s, const char *job, const char *device,
 	json_t *json, struct buf *text, struct err_ctx *ctx)
 {
-	struct sources all = {NULL, 0, NULL};
-	struct store_job own;
-	enum err e = store_job_find(s, job, &own, ctx);
+	struct cost_priors all = {NULL, 0};
+	const struct cost_prior_job *own = NULL;
+	struct store_job found;
+	char kind[32];
+	enum err e = store_job_find(s, job, &found, ctx);
 
 	if (e)
 		return e;
-	e = read_jobs(&all, s, &own, ctx);
+	e = cost_job_task(s, found.id, kind, sizeof(kind), ctx);
 	if (!e)
-		e = score_all(&all, device, json, text, ctx);
-	sources_release(&all);
-	store_job_release(&own);
+		e = cost_priors_open(&all, s, kind, INT64_MAX, ctx);
+	for (size_t i = 0; i < all.n; i++)
+		if (all.job[i].id == found.id)
+			own = &all.job[i];
+	if (!e && !own)
+		e = err_set(ctx, ERR_NOTFOUND, "job '%s' has no measurements yet",
+			found.name);
+	if (!e)
+		e = score_all(&all, own, device, json, text, ctx);
+	cost_priors_release(&all);
+	store_job_release(&found);
 	return e;
 }

@@ -3,108 +3,55 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "src/eval/cost_sets.h"
+#include "src/eval/cost_priors.h"
 #include "src/eval/session.h"
 
-#define MIN_ROWS 12 /* of a prior: as many as a first generation has */
-
-/* The best set for one metric so far. */
-struct found {
-	struct cost_set set; /* n 0: none */
-	int same_device;
-};
-
-static void keep(struct found *best, struct cost_set *set, int same_device)
+static enum err began(const struct session *s, int64_t *at, struct err_ctx *ctx)
 {
-	if (best->set.n && (best->same_device > same_device ||
-				   (best->same_device == same_device &&
-					   best->set.n >= set->n)))
-		return;
-	free(best->set.x);
-	free(best->set.y);
-	best->set = *set;
-	best->same_device = same_device;
-	set->x = set->y = NULL; /* taken */
-}
-
-static int is_of(const struct cost_set *set, const struct metric *m)
-{
-	size_t n = strlen(m->name);
-
-	return strncmp(set->target, m->name, n) == 0 && set->target[n] == '@';
-}
-
-/* The sets of one job that are any good. */
-static void look_through(
-	const struct session *s, struct cost_set *sets, size_t n, struct found *best)
-{
-	for (size_t k = 0; k < s->n_tracked; k++) {
-		const struct tracked *t = &s->tracked[k];
-
-		if (t->device < 0 || t->group.combine != DEVICE_ONE)
-			continue;
-		for (size_t i = 0; i < n; i++)
-			if (sets[i].n >= MIN_ROWS && is_of(&sets[i], t->o.metric))
-				keep(&best[k], &sets[i],
-					hash_equal(&sets[i].device,
-						&device_info(s->device[t->device].dev)
-							 ->fingerprint));
-	}
-}
-
-static int same_kind(const struct session *s, int64_t job)
-{
-	char kind[32];
-
-	return !cost_job_task(s->store, job, kind, sizeof(kind), NULL) &&
-	       !strcmp(kind, task_kind_names[s->task.kind]);
-}
-
-/* Jobs that cannot be read are no priors. */
-static enum err find(struct session *s, struct found *best, struct err_ctx *ctx)
-{
-	struct store_job *jobs;
-	int64_t began = 0;
-	size_t n;
-	enum err e = store_job_list(s->store, &jobs, &n, ctx);
+	struct store_job job;
+	enum err e = store_job_find(s->store, s->job.name, &job, ctx);
 
 	if (e)
 		return e;
-	for (size_t i = 0; i < n; i++)
-		if (jobs[i].id == s->job_id)
-			began = jobs[i].started_s;
-	for (size_t i = 0; i < n; i++) {
-		struct cost_set *sets;
-		size_t n_sets;
-
-		if (jobs[i].id != s->job_id && same_kind(s, jobs[i].id) &&
-			!cost_job_sets(
-				s->store, &jobs[i], began, &sets, &n_sets, NULL)) {
-			look_through(s, sets, n_sets, best);
-			cost_sets_free(sets, n_sets);
-		}
-		store_job_release(&jobs[i]);
-	}
-	free(jobs);
+	*at = job.started_s;
+	store_job_release(&job);
 	return ERR_OK;
 }
 
-static enum err fit(struct session *s, struct tracked *t, const struct found *f,
+static enum err fit(struct session *s, struct tracked *t, const struct cost_set *set,
 	struct err_ctx *ctx)
 {
 	size_t p = cost_features_count();
-	enum err e = cost_model_choose(f->set.x, f->set.y, f->set.n, p,
+	enum err e = cost_model_choose(set->x, set->y, set->n, p,
 		(unsigned long)s->job.seed, &t->prior, NULL, ctx);
 
 	if (e)
 		return e;
 	snprintf(t->prior_name, sizeof(t->prior_name), "%s",
-		strchr(f->set.target, '@') + 1);
+		cost_target_device(set->target));
 	progress_say(s->progress, "prior for %s@%s: %s of %zu rows from %s",
-		t->o.metric->name, t->o.device, t->prior.kind->name, f->set.n,
+		t->o.metric->name, t->o.device, t->prior.kind->name, set->n,
 		t->prior_name);
-	return transfer_choose(&t->prior, NULL, NULL, 0, p, (unsigned long)s->job.seed,
-		&t->choice, ctx);
+	return transfer_choose(
+		&t->prior, NULL, NULL, 0, p, (unsigned long)s->job.seed, &t->choice, ctx);
+}
+
+static enum err fit_one(struct session *s, struct tracked *t,
+	const struct cost_priors *all, struct err_ctx *ctx)
+{
+	char target[2 * METRIC_NAME_MAX];
+	struct cost_prior_query q = {.target = target, .not_job = s->job_id};
+	const struct device_info *info;
+	const struct cost_set *set;
+
+	if (t->device < 0 || t->group.combine != DEVICE_ONE)
+		return ERR_OK;
+	info = device_info(s->device[t->device].dev);
+	objective_format(&t->o, target, sizeof(target));
+	q.device = &info->fingerprint;
+	q.simulated = info->simulated;
+	set = cost_priors_find(all, &q, NULL);
+	return set ? fit(s, t, set, ctx) : ERR_OK;
 }
 
 /* Whether the job began with priors; one that has generations without having said so did
@@ -131,18 +78,18 @@ static enum err may_have_priors(struct session *s, int *may, struct err_ctx *ctx
 
 enum err session_open_priors(struct session *s, struct err_ctx *ctx)
 {
-	struct found best[SESSION_MAX_TRACKED];
+	struct cost_priors all;
+	int64_t at = 0;
 	int may = 0;
 	enum err e = may_have_priors(s, &may, ctx);
 
-	memset(best, 0, sizeof(best));
-	if (!e && may)
-		e = find(s, best, ctx);
-	for (size_t k = 0; k < s->n_tracked; k++) {
-		if (!e && best[k].set.n)
-			e = fit(s, &s->tracked[k], &best[k], ctx);
-		free(best[k].set.x);
-		free(best[k].set.y);
-	}
+	if (e || !may)
+		return e;
+	if ((e = began(s, &at, ctx)) || (e = cost_priors_open(&all, s->store,
+						 task_kind_names[s->task.kind], at, ctx)))
+		return e;
+	for (size_t k = 0; k < s->n_tracked && !e; k++)
+		e = fit_one(s, &s->tracked[k], &all, ctx);
+	cost_priors_release(&all);
 	return e;
 }

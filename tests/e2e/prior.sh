@@ -68,8 +68,8 @@ second fresh 8
 second fresh 14
 check 'another job' "$HAWSER" search "$DIR/fresh-14.yaml" --results "$DIR/one" --no-final
 prints 'tells its prior' '^prior for latency_us@later: .* of 40 rows from (quick|slow|other)$' err
-prints 'labels its model while rows are few' '^generation 0: 4 candidates, .*, cost model prior of [a-z]+, 4 rows$' err
-prints 'and its own when there are enough' '^generation [1-9].*cost model (prior of [a-z]+, [0-9]+ rows(, ratio)?|[a-z]+) off by' err
+prints 'labels its model while rows are few' '^generation 0: 4 candidates, .*, cost model (macs and )?prior of [a-z]+, 4 rows$' err
+prints 'and its own when there are enough' '^generation [1-9].*cost model ((macs and )?prior of [a-z]+, [0-9]+ rows(, ratio)?|[a-z]+) off by' err
 check 'the same job, cut' "$HAWSER" search "$DIR/fresh-8.yaml" --results "$DIR/two" --no-final
 check 'and resumed' "$HAWSER" search "$DIR/fresh-14.yaml" --results "$DIR/two" --no-final
 front one fresh
