@@ -96,7 +96,7 @@ TALLY := build/tally
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all help deps tests unit fuzz-genomes fuzz-frames gradients e2e soak soak-mcu lint check test bench bench-core \
-	bench-arm bench-build bench-line demo install clean \
+	bench-arm bench-mve bench-build bench-line demo install clean \
 	format FORCE
 
 CROSS_AGENTS := $(CROSS:%=$(BUILD)/hawser-agent-%)
@@ -277,6 +277,22 @@ $(BUILD)/count.so: tests/count/plugin.c $(BUILD)/flags
 
 bench-arm: $(BUILD)/count $(BUILD)/count.so ## instructions a multiply-add on Arm, under QEMU
 	@$(BUILD)/count $(BUILD)/count.so
+
+# The kernels for Cortex-M55, and the portable ones under other names, on the emulated board.
+MVE_SRC := $(wildcard src/infer/opt/armv81m-mve/*.c)
+MVE_PORTABLE := linear_f32 linear_i8 linear_i4 norm_ln norm_rms act_gelu quant_rows attention
+MVE_CC := $(MCU_CC) -mcpu=cortex-m55 -mthumb -mfloat-abi=hard -std=c11 $(WARN) -I. -O3 -ffunction-sections
+build/mve/count.elf: tests/count/mve.c tests/cross/bare.c tests/cross/bare.ld $(MVE_SRC) \
+		$(MVE_PORTABLE:%=src/infer/ref/%.c) $(wildcard src/infer/*.h src/infer/opt/armv81m-mve/*.h)
+	@mkdir -p $(@D)
+	for k in $(MVE_PORTABLE); do \
+		$(MVE_CC) -D$$k=portable_$$k -c src/infer/ref/$$k.c -o $(@D)/$$k.o || exit 1; done
+	$(MVE_CC) tests/count/mve.c tests/cross/bare.c $(MVE_SRC) $(MVE_PORTABLE:%=$(@D)/%.o) -nostartfiles \
+		--specs=rdimon.specs -Ttests/cross/bare.ld -Wl,--gc-sections -o $@
+
+bench-mve: build/mve/count.elf ## instructions a multiply-add on Cortex-M55 with MVE, under QEMU
+	@qemu-system-arm -M mps3-an547 -icount shift=6,sleep=off -display none -nodefaults -nic none \
+		-semihosting -kernel $<
 
 bench-build: $(BUILD)/bench-build ## from genome to image and to the first answer
 	@$(BUILD)/bench-build

@@ -1,0 +1,242 @@
+/* Four queries of a head at once: scores of four keys, whose columns a gathering load
+ * brings together, then softmax a query, then four columns of the mix. A lone query has
+ * loops of its own. */
+#include "src/infer/opt/armv81m-mve/vector.h"
+
+#define QUERIES 4
+
+/* A block of queries of one head. */
+struct block {
+	const struct attention *a;
+	uint32_t head, n, first; /* the first one's position */
+	uint32_t m, m16;	 /* tokens seen; how far the rows of scores are apart */
+	const float *q, *k, *v;
+	uintptr_t q_step, kv_step; /* floats from token to token */
+	float *row, *out;
+};
+
+/* Products of four keys, at addresses `keys`, with d columns of `n` queries. */
+ALWAYS_INLINE void multiply_keys(
+	const struct block *b, uint32x4_t keys, float32x4_t *s, const int rows)
+{
+	const float *q0 = b->q, *q1 = b->q, *q2 = b->q, *q3 = b->q;
+	float32x4_t s0 = vdupq_n_f32(0), s1 = s0, s2 = s0, s3 = s0, k;
+	uint32_t x0, x1;
+
+	keys = vsubq_n_u32(keys, 4);
+	if (rows > 1) {
+		q1 += b->n > 1 ? b->q_step : 0;
+		q2 += b->n > 2 ? 2 * b->q_step : 0;
+		q3 += b->n > 3 ? 3 * b->q_step : 0;
+		__asm volatile("	dls lr, %[d]\n"
+			       "1:	vldrw.u32 %q[k], [%q[keys], #4]!\n"
+			       "	ldr %[x0], [%[q0]], #4\n"
+			       "	ldr %[x1], [%[q1]], #4\n"
+			       "	vfma.f32 %q[s0], %q[k], %[x0]\n"
+			       "	ldr %[x0], [%[q2]], #4\n"
+			       "	vfma.f32 %q[s1], %q[k], %[x1]\n"
+			       "	ldr %[x1], [%[q3]], #4\n"
+			       "	vfma.f32 %q[s2], %q[k], %[x0]\n"
+			       "	vfma.f32 %q[s3], %q[k], %[x1]\n"
+			       "	le lr, 1b\n"
+			       : [keys] "+w"(keys), [k] "=&w"(k), [x0] "=&r"(x0),
+			       [x1] "=&r"(x1), [q0] "+r"(q0), [q1] "+r"(q1),
+			       [q2] "+r"(q2), [q3] "+r"(q3), [s0] "+w"(s0), [s1] "+w"(s1),
+			       [s2] "+w"(s2), [s3] "+w"(s3)
+			       : [d] "r"(b->a->d_head)
+			       : "lr", "memory");
+	} else {
+		__asm volatile("	dls lr, %[d]\n"
+			       "1:	vldrw.u32 %q[k], [%q[keys], #4]!\n"
+			       "	ldr %[x0], [%[q0]], #4\n"
+			       "	vfma.f32 %q[s0], %q[k], %[x0]\n"
+			       "	le lr, 1b\n"
+			       : [keys] "+w"(keys), [k] "=&w"(k), [x0] "=&r"(x0),
+			       [q0] "+r"(q0), [s0] "+w"(s0)
+			       : [d] "r"(b->a->d_head)
+			       : "lr", "memory");
+	}
+	s[0] = s0;
+	s[1] = s1;
+	s[2] = s2;
+	s[3] = s3;
+}
+
+/* Biases of four keys from j on, seen from token i. */
+ALWAYS_INLINE float32x4_t biases(const struct block *b, uint32_t i, int32x4_t j)
+{
+	int32_t r = (int32_t)b->a->rel_radius;
+	int32x4_t far = vsubq_n_s32(j, (int32_t)i);
+
+	far = vmaxq_s32(vminq_s32(far, vdupq_n_s32(r)), vdupq_n_s32(-r));
+	return vldrwq_gather_shifted_offset_f32(
+		b->a->rel + b->head * (2 * b->a->rel_radius + 1),
+		vreinterpretq_u32_s32(vaddq_n_s32(far, r)));
+}
+
+ALWAYS_INLINE void scores(const struct block *b, const int rows)
+{
+	const uint32_t bytes = (uint32_t)b->kv_step * 4;
+
+	for (uint32_t j = 0; j < b->m; j += 4) {
+		uint32x4_t at = vidupq_n_u32(j, 1), keys;
+		float32x4_t s[QUERIES];
+
+		keys = vmulq_n_u32(vminq_u32(at, vdupq_n_u32(b->m - 1)), bytes);
+		keys = vaddq_n_u32(keys, (uint32_t)(uintptr_t)b->k);
+		multiply_keys(b, keys, s, rows);
+#pragma GCC unroll 4
+		for (uint32_t r = 0; r < (uint32_t)rows; r++) {
+			s[r] = vmulq_n_f32(s[r], b->a->scale);
+			if (b->a->rel)
+				s[r] = vaddq_f32(s[r], biases(b, b->first + r,
+							       vreinterpretq_s32_u32(at)));
+			vst1q_f32(b->row + r * b->m16 + j, s[r]);
+		}
+	}
+}
+
+/* Leaves weights that are to be divided by what it returns. */
+static float weigh(float *row, uint32_t m)
+{
+	float32x4_t large = vdupq_n_f32(row[0]), sum = vdupq_n_f32(0);
+	mve_pred16_t rest = vctp32q(m % 4);
+	float32x4_t v;
+	uint32_t j;
+
+	for (j = 0; j + 4 <= m; j += 4)
+		large = vmaxnmq_f32(large, vld1q_f32(row + j));
+	large = vmaxnmq_m_f32(large, large, vld1q_z_f32(row + j, rest), rest);
+	large = vdupq_n_f32(vmaxnmvq_f32(row[0], large));
+	for (j = 0; j + 4 <= m; j += 4) {
+		v = vector_exp(vsubq_f32(vld1q_f32(row + j), large));
+		vst1q_f32(row + j, v);
+		sum = vaddq_f32(sum, v);
+	}
+	v = vector_exp(vsubq_f32(vld1q_z_f32(row + j, rest), large));
+	vst1q_p_f32(row + j, v, rest);
+	return reduce_add(vaddq_m_f32(sum, sum, v, rest));
+}
+
+/* Four columns of the mix, v their first value. */
+ALWAYS_INLINE void mix_4(
+	const struct block *b, const float *v, float32x4_t *s, const int rows)
+{
+	const float *r0 = b->row, *r1 = r0 + b->m16, *r2 = r1 + b->m16, *r3 = r2 + b->m16;
+	float32x4_t s0 = vdupq_n_f32(0), s1 = s0, s2 = s0, s3 = s0, x;
+	uint32_t w0, w1;
+
+	if (rows > 1)
+		__asm volatile("	dls lr, %[m]\n"
+			       "1:	vldrw.32 %q[x], [%[v]]\n"
+			       "	ldr %[w0], [%[r0]], #4\n"
+			       "	ldr %[w1], [%[r1]], #4\n"
+			       "	vfma.f32 %q[s0], %q[x], %[w0]\n"
+			       "	ldr %[w0], [%[r2]], #4\n"
+			       "	vfma.f32 %q[s1], %q[x], %[w1]\n"
+			       "	ldr %[w1], [%[r3]], #4\n"
+			       "	vfma.f32 %q[s2], %q[x], %[w0]\n"
+			       "	add %[v], %[step]\n"
+			       "	vfma.f32 %q[s3], %q[x], %[w1]\n"
+			       "	le lr, 1b\n"
+			       : [v] "+r"(v), [x] "=&w"(x), [w0] "=&r"(w0),
+			       [w1] "=&r"(w1), [r0] "+r"(r0), [r1] "+r"(r1),
+			       [r2] "+r"(r2), [r3] "+r"(r3), [s0] "+w"(s0), [s1] "+w"(s1),
+			       [s2] "+w"(s2), [s3] "+w"(s3)
+			       : [m] "r"(b->m), [step] "r"(b->kv_step * 4)
+			       : "lr", "memory");
+	else
+		__asm volatile("	dls lr, %[m]\n"
+			       "1:	vldrw.32 %q[x], [%[v]]\n"
+			       "	ldr %[w0], [%[r0]], #4\n"
+			       "	add %[v], %[step]\n"
+			       "	vfma.f32 %q[s0], %q[x], %[w0]\n"
+			       "	le lr, 1b\n"
+			       : [v] "+r"(v), [x] "=&w"(x), [w0] "=&r"(w0), [r0] "+r"(r0),
+			       [s0] "+w"(s0)
+			       : [m] "r"(b->m), [step] "r"(b->kv_step * 4)
+			       : "lr", "memory");
+	s[0] = s0;
+	s[1] = s1;
+	s[2] = s2;
+	s[3] = s3;
+}
+
+static float mix_1(const struct block *b, const float *row, uint32_t c)
+{
+	float s = 0;
+
+	for (uint32_t j = 0; j < b->m; j++)
+		s += row[j] * b->v[j * b->kv_step + c];
+	return s;
+}
+
+ALWAYS_INLINE void mix(const struct block *b, const float *inverse, const int rows)
+{
+	uint32_t c, d = b->a->d_head;
+
+	for (c = 0; c + 4 <= d; c += 4) {
+		float32x4_t s[QUERIES];
+
+		mix_4(b, b->v + c, s, rows);
+#pragma GCC unroll 4
+		for (uint32_t r = 0; r < (uint32_t)rows; r++)
+			if (r < b->n)
+				vst1q_f32(b->out + r * b->q_step + c,
+					vmulq_n_f32(s[r], inverse[r]));
+	}
+	for (; c < d; c++)
+		for (uint32_t r = 0; r < b->n; r++)
+			b->out[r * b->q_step + c] =
+				mix_1(b, b->row + r * b->m16, c) * inverse[r];
+}
+
+/* The rows of a block that looks back are as long as its last one's, zeros behind. */
+static void run_block(const struct block *b)
+{
+	float inverse[QUERIES] = {0};
+
+	if (b->n > 1)
+		scores(b, QUERIES);
+	else
+		scores(b, 1);
+	for (uint32_t r = 0; r < b->n; r++) {
+		float *row = b->row + r * b->m16;
+		uint32_t sees = b->a->causal ? b->first + r + 1 : b->m;
+
+		inverse[r] = 1 / weigh(row, sees);
+		for (; sees < b->m; sees++)
+			row[sees] = 0;
+	}
+	if (b->n > 1)
+		mix(b, inverse, QUERIES);
+	else
+		mix(b, inverse, 1);
+}
+
+/* A head's slice of q is read before the same slice of out is written: out may be q. */
+void attention(const struct attention *a, uint32_t n, uint32_t n_past,
+	const struct attention_data *data)
+{
+	uint32_t per_kv = a->n_heads / a->n_kv_heads;
+	struct block b = {.a = a,
+		.m16 = (n_past + n + 15) / 16 * 16,
+		.q_step = (uintptr_t)a->n_heads * a->d_head,
+		.kv_step = (uintptr_t)a->n_kv_heads * a->d_head,
+		.row = data->row};
+
+	for (uint32_t t = 0; t < n; t += QUERIES) {
+		b.n = n - t < QUERIES ? n - t : QUERIES;
+		b.first = n_past + t;
+		b.m = a->causal ? b.first + b.n : n_past + n;
+		for (b.head = 0; b.head < a->n_heads; b.head++) {
+			uintptr_t at = t * b.q_step + b.head * a->d_head;
+
+			b.q = data->q + at;
+			b.out = data->out + at;
+			b.k = data->k + b.head / per_kv * a->d_head;
+			b.v = data->v + b.head / per_kv * a->d_head;
+			run_block(&b);
+		}
+	}
+}
