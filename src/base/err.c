@@ -27,6 +27,7 @@ static const struct {
 	{ERR_CANCELLED, "cancelled", 1},
 	{ERR_UNSUPPORTED, "unsupported", 2},
 	{ERR_REFUSED, "refused", 3},
+	{ERR_NO_FIT, "no-fit", 2},
 };
 
 enum err err_set(struct err_ctx *ctx, enum err code, const char *fmt, ...)

@@ -26,7 +26,8 @@ enum err {
 	ERR_TIMEOUT = -14,     /* it took too long */
 	ERR_CANCELLED = -15,   /* the user or a stop rule ended it */
 	ERR_UNSUPPORTED = -16, /* valid, but this build or device cannot do it */
-	ERR_REFUSED = -17 /* the device is unavailable, and waiting does not mend it */
+	ERR_REFUSED = -17,     /* the device is unavailable, and waiting does not mend it */
+	ERR_NO_FIT = -18       /* it is larger than the device's memories */
 };
 
 struct err_ctx {

@@ -156,6 +156,11 @@ static enum err link_image(struct job *j)
 	args_add(&a, "-lm");
 	e = toolchain_run(&a, j->work, j->ctx);
 	args_release(&a);
+	if (e == ERR_NO_FIT)
+		return err_set(j->ctx, e,
+			"does not fit: with code, golden data and stack it is larger than "
+			"the board's window of %llu bytes",
+			(unsigned long long)j->in->memories.window);
 	return e || !is_flat(j->target) ? e : flatten(j);
 }
 
@@ -267,12 +272,36 @@ static enum err make(struct job *j)
 	return e;
 }
 
+/* By the plan alone: code and harness come on top and are checked when it is linked. */
+static enum err check_fit(const struct job *j)
+{
+	const struct memories *m = &j->in->memories;
+	unsigned long long weights = j->gen.weight_bytes;
+	unsigned long long working = j->program->arena_bytes + j->program->state_bytes;
+
+	if (m->flash && weights > m->flash)
+		return err_set(j->ctx, ERR_NO_FIT,
+			"does not fit its flash: %llu bytes of weights, the device has %llu", weights,
+			(unsigned long long)m->flash);
+	if (m->ram && working > m->ram)
+		return err_set(j->ctx, ERR_NO_FIT,
+			"does not fit its RAM: %llu bytes of working memory, it has %llu", working,
+			(unsigned long long)m->ram);
+	if (m->window && weights + working > m->window)
+		return err_set(j->ctx, ERR_NO_FIT,
+			"does not fit: %llu bytes of weights and %llu of working memory, the board's "
+			"window for both has %llu",
+			weights, working, (unsigned long long)m->window);
+	return ERR_OK;
+}
+
 static enum err prepare(struct job *j)
 {
 	enum err e = emit_texts(j->in, j->program, &j->gen, j->ctx);
 	unsigned long long bytes =
 		j->gen.weight_bytes + j->program->arena_bytes + j->program->state_bytes;
 
+	e = e ? e : check_fit(j);
 	if (e || !is_compiled(j->target))
 		return e;
 	if (bytes > IMAGE_LIMIT)

@@ -28,6 +28,12 @@
 #include "src/model/reference.h"
 #include "src/model/task.h"
 
+/* Bytes that a device has; 0: nothing is known. `window` holds all of an image that is
+ * loaded into RAM, with its working memory. */
+struct memories {
+	uint64_t flash, ram, window;
+};
+
 struct codegen_input {
 	const struct genome *genome;
 	struct task_shape task;
@@ -58,6 +64,7 @@ struct codegen_input {
 	 * known; others, and shapes that the model has not, are passed over. Borrowed. */
 	const struct tuned *tuned;
 	size_t n_tuned;
+	struct memories memories; /* of the device that it is for */
 	/* Test hook: compile this kernel file instead of the core's own (a path), to
 	 * prove that a wrong answer is caught. NULL as a rule. */
 	const char *broken_kernel;
@@ -67,7 +74,7 @@ struct target {
 	const char *cc; /* "gcc"; "none": nothing is compiled, the image is card.txt */
 	const char *cflags;  /* "-march=native" */
 	const char *isa;     /* for KERNELS_OPT; "" */
-	const char *harness; /* folder of the board's main: "linux" */
+	const char *harness; /* folder of the board's main: "linux", "mcu" */
 };
 
 /* Writes the generated folder (files above) to `dir`, which must exist. */
@@ -77,7 +84,8 @@ enum err codegen_emit(
 /* Emits, compiles and links, or finds the result in the cache below `cache_dir`.
  * `*hit` tells which. Safe to call from several threads and processes at once.
  * ERR_TOOL with the compiler's first error lines when it refuses; ERR_INVALID when
- * the candidate cannot be built at all. */
+ * the candidate cannot be built at all; ERR_NO_FIT, mostly before anything is compiled, when
+ * it is larger than the input's memories. */
 enum err codegen_build(const struct codegen_input *in, const struct target *target,
 	const char *cache_dir, struct artefact *out, int *hit, struct err_ctx *ctx);
 /* Is the compiler there? ERR_TOOL names it and how to get it; gives its version line. */

@@ -81,11 +81,12 @@ static enum err args_done(struct args *a, struct err_ctx *ctx)
 	return ERR_OK;
 }
 
-/* What a compiler says when this machine, not the program, is at fault. */
+/* What a compiler says when this machine, not the program, is at fault, and what
+ * devices/boards/mcu/payload.ld says of a program that is too large. */
 static const struct {
 	const char *phrase;
 	enum err code;
-} machine_faults[] = {
+} known_faults[] = {
 	{"No space left on device", ERR_FULL},
 	{"Disk quota exceeded", ERR_FULL},
 	{"File too large", ERR_FULL},
@@ -93,6 +94,7 @@ static const struct {
 	{"virtual memory exhausted", ERR_NOMEM},
 	{"out of memory", ERR_NOMEM},
 	{"Killed signal terminated program", ERR_NOMEM},
+	{"larger than the board's window", ERR_NO_FIT},
 };
 
 /* The line of `text` that `at` is in. */
@@ -110,11 +112,11 @@ static enum err judge(const char *text, const char **line, size_t *len)
 {
 	const char *at = NULL;
 
-	for (size_t i = 0; i < sizeof(machine_faults) / sizeof(*machine_faults); i++) {
-		at = strstr(text, machine_faults[i].phrase);
+	for (size_t i = 0; i < sizeof(known_faults) / sizeof(*known_faults); i++) {
+		at = strstr(text, known_faults[i].phrase);
 		if (at) {
 			*line = line_of(text, at, len);
-			return machine_faults[i].code;
+			return known_faults[i].code;
 		}
 	}
 	at = strstr(text, "rror");

@@ -10,6 +10,8 @@
 #include "src/model/graph.h"
 
 #define N_GOLDEN 4
+#define N_GOLDEN_SMALL 2 /* for a board whose window is below SMALL_WINDOW */
+#define SMALL_WINDOW (256u << 10)
 
 /* Static scales come from so many training sentences, or from fewer, where these would be
  * too many multiply-adds for the host's reference. */
@@ -236,9 +238,14 @@ static enum err build(void *self, const struct codegen_input *in, struct err_ctx
 	enum err e = file_join(cache, sizeof(cache), r->s->results, "builds", ctx);
 
 	e = e ? e : device_target(&t, r->d, ctx);
+	if (e)
+		return e;
+	own.memories = t.memories;
+	if (t.memories.window && t.memories.window < SMALL_WINDOW)
+		own.n_golden = N_GOLDEN_SMALL;
 	own.n_threads = device_profile(r->d)->threads;
 	wisdom_apply(r->wisdom, &own);
-	return e ? e : codegen_build(&own, &t.target, cache, r->out, &hit, ctx);
+	return codegen_build(&own, &t.target, cache, r->out, &hit, ctx);
 }
 
 enum err session_build(struct session *s, size_t device, const struct genome *g,

@@ -14,6 +14,7 @@ enum err device_target(
 	int used = 0;
 
 	out->target = (struct target){p->cc, p->cflags, p->isa, "linux"};
+	out->memories = (struct memories){p->flash_bytes, p->ram_bytes, 0};
 	cpu_arch_line(device_info(d)->description, "window", window, sizeof(window));
 	if (!window[0])
 		return ERR_OK;
@@ -29,5 +30,6 @@ enum err device_target(
 		p->cflags, base, bytes);
 	out->target.cflags = out->cflags;
 	out->target.harness = "mcu";
+	out->memories.window = bytes;
 	return ERR_OK;
 }

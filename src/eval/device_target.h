@@ -9,6 +9,7 @@
 
 struct device_target {
 	struct target target; /* leads into the device's profile and into this struct */
+	struct memories memories;
 	char cflags[700];
 };
 /* ERR_DEVICE when the window that it reports makes no sense. */

@@ -65,8 +65,9 @@ static enum err build_one(void *self, size_t item, struct err_ctx *ctx)
 	b->weights_hash[i] = w->hash;
 	free(own.flat);
 	/* The compiler is there (the reference build passed), so it refused this one. */
-	if (e == ERR_TOOL || e == ERR_INVALID || e == ERR_UNSUPPORTED) {
-		b->out[i].verdict = VERDICT_BUILD_ERROR;
+	if (e == ERR_TOOL || e == ERR_INVALID || e == ERR_UNSUPPORTED || e == ERR_NO_FIT) {
+		b->out[i].verdict =
+			e == ERR_NO_FIT ? VERDICT_NO_FIT : VERDICT_BUILD_ERROR;
 		snprintf(b->detail[i], sizeof(b->detail[i]), "%.255s",
 			ctx ? ctx->msg : "");
 		return ERR_OK;
@@ -99,8 +100,7 @@ static enum err put_failure(
 
 	memset(&f, 0, sizeof(f));
 	f.candidate = b->fleet->candidate[i];
-	if (b->out[i].verdict != VERDICT_BUILD_ERROR)
-		f.build = b->out[i].artefact.build;
+	f.build = b->out[i].artefact.build;
 	f.device = device_info(b->s->device[b->device].dev)->fingerprint;
 	f.look = b->fleet->look;
 	f.verdict = b->out[i].verdict;
@@ -113,20 +113,19 @@ static enum err recall(struct batch *b, size_t i, int *known, struct err_ctx *ct
 {
 	const struct hash *fp = &device_info(b->s->device[b->device].dev)->fingerprint;
 	struct hardware *h = &b->out[i];
-	struct hash none = {{0}};
 	struct measurement m;
 	struct store_failure f;
 	enum err e;
 
 	e = store_get_failure(b->s->store, &b->fleet->candidate[i],
-		h->verdict == VERDICT_BUILD_ERROR ? &none : &h->artefact.build, fp,
+		&h->artefact.build, fp,
 		b->fleet->look, &f, ctx);
 	if (e != ERR_NOTFOUND) {
 		h->verdict = e ? h->verdict : f.verdict;
 		*known = 1;
 		return e;
 	}
-	if (h->verdict == VERDICT_BUILD_ERROR) {
+	if (h->verdict != VERDICT_OK) {
 		*known = 1;
 		return put_failure(b, i, b->detail[i], ctx);
 	}
@@ -138,29 +137,6 @@ static enum err recall(struct batch *b, size_t i, int *known, struct err_ctx *ct
 	measurement_release(&m);
 	*known = 1;
 	return ERR_OK;
-}
-
-/* Does it fit the device at all? A candidate that does not is never sent there. */
-static enum err check_fit(struct batch *b, size_t i, int *fits, struct err_ctx *ctx)
-{
-	const struct device_profile *p = device_profile(b->s->device[b->device].dev);
-	const struct artefact *a = &b->out[i].artefact;
-	uint64_t ram = a->arena_bytes + a->state_bytes;
-	char detail[200];
-
-	*fits = 1;
-	if (p->flash_bytes && a->flash_bytes > p->flash_bytes)
-		snprintf(detail, sizeof(detail), "flash: %llu bytes, the device has %llu",
-			(unsigned long long)a->flash_bytes,
-			(unsigned long long)p->flash_bytes);
-	else if (p->ram_bytes && ram > p->ram_bytes)
-		snprintf(detail, sizeof(detail), "RAM: %llu bytes, the device has %llu",
-			(unsigned long long)ram, (unsigned long long)p->ram_bytes);
-	else
-		return ERR_OK;
-	*fits = 0;
-	b->out[i].verdict = VERDICT_NO_FIT;
-	return put_failure(b, i, detail, ctx);
 }
 
 /* "pi 3/8, nano 5/8": what all devices did so far. With the lock held. */
@@ -226,7 +202,7 @@ static enum err list_jobs(struct batch *b, struct err_ctx *ctx)
 
 	for (size_t i = 0; i < f->n; i++) {
 		struct measure_job *job = &b->jobs[b->n_jobs];
-		int known = 0, fits = 1;
+		int known = 0;
 
 		if ((e = recall(b, i, &known, ctx)))
 			return e;
@@ -236,11 +212,8 @@ static enum err list_jobs(struct batch *b, struct err_ctx *ctx)
 		}
 		if ((e = store_put_build(b->s->store, &f->candidate[i],
 			     &b->weights_hash[i], device_profile(d->dev)->name,
-			     &b->out[i].artefact, ctx)) ||
-			(e = check_fit(b, i, &fits, ctx)))
+			     &b->out[i].artefact, ctx)))
 			return e;
-		if (!fits)
-			continue;
 		job->candidate = f->candidate[i];
 		job->artefact = &b->out[i].artefact;
 		job->look = f->look;

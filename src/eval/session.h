@@ -165,7 +165,7 @@ enum err session_timed_tokens(
 /* What a device said of one candidate. */
 struct hardware {
 	enum verdict verdict;
-	struct artefact artefact; /* valid unless VERDICT_BUILD_ERROR */
+	struct artefact artefact; /* all 0: it was not built (build-error, no-fit) */
 	double latency_us, step_us, wall_p99_us, energy_uj, peak_rss_bytes, instructions;
 	struct interval latency_ci, step_ci, energy_ci; /* us, uJ */
 };

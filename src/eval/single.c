@@ -102,6 +102,7 @@ static enum err compile(const struct single_options *o, struct wisdom *w,
 		(e = use_wisdom(o, w, &t.target, in, out, ctx)) ||
 		(e = file_join(cache, sizeof(cache), o->results, "builds", ctx)))
 		return e;
+	in->memories = t.memories;
 	progress_begin(o->progress, "building", 0);
 	e = codegen_build(in, &t.target, cache, &out->artefact, &hit, ctx);
 	progress_end(o->progress, e ? "failed" : hit ? "from the cache" : "done");

@@ -133,6 +133,27 @@ static enum err run_part(struct pass *p, size_t from, size_t to, struct err_ctx 
 	}
 }
 
+/* What is too much for a device at once, for its memory or its time limit, may do in halves. */
+static enum err run_parts(struct pass *p, struct err_ctx *ctx)
+{
+	for (size_t i = 0; i < p->e->n;) {
+		size_t left = p->e->n - i;
+		size_t n = p->inputs_a_run < left ? p->inputs_a_run : left;
+		const struct pass before = *p;
+		enum err e = run_part(p, i, i + n, ctx);
+
+		if (!e) {
+			i += n;
+		} else if (e == ERR_INVALID && n > 1) {
+			*p = before;
+			p->inputs_a_run = n / 2;
+		} else {
+			return e;
+		}
+	}
+	return ERR_OK;
+}
+
 static void score(const struct pass *p, struct quality *q)
 {
 	memset(q, 0, sizeof(*q));
@@ -163,10 +184,8 @@ static enum err verify(struct pass *p, struct quality *q, struct err_ctx *ctx)
 	e = label_room_make(&p->room, rules, longest, ctx);
 	if (!e && (!p->intent || !p->tags || !p->logits))
 		e = err_set(ctx, ERR_NOMEM, "out of memory");
-	for (size_t i = 0, to; i < p->e->n && !e; i = to) {
-		to = i + p->inputs_a_run < p->e->n ? i + p->inputs_a_run : p->e->n;
-		e = run_part(p, i, to, ctx);
-	}
+	if (!e)
+		e = run_parts(p, ctx);
 	if (!e)
 		score(p, q);
 	free(p->intent);

@@ -175,6 +175,19 @@ int run_eval(void)
 	return 0;
 }
 
+static int write_golden_logits(void)
+{
+	eval_head(EVAL_LOGITS, model_n_golden);
+	for (uint32_t i = 0; i < model_n_golden; i++) {
+		struct model_output o = {0};
+
+		if (run_fresh(model_golden[i].ids, model_golden[i].n, &o) != 0)
+			return -1;
+		eval_labels(&o, model_golden[i].n, EVAL_LOGITS);
+	}
+	return 0;
+}
+
 int run_golden(void)
 {
 	struct record_golden r;
@@ -183,15 +196,9 @@ int run_golden(void)
 		return stream_fail(
 			HARNESS_EXIT_MODEL, "the model refused a golden input");
 	golden_write(&r);
-	eval_head(EVAL_LOGITS, model_n_golden);
-	for (uint32_t i = 0; i < model_n_golden; i++) {
-		struct model_output o = {0};
-
-		if (run_fresh(model_golden[i].ids, model_golden[i].n, &o) != 0)
-			return stream_fail(
-				HARNESS_EXIT_MODEL, "the model refused a golden input");
-		eval_labels(&o, model_golden[i].n, EVAL_LOGITS);
-	}
+	if (HARNESS_GOLDEN_LOGITS && write_golden_logits() != 0)
+		return stream_fail(
+			HARNESS_EXIT_MODEL, "the model refused a golden input");
 	stream_end();
 	return 0;
 }

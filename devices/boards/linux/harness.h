@@ -20,10 +20,12 @@
 #define HARNESS_MAX_TOKENS EVAL_MAX_TOKENS
 #define HARNESS_OUT_BYTES 32768
 #define HARNESS_IN_BYTES 16384
+#define HARNESS_GOLDEN_LOGITS 1 /* the golden check gives the logits, too */
 #else
 #define HARNESS_MAX_TOKENS 512
 #define HARNESS_OUT_BYTES 512
 #define HARNESS_IN_BYTES 256
+#define HARNESS_GOLDEN_LOGITS 0
 #endif
 
 /* stream.c: records out; a failed write ends the program. */
