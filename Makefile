@@ -164,10 +164,10 @@ $(CROSS_AGENTS): $(BUILD)/hawser-agent-%: $(AGENT_SRC) $(AGENT_HEADERS) $(BUILD)
 	$(CROSS_$*) $(CPPFLAGS) -std=c11 $(WARN) -O2 $(AGENT_SRC) -static -s -lm -o $@
 
 MCU_SRC := $(wildcard devices/agent/mcu/*.c) devices/agent/agent.c \
-	$(addprefix devices/proto/,frame.c message.c record.c crc32.c sha256.c)
+	$(addprefix devices/proto/,frame.c message.c crc32.c)
 $(FIRMWARE): $(BUILD)/hawser-agent-%.elf: $(MCU_SRC) $(AGENT_HEADERS) $(wildcard devices/agent/mcu/*) \
 		$(wildcard devices/boards/*/*.h devices/boards/*/agent.ld devices/boards/*/cflags) $(BUILD)/flags
-	$(MCU_CC) $(shell cat devices/boards/$*/cflags) -mthumb -I. -std=c11 $(WARN) -Os -DCRC32_SMALL -DSHA256_SMALL -ffreestanding \
+	$(MCU_CC) $(shell cat devices/boards/$*/cflags) -mthumb -I. -std=c11 $(WARN) -Os -DCRC32_SMALL -ffreestanding \
 		-nostdlib -fno-tree-loop-distribute-patterns -flto -flto-partition=one \
 		-include devices/boards/$*/board.h -Wl,--gc-sections -T devices/boards/$*/agent.ld \
 		$(MCU_SRC) -lgcc -o $@

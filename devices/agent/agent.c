@@ -233,7 +233,7 @@ static int on_verify(
 		memcmp(m.hash, a->upload.hash, sizeof(m.hash)) != 0)
 		return WIRE_E_NOT_FOUND;
 	if (!a->upload_complete && a->have == a->upload.size) {
-		int code = a->ops->store_verify(a->self, why);
+		int code = a->ops->store_verify(a->self, m.crc, why);
 
 		if (code) {
 			a->upload_open = 0;

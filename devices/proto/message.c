@@ -132,6 +132,7 @@ int get_welcome(struct get *g, struct wire_welcome *m)
 static const struct field offer_fields[] = {
 	FIXED(wire_offer, hash),
 	FIXED(wire_offer, size),
+	FIXED(wire_offer, crc),
 };
 
 void put_offer(struct put *p, const struct wire_offer *m)
@@ -243,6 +244,7 @@ static const struct field done_fields[] = {
 	FIXED(wire_done, energy_uj),
 	FIXED(wire_done, idle_uw),
 	TEXT(wire_done, energy_note),
+	FIXED(wire_done, stack_bytes),
 };
 
 void put_done(struct put *p, const struct wire_done *m)

@@ -106,6 +106,7 @@ struct wire_welcome {
 struct wire_offer {
 	uint8_t hash[SHA256_BYTES];
 	uint64_t size;
+	uint32_t crc; /* CRC-32 of the whole, for agents that do not hash */
 };
 
 struct wire_have {
@@ -154,6 +155,7 @@ struct wire_done {
 	double energy_uj; /* per inference, idle taken off; NaN: not measured */
 	double idle_uw;
 	char energy_note[96]; /* why there is no figure */
+	uint32_t stack_bytes; /* the most that the image's stack has held; 0: unknown */
 };
 
 enum wire_blob { BLOB_DESCRIPTION, BLOB_RESULT, N_BLOBS };

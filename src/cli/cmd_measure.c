@@ -173,6 +173,9 @@ static void print_text(const struct genome *g, const struct single_options *o,
 		printf("golden      outputs agree with the host's reference "
 		       "(largest difference %.2g)\n",
 			r->job.golden_error);
+	if (m->stack_bytes)
+		printf("stack       %u bytes at most, of harness and model\n",
+			(unsigned)m->stack_bytes);
 	if (m->instructions > 0) {
 		printf("instructions %.0f  for one inference, counted by the emulator%s; "
 		       "its time is not measured\n",
@@ -235,6 +238,8 @@ static enum err print_json(const struct genome *g, const struct single_options *
 						 : m->instructions > 0 ? PROV_EMULATED
 									     : PROV_MEASURED]));
 	}
+	if (r->job.verdict == VERDICT_OK && m->stack_bytes)
+		json_object_set_new(j, "stack_bytes", json_integer(m->stack_bytes));
 	if (r->job.verdict == VERDICT_OK && m->instructions > 0) {
 		json_object_set_new(j, "instructions", json_real(m->instructions));
 		json_object_set_new(j, "resolved", json_boolean(m->resolved));

@@ -36,6 +36,7 @@ static void clear_summary(struct measurement *m)
 	m->wall_p50_ns = m->wall_p90_ns = m->wall_p99_ns = NAN;
 	m->peak_rss_bytes = 0;
 	m->n_throttled = 0;
+	m->stack_bytes = 0;
 	m->energy_uj = NAN;
 	m->energy_ci = none;
 	m->step_ns = NAN;
@@ -224,5 +225,7 @@ void measurement_summarise(struct measurement *m, struct rng *rng)
 		m->n_throttled += process_throttled(&m->runs[i]) != 0;
 		if (m->runs[i].peak_rss_bytes > m->peak_rss_bytes)
 			m->peak_rss_bytes = m->runs[i].peak_rss_bytes;
+		if (m->runs[i].stack_bytes > m->stack_bytes)
+			m->stack_bytes = m->runs[i].stack_bytes;
 	}
 }

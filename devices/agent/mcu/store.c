@@ -9,7 +9,7 @@
 struct slot {
 	uint8_t hash[SHA256_BYTES];
 	uint32_t at, size, have;
-	uint32_t crc; /* of what was verified */
+	uint32_t crc; /* as it was offered */
 	uint8_t verified;
 };
 
@@ -102,32 +102,27 @@ int store_copy(void *self, const struct wire_put *m, char *why)
 	}
 	if (from > end || m->len > end - from)
 		return WIRE_E_NOT_FOUND;
-	return store_append(self, memory(BOARD_WINDOW_BASE + (uint32_t)from), m->len, why);
+	return store_append(
+		self, memory(BOARD_WINDOW_BASE + (uint32_t)from), m->len, why);
 }
 
 static int is_sound(const struct slot *s)
 {
-	struct sha256 h;
-	uint8_t found[SHA256_BYTES];
-
-	sha256_init(&h);
-	sha256_update(&h, memory(s->at), s->size);
-	sha256_final(&h, found);
-	return memcmp(found, s->hash, SHA256_BYTES) == 0;
+	return crc32_update(0, memory(s->at), s->size) == s->crc;
 }
 
-int store_verify(void *self, char *why)
+int store_verify(void *self, uint32_t crc, char *why)
 {
 	(void)self;
 	(void)why;
 	if (!open_slot || !open_slot->size)
 		return WIRE_E_NOT_FOUND;
+	open_slot->crc = crc;
 	if (!is_sound(open_slot)) {
 		memset(open_slot, 0, sizeof(*open_slot));
 		return WIRE_E_HASH;
 	}
 	open_slot->verified = 1;
-	open_slot->crc = crc32_update(0, memory(open_slot->at), open_slot->size);
 	if (open_slot == &other && is_payload(&other)) {
 		memmove(memory(BOARD_WINDOW_BASE), memory(other.at), other.size);
 		image = other;
@@ -138,13 +133,12 @@ int store_verify(void *self, char *why)
 	return 0;
 }
 
-/* Of this hash, verified, and still what it was, which its CRC tells fast enough for every
- * run. */
+/* Of this hash, verified, and still what it was. */
 static int holds(struct slot *s, const uint8_t hash[SHA256_BYTES])
 {
 	if (!s->verified || memcmp(s->hash, hash, SHA256_BYTES) != 0)
 		return 0;
-	if (crc32_update(0, memory(s->at), s->size) == s->crc)
+	if (is_sound(s))
 		return 1;
 	memset(s, 0, sizeof(*s));
 	return 0;
