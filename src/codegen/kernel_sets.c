@@ -44,9 +44,9 @@ static const struct kernel_panels panels_smmla = {
 	.f32 = {16, 8, 1, 0}, .i8 = {16, 8, 8, 0}, .i4 = {16, 8, 16, 0}};
 
 /* Rows of whole words; the set's SXTB16 takes columns as they come. */
-static const char *const cortexm_dsp[] = {"act_quant_rows", "embed_i4", "embed_i8",
-	"linear_back_i4", "linear_back_i8", "linear_i4", "linear_i8", "norm_ln",
-	"norm_ln_quant", "norm_rms", "norm_rms_quant", "quant_rows", NULL};
+static const char *const cortexm_dsp[] = {"act_quant_rows", "attention", "embed_i4",
+	"embed_i8", "linear_back_i4", "linear_back_i8", "linear_i4", "linear_i8",
+	"norm_ln", "norm_ln_quant", "norm_rms", "norm_rms_quant", "quant_rows", NULL};
 static const struct kernel_panels panels_rows = {
 	.f32 = {1, 1, 1, 0}, .i8 = {1, 1, 8, 0}, .i4 = {1, 1, 8, 0}};
 
