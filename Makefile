@@ -95,7 +95,7 @@ TALLY := build/tally
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all help deps tests unit fuzz-genomes fuzz-frames gradients e2e soak lint check test bench bench-core \
-	bench-arm bench-build bench-line demo install clean \
+	bench-arm bench-mcu bench-build bench-line demo install clean \
 	format FORCE
 
 CROSS_AGENTS := $(CROSS:%=$(BUILD)/hawser-agent-%)
@@ -249,7 +249,7 @@ test: PACKAGES += openssh-server iproute2 sqlite3
 test: deps ## install what is missing, then run every test
 	@JOBS=$(JOBS) tests/all $(TALLY) $(MAKE)
 
-bench: bench-core bench-build bench-line bench-arm ## every benchmark
+bench: bench-core bench-build bench-line bench-arm bench-mcu ## every benchmark
 
 # BENCH_QUICK=1: under a minute. BENCH_PEER=0: without ONNX Runtime (it needs the network once).
 BENCH_PEER ?= 1
@@ -265,6 +265,9 @@ $(BUILD)/count.so: tests/count/plugin.c $(BUILD)/flags
 
 bench-arm: $(BUILD)/count $(BUILD)/count.so ## instructions a multiply-add on Arm, under QEMU
 	@$(BUILD)/count $(BUILD)/count.so
+
+bench-mcu: all $(BUILD)/count.so ## instructions of the Cortex-M kernels on an emulated board, and sizes
+	@tests/bench/mcu $(BUILD)/hawser $(BUILD)/count.so $(BUILD)
 
 bench-build: $(BUILD)/bench-build ## from genome to image and to the first answer
 	@$(BUILD)/bench-build
