@@ -96,7 +96,7 @@ TALLY := build/tally
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all help deps tests unit fuzz-genomes fuzz-frames gradients e2e soak soak-mcu lint check test bench bench-core \
-	bench-arm bench-mve bench-build bench-line demo install clean \
+	bench-arm bench-mcu bench-mve bench-build bench-line demo install clean \
 	format FORCE
 
 CROSS_AGENTS := $(CROSS:%=$(BUILD)/hawser-agent-%)
@@ -261,7 +261,7 @@ test: PACKAGES += openssh-server iproute2 sqlite3
 test: deps ## install what is missing, then run every test
 	@JOBS=$(JOBS) tests/all $(TALLY) $(MAKE)
 
-bench: bench-core bench-build bench-line bench-arm ## every benchmark
+bench: bench-core bench-build bench-line bench-arm bench-mcu ## every benchmark
 
 # BENCH_QUICK=1: under a minute. BENCH_PEER=0: without ONNX Runtime (it needs the network once).
 BENCH_PEER ?= 1
@@ -293,6 +293,9 @@ build/mve/count.elf: tests/count/mve.c tests/cross/bare.c tests/cross/bare.ld $(
 bench-mve: build/mve/count.elf ## instructions a multiply-add on Cortex-M55 with MVE, under QEMU
 	@qemu-system-arm -M mps3-an547 -icount shift=6,sleep=off -display none -nodefaults -nic none \
 		-semihosting -kernel $<
+
+bench-mcu: all $(BUILD)/count.so ## instructions of the Cortex-M kernels on an emulated board, and sizes
+	@tests/bench/mcu $(BUILD)/hawser $(BUILD)/count.so $(BUILD)
 
 bench-build: $(BUILD)/bench-build ## from genome to image and to the first answer
 	@$(BUILD)/bench-build
