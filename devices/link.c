@@ -9,7 +9,7 @@
 /* Waits for an answer, one try after the other: 15 seconds in all. */
 static const int try_ms[] = {500, 500, 1000, 1000, 2000, 2000, 4000, 4000};
 #define N_TRIES (sizeof(try_ms) / sizeof(try_ms[0]))
-#define N_SOON 4 /* of them, for an agent that started long ago: 3 s */
+#define N_SOON 2 /* of them, for an agent that started long ago: 1 s */
 #define QUIET_MS 20
 #define WRITE_MS 5000
 #define MAX_STUCK 48
