@@ -8,7 +8,7 @@
 
 /* Waits for an answer, one try after the other: 15 seconds in all. */
 const int link_try_ms[LINK_TRIES] = {500, 500, 1000, 1000, 2000, 2000, 4000, 4000};
-#define N_SOON 4 /* of them, for an agent that started long ago: 3 s */
+#define N_SOON 2 /* of them, for an agent that started long ago: 1 s */
 #define QUIET_MS 20
 #define WRITE_MS 5000
 

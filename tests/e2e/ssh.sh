@@ -12,6 +12,8 @@ if [ -n "$why" ]; then
 	skip 'devices over SSH' "$why"
 	exit 0
 fi
+# ---- an earlier run that was killed
+. tests/e2e/leftovers
 check 'keys are made' sshd_prepare
 check 'the cable compiles' "${CC:-gcc}" -O1 tests/e2e/cut.c -o "$DIR/cut"
 check 'the JSON checker compiles' "${CC:-gcc}" -std=c11 -O1 tests/e2e/json.c -ljansson -o "$DIR/json"
