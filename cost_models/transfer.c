@@ -12,13 +12,14 @@
 #define FOLDS 5
 
 /* What is believed of a line before there are rows: each of these noises (of log y) with
- * each of these spreads of the exponent; weights of the spreads. */
+ * each of these spreads of the exponent; MACs with each of these constants beside them, in
+ * multiples of the rows' mean. */
 static const double sigmas[TRANSFER_SIGMAS] = {
 	0.02, 0.035, 0.06, 0.1, 0.18, 0.3, 0.5, 0.85, 1.4};
-static const double slopes[TRANSFER_SLOPES] = {0.1, 0.6};
-static const double slope_weights[TRANSFER_SLOPES] = {0.5, 0.5};
-static const double line_weights[TRANSFER_LINES] = {0.75, 0.25};
-#define MACS_EXPONENT 0.6 /* devices have costs beside multiply-adds */
+static const double slopes[TRANSFER_SLOPES] = {0.1, 0.5};
+static const double offsets[TRANSFER_OFFSETS] = {0, 0.3, 1, 4};
+#define LEAN                                                                             \
+	2 /* predictions lean to prior or MACs by this power of how well they foretold */
 
 /* ---- lines */
 
@@ -26,7 +27,18 @@ static double base(const struct transfer *t, size_t which, const double *x)
 {
 	if (which == TRANSFER_PRIOR)
 		return log(fitted_predict(t->prior, x, NULL));
-	return MACS_EXPONENT * log(fmax(x[0], 1e-9));
+	return log(fmax(x[0], 1e-9) + offsets[which - 1] * t->macs);
+}
+
+static size_t n_lines(const struct transfer *t)
+{
+	return t->n ? TRANSFER_LINES : 1;
+}
+
+/* In all lines on MACs: one row tells nothing about how y grows with them. */
+static double macs_belief(const struct transfer *t)
+{
+	return t->n > 1 ? 0.5 : t->n ? 0.3 : 0;
 }
 
 /* Sums over the rows of z, the base less its mean, and r, log y over the base likewise. */
@@ -77,66 +89,70 @@ static double fit_state(struct transfer_state *s, const struct moments *m, size_
 static void fit_line(struct transfer *t, size_t which, const struct moments *m)
 {
 	struct transfer_state *s = t->line[which].state;
+	double macs = macs_belief(t);
+	double belief = which == TRANSFER_PRIOR ? 1 - macs : macs / TRANSFER_OFFSETS;
 
 	for (size_t k = 0; k < TRANSFER_SIGMAS; k++)
 		for (size_t j = 0; j < TRANSFER_SLOPES; j++, s++)
-			s->weight = fit_state(s, m, t->n, sigmas[k], slopes[j]) +
-				    log(slope_weights[j] * line_weights[which]);
+			s->weight =
+				fit_state(s, m, t->n, sigmas[k], slopes[j]) + log(belief);
 }
 
 /* Weights from their logs. */
 static void weigh(struct transfer *t)
 {
-	double most = -INFINITY, sum = 0, v = 0;
+	double most = -INFINITY, sum = 0, v = 0, share[2] = {0, 0}, odds[2];
 
-	for (size_t which = 0; which < TRANSFER_LINES; which++)
+	for (size_t which = 0; which < n_lines(t); which++)
 		for (size_t k = 0; k < TRANSFER_STATES; k++)
 			most = fmax(most, t->line[which].state[k].weight);
-	for (size_t which = 0; which < TRANSFER_LINES; which++)
+	for (size_t which = 0; which < n_lines(t); which++)
 		for (size_t k = 0; k < TRANSFER_STATES; k++) {
 			struct transfer_state *s = &t->line[which].state[k];
 			double sigma = sigmas[k / TRANSFER_SLOPES];
 
 			s->weight = exp(s->weight - most);
-			sum += s->weight;
+			share[which != TRANSFER_PRIOR] += s->weight;
 			v += s->weight * sigma * sigma;
 		}
-	t->sigma = sqrt(v / sum);
-	t->macs_share = 0;
-	for (size_t which = 0; which < TRANSFER_LINES; which++)
-		for (size_t k = 0; k < TRANSFER_STATES; k++) {
+	sum = share[0] + share[1];
+	for (size_t which = 0; which < n_lines(t); which++)
+		for (size_t k = 0; k < TRANSFER_STATES; k++)
 			t->line[which].state[k].weight /= sum;
-			if (which == TRANSFER_MACS)
-				t->macs_share += t->line[which].state[k].weight;
-		}
+	t->sigma = sqrt(v / sum);
+	odds[0] = (1 - macs_belief(t)) * pow(share[0] / sum / (1 - macs_belief(t)), LEAN);
+	odds[1] = t->n ? macs_belief(t) * pow(share[1] / sum / macs_belief(t), LEAN) : 0;
+	t->macs_share = odds[1] / (odds[0] + odds[1]);
+	t->lean[0] = share[0] > 0 ? (1 - t->macs_share) * sum / share[0] : 0;
+	t->lean[1] = share[1] > 0 ? t->macs_share * sum / share[1] : 0;
 }
 
-/* Mean and variance of log y over lines, noises and spreads. */
+/* Mean of log y, leaning, and the variance about it over lines, noises and spreads. */
 static double mix(const struct transfer *t, const double *x, double *var)
 {
-	double mean = 0, square = 0, inner = 0;
+	double mean = 0, middle = 0, square = 0, inner = 0;
+	double away = t->n ? 1 / (double)t->n : 0;
 
-	for (size_t which = 0; which < TRANSFER_LINES; which++) {
+	for (size_t which = 0; which < n_lines(t); which++) {
 		const struct transfer_line *l = &t->line[which];
-		double z, d;
+		double z = base(t, which, x), d = t->n ? z - l->centre : 0;
+		double lean = t->lean[which != TRANSFER_PRIOR];
 
-		if (which == TRANSFER_MACS && !t->n)
-			continue; /* its offset is known from rows alone */
-		z = base(t, which, x);
-		d = t->n ? z - l->centre : 0;
 		for (size_t k = 0; k < TRANSFER_STATES; k++) {
 			const struct transfer_state *s = &l->state[k];
-			double sigma = sigmas[k / TRANSFER_SLOPES], v = sigma * sigma;
+			double sigma = sigmas[k / TRANSFER_SLOPES];
 			double at = z + l->a + s->b * d;
 
-			mean += s->weight * at;
+			mean += s->weight * lean * at;
+			middle += s->weight * at;
 			square += s->weight * at * at;
-			inner +=
-				s->weight * (v + (t->n ? v / (double)t->n : SD_A * SD_A) +
-						    d * d * s->var_b);
+			inner += s->weight *
+				 (sigma * sigma * (1 + away) + d * d * s->var_b);
 		}
 	}
-	*var = inner + fmax(square - mean * mean, 0);
+	if (!t->n)
+		inner += SD_A * SD_A;
+	*var = inner + fmax(square - 2 * mean * middle + mean * mean, 0);
 	return mean;
 }
 
@@ -173,15 +189,16 @@ enum err transfer_fit(const struct fitted *prior, const double *x, const double 
 		return e;
 	if (!prior->kind || (with_ratio && !n))
 		return err_set(ctx, ERR_INVALID, "cost model: nothing to correct");
-	for (size_t which = 0; which < (n ? TRANSFER_LINES : 1) && !e; which++) {
+	for (size_t i = 0; i < n; i++)
+		t.macs += log(fmax(x[i * p], 1e-9)) / (double)n;
+	t.macs = exp(t.macs);
+	for (size_t which = 0; which < n_lines(&t) && !e; which++) {
 		struct moments m = {0, 0, 0};
 
 		e = take_moments(&t, which, x, y, p, &m, ctx);
 		if (!e)
 			fit_line(&t, which, &m);
 	}
-	for (size_t k = 0; k < TRANSFER_STATES && !n; k++)
-		t.line[TRANSFER_MACS].state[k].weight = -INFINITY;
 	weigh(&t);
 	if (!e && with_ratio)
 		e = fit_ratio(&t, x, y, p, ctx);

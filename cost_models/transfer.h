@@ -3,12 +3,12 @@
  * Devices differ by a factor more than by their order: log y = log prior(x) + a + b z, z the
  * log prior less its mean over the rows. Whether two devices are related is not known before
  * there are rows, so the line stands for several: the noise about it is between 2 and 140 %,
- * the exponent near that of the prior or far from it. Beside them stands the same line on
- * the multiply-adds (feature 0) alone, with a quarter of the belief. Each counts by how
- * well it foretold the rows, so that an unrelated prior fades out as rows come, and the sd is
- * that of all together: what is not known yet is in it. From TRANSFER_MIN_ROWS rows on a
- * ridge on the remaining ratio joins in where cross-validation wants it, and a model of the
- * rows alone is preferred unless the prior beats it.
+ * the exponent near that of the prior or far from it. Beside them stand the same lines on the
+ * multiply-adds (feature 0) and a constant. Each counts by how well it foretold the rows, so
+ * that an unrelated prior fades out as rows come; predictions lean to the likelier of prior
+ * and MACs, and the sd is that of all together: what is not known yet is in it. From
+ * TRANSFER_MIN_ROWS rows on a ridge on the remaining ratio joins in where cross-validation
+ * wants it, and a model of the rows alone is preferred unless the prior beats it.
  *
  * Source: Bayesian linear regression (Bishop 2006, 3.3) and averaging over models by
  * evidence (3.4), the noise on a grid instead of by its conjugate prior, the offset flat.
@@ -24,14 +24,16 @@
 
 #define TRANSFER_MIN_ROWS 6 /* fewer do not carry a model of their own */
 
-/* A line on a base (the log prior, or log MACs): log y = base + a + b (base - centre) for
- * each noise and spread of b that is thought possible. */
-enum transfer_base { TRANSFER_PRIOR, TRANSFER_MACS, TRANSFER_LINES };
+/* A line on a base (the log prior, or the log of MACs and a constant): log y = base + a +
+ * b (base - centre), for each noise and spread of b that is thought possible. */
+#define TRANSFER_OFFSETS 4
+#define TRANSFER_PRIOR 0 /* the line; the others are on MACs */
+#define TRANSFER_LINES (1 + TRANSFER_OFFSETS)
 #define TRANSFER_SIGMAS 9
 #define TRANSFER_SLOPES 2
 #define TRANSFER_STATES (TRANSFER_SIGMAS * TRANSFER_SLOPES)
 struct transfer_state {
-	double weight; /* of all states of both lines: sum 1 */
+	double weight; /* of all states of all lines: sum 1 */
 	double b, var_b;
 };
 struct transfer_line {
@@ -44,9 +46,11 @@ struct transfer_line {
 struct transfer {
 	const struct fitted *prior; /* borrowed */
 	size_t n;		    /* rows that corrected it; 0: the prior as it is */
+	double macs;		    /* geometric mean of the rows' MACs */
 	struct transfer_line line[TRANSFER_LINES];
-	double macs_share;   /* weight of the line on MACs */
-	double sigma;	     /* of log y about the lines */
+	double lean[2];	   /* of the prior and of MACs: factors of weights in the mean */
+	double macs_share; /* of MACs in the mean */
+	double sigma;	   /* of log y about the lines */
 	struct fitted ratio; /* owned; of y over the lines, or nothing */
 };
 

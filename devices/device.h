@@ -53,6 +53,8 @@ enum err device_profile_load(
 	struct device_profile *p, const char *name_or_path, struct err_ctx *ctx);
 /* Is it a path in the sense of device_profile_load? */
 int device_profile_is_path(const char *name_or_path);
+/* As it is found from any folder: a path becomes absolute, where it fits; a name stays. */
+void device_profile_full_name(const char *name_or_path, char *out, size_t cap);
 /* Names of the profiles in both folders; NULL-terminated, freed as one block. */
 enum err device_profile_list(char ***names, struct err_ctx *ctx);
 /* The path in the user's folder that a new device's profile would get: ERR_EXISTS when the

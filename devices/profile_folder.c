@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,6 +46,15 @@ int device_profile_is_path(const char *s)
 	size_t n = strlen(s), suffix = strlen(PROFILE_SUFFIX);
 
 	return n > suffix && strcmp(s + n - suffix, PROFILE_SUFFIX) == 0;
+}
+
+void device_profile_full_name(const char *name, char *out, size_t cap)
+{
+	char path[PATH_MAX];
+
+	if (!device_profile_is_path(name) || !realpath(name, path) || strlen(path) >= cap)
+		snprintf(path, sizeof(path), "%s", name);
+	snprintf(out, cap, "%.*s", (int)cap - 1, path);
 }
 
 static enum err file_in(

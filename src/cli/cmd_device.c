@@ -268,7 +268,7 @@ const struct command cmd_device = {
 		"list opens every profile of devices/profiles and of your own folder "
 		"and says whether\nthe device can be had, when it was last seen, and "
 		"which job holds it (--results);\n"
-		"so too for devices that jobs there named by the path of their profile.\n"
+		"so too for devices that were named there by the path of their profile.\n"
 		"probe prints what the device says of itself, the round trip of a "
 		"request and the\n"
 		"rate of an upload. NAME is a profile's name, or the path of a .yaml "

@@ -1,5 +1,4 @@
 /* Is a device sound, in what state is it, and what becomes of a job while it is not. */
-#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -265,19 +264,6 @@ static enum err open_device(struct session *s, size_t device, struct err_ctx *ct
 	return e ? err_set(ctx, e, "%s", why.msg) : ERR_OK;
 }
 
-/* As others find it: a path is relative to where this job runs. */
-static void name_state(struct session_device *d)
-{
-	char path[PATH_MAX];
-	const char *name = d->name;
-
-	if (device_profile_is_path(name) && realpath(name, path) &&
-		strlen(path) < sizeof(d->state.name))
-		name = path;
-	snprintf(d->state.name, sizeof(d->state.name), "%.*s",
-		(int)sizeof(d->state.name) - 1, name);
-}
-
 /* An emulator counts instructions, everything else takes time. */
 static enum err check_device_metrics(
 	const struct session *s, size_t device, struct err_ctx *ctx)
@@ -312,7 +298,7 @@ static enum err prepare_device(struct session *s, size_t device, struct err_ctx 
 	const struct device_info *info;
 	enum err e;
 
-	name_state(d);
+	device_profile_full_name(d->name, d->state.name, sizeof(d->state.name));
 	snprintf(d->state.job, sizeof(d->state.job), "%s", s->job.name);
 	d->state.temp_mc = INT32_MIN;
 	if ((e = device_profile_load(&d->profile, d->name, ctx)) ||

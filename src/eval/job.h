@@ -18,7 +18,8 @@
  *   tune: yes                  # time competing schedules of each candidate's products on
  *                              # its devices, once a shape, and build with the fastest; no:
  *                              # use what was known when the job began (default)
- *   device_wait_s: 600         # how long a lost device is waited for; the others go on
+ *   device_wait_s: 600         # how long a device is waited for that is lost, or not
+ *                              # there yet; the others go on
  *   measure: {min_processes: 5, max_processes: 20, precision: 0.02, samples: 50,
  *             warmup: 10}
  *

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "src/base/clock.h"
 #include "src/base/file.h"
 #include "src/base/rng.h"
 #include "src/codegen/codegen.h"
@@ -173,6 +174,21 @@ static void tell_upload(struct progress *p, struct device *d)
 		progress_say(p, "device '%s': %s", device_profile(d)->name, note);
 }
 
+/* For `device list`; a measurement does not fail for want of it. */
+static void note(struct store *store, const struct single_options *o,
+	enum device_state state, const struct measurement *m)
+{
+	struct store_device_state s = {
+		.state = state, .job = "measure", .temp_mc = INT32_MIN};
+
+	device_profile_full_name(o->device, s.name, sizeof(s.name));
+	s.seen_s = clock_unix_s();
+	for (size_t i = 0; m && i < m->n_runs; i++)
+		if (m->runs[i].temp_mc != INT32_MIN)
+			s.temp_mc = m->runs[i].temp_mc;
+	store_put_device_state(store, &s, NULL);
+}
+
 enum err single_measure(const struct genome *g, const struct single_options *o,
 	struct single_result *out, struct err_ctx *ctx)
 {
@@ -198,8 +214,10 @@ enum err single_measure(const struct genome *g, const struct single_options *o,
 	if ((e = store_open(&store, o->database, STORE_WRITE, ctx)))
 		return e;
 	e = device_open(&dev, &p, ctx);
-	if (!e)
+	if (!e) {
+		note(store, o, DEVICE_LEASED, NULL);
 		e = build(g, o, store, dev, out, ctx);
+	}
 	if (!e) {
 		const struct device_info *info = device_info(dev);
 
@@ -214,6 +232,8 @@ enum err single_measure(const struct genome *g, const struct single_options *o,
 		if (!e && out->job.verdict == VERDICT_OK && !m.phase)
 			e = store_result(store, g, info, out, ctx);
 	}
+	if (dev)
+		note(store, o, DEVICE_IDLE, &out->job.m);
 	device_close(dev);
 	store_close(store);
 	if (e)

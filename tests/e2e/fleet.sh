@@ -65,6 +65,10 @@ prints 'shows it with its path' "^bench +sim +none +[0-9]{4}-[0-9-]+ [0-9:]+ +- 
 check 'device list --json' "$HAWSER" device list --json --results "$DIR/a"
 prints 'has both' '"name": "bench"' out
 prints 'the path too' "\"path\": \"$(realpath "$DIR")/lab/bench.yaml\"" out
+g='enc;v=300;t=32;d=16;e=16;eb=8;act=relu;norm=ln;place=pre;pool=mean;abs=0;rel=8;conv=3;opt=O2;kern=ref;L=h1k1x16f32r0b8'
+check 'a measurement on it' env -C "$DIR/lab" "$hawser" measure --genome "$g" --device bench.yaml --results "$DIR/h"
+check 'device list' "$HAWSER" device list --results "$DIR/h"
+prints 'shows it as well' "^bench +sim +none +[0-9]{4}-[0-9-]+ [0-9:]+ +- +- +ready; $(realpath "$DIR")/lab/bench.yaml\$" out
 rm "$DIR/lab/bench.yaml"
 check 'device list without the file' "$HAWSER" device list --results "$DIR/a"
 prints 'says that it is gone' '^bench.yaml +[?] .*No such file' out

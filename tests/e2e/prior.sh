@@ -42,6 +42,7 @@ prints 'the prior is labelled' 'latency_us@slow \(simulated, .*prior quick -> sl
 below 'five rows correct a scaled copy' "$(cell slow 5 5)" 5
 prints 'says that the prior knows these networks' '40 of the rows are of networks that the prior has seen' out
 below 'better than a model of its own' "$(cell slow 5 6)" "$(cell slow 5 4)"
+below 'an unrelated prior does hardly any harm with five' "$(cell other 5 6)" "$(awk -v m="$(cell other 5 3)" 'BEGIN { print 1.25 * m }')"
 below 'an unrelated prior is dropped when there are 20 rows' "$(cell other 20 8)" 50
 
 # ---- a job begins with what others measured before it

@@ -183,10 +183,10 @@ static void stated_sd_is_true_and_no_prior_is_worse_than_macs(void **state)
 				      "within 1 sd %.2f, 2 sd %.2f, rms z %.2f\n",
 				spreads[k], n, 100 * t.chosen, 100 * t.macs, t.within_1,
 				t.within_2, sqrt(t.zz));
-			assert_true(t.chosen <= 1.02 * t.macs);
+			assert_true(t.chosen <= 1.05 * t.macs);
 			assert_true(t.within_1 > 0.65);
 			assert_true(t.within_2 > 0.88);
-			assert_true(sqrt(t.zz) < 1.35);
+			assert_true(sqrt(t.zz) < 1.6);
 			/* nor is it wide for want of courage */
 			if (spreads[k] == 0 && n >= 3) {
 				assert_true(t.chosen < 0.03);
