@@ -31,7 +31,7 @@ static enum err take_output(const struct genome *g, size_t which, const float *g
 		return ERR_OK;
 	return err_set(ctx, ERR_INVALID,
 		"without floating point the answer to golden input %zu is off by %g, %g is "
-		"allowed: some values are too large for it, use 'act_scales: static'",
+		"allowed: this network needs 'act_scales: static'",
 		which, worst / (1 + largest), allowed);
 }
 

@@ -7,11 +7,11 @@
 #define BACK_BITS 6 /* that x times a scale carries below fixed */
 
 /* x times a weight's scale. */
-static inline int32_t back_scaled(int32_t x, uint16_t scale)
+static inline int64_t back_scaled(int32_t x, uint16_t scale)
 {
 	struct int_factor f = fixed_bf16(scale);
 
-	return fixed_scaled((int64_t)x * f.mul, f.exp + BACK_BITS);
+	return fixed_wide((int64_t)x * f.mul, f.exp + BACK_BITS);
 }
 
 #endif

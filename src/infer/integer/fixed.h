@@ -21,16 +21,24 @@ static inline int64_t fixed_shift(int64_t v, int32_t s)
 	return s > 62 ? 0 : (v + (INT64_C(1) << (s - 1))) >> s;
 }
 
-/* v * 2^exp, saturated; |v| < 2^62. */
+/* v * 2^exp, saturated to 40 bits, of which thousands add up; |v| < 2^62. */
+static inline int64_t fixed_wide(int64_t v, int32_t exp)
+{
+	const int64_t most = (INT64_C(1) << 40) - 1;
+
+	if (exp <= 0)
+		v = fixed_shift(v, -exp);
+	else if (v > most >> 1 || v < -(most >> 1) || exp > 40)
+		return v > 0 ? most : v < 0 ? -most : 0;
+	for (; exp > 0 && v <= most && v >= -most; exp--)
+		v *= 2;
+	return v > most ? most : v < -most ? -most : v;
+}
+
+/* The same as fixed. */
 static inline int32_t fixed_scaled(int64_t v, int32_t exp)
 {
-	if (exp <= 0)
-		return fixed_clamp(fixed_shift(v, -exp));
-	if (v == 0)
-		return 0;
-	if (exp > 27 || v > FIXED_MAX || v < -FIXED_MAX)
-		return v > 0 ? FIXED_MAX : -FIXED_MAX;
-	return fixed_clamp(v * (INT64_C(1) << exp));
+	return fixed_clamp(fixed_wide(v, exp));
 }
 
 /* bf16 above zero (or zero, as the smallest) as mul * 2^exp, mul < 2^8. */
@@ -41,10 +49,10 @@ static inline struct int_factor fixed_bf16(uint16_t bits)
 	return f;
 }
 
-/* A sum of products times both scales, in fixed. |sum| < 2^30. */
-static inline int32_t fixed_product(int32_t sum, struct int_factor w, struct int_factor x)
+/* A sum of products times both scales, in units of fixed. |sum| < 2^30. */
+static inline int64_t fixed_product(int32_t sum, struct int_factor w, struct int_factor x)
 {
-	return fixed_scaled((int64_t)sum * (int64_t)((uint64_t)w.mul * x.mul),
+	return fixed_wide((int64_t)sum * (int64_t)((uint64_t)w.mul * x.mul),
 		w.exp + x.exp + FIXED_BITS);
 }
 
