@@ -161,6 +161,23 @@ static enum err fill_samples(
 	return copy_samples(run->steps.wall_ns, run->steps.cpu_ns, t, ctx);
 }
 
+/* Time of an emulator's board is instructions: the least of the samples, which differ by a
+ * step of its clock. */
+static enum err fill_count(struct process_run *run, const struct record_summary *s,
+	uint32_t instruction_ns, struct err_ctx *ctx)
+{
+	float wall, cpu, least = INFINITY;
+
+	for (uint32_t i = 0; i < s->time.n; i++) {
+		record_sample(&s->time, i, &wall, &cpu);
+		least = wall < least ? wall : least;
+	}
+	run->instructions = round((double)least / instruction_ns);
+	if (run->instructions < 1 || s->n_steps)
+		return nonsense(ctx, "a count that no inference has");
+	return ERR_OK;
+}
+
 static enum err fill_timed(struct run_result *out, const struct record_summary *s,
 	const struct answer *a, struct err_ctx *ctx)
 {
@@ -171,6 +188,8 @@ static enum err fill_timed(struct run_result *out, const struct record_summary *
 		doubt = doubt_run(s, a);
 	if (doubt)
 		return nonsense(ctx, doubt);
+	if (a->info->instruction_ns)
+		return fill_count(&out->run, s, a->info->instruction_ns, ctx);
 	e = fill_samples(&out->run, s, ctx);
 	/* uJ by ns is a thousand watts. */
 	if (!e && !(out->run.energy_uj * 1e3 <= MAX_POWER_W * out->run.wall_ns[0]))

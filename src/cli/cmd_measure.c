@@ -173,10 +173,10 @@ static void print_text(const struct genome *g, const struct single_options *o,
 		printf("golden      outputs agree with the host's reference "
 		       "(largest difference %.2g)\n",
 			r->job.golden_error);
-	if (r->instruction_ns) {
-		printf("instructions %.0f  for one inference, counted by the emulator; "
+	if (m->instructions > 0) {
+		printf("instructions %.0f  for one inference, counted by the emulator%s; "
 		       "its time is not measured\n",
-			m->latency_ns / r->instruction_ns);
+			m->instructions, m->resolved ? "" : " (not the same every time)");
 		return;
 	}
 	printf("latency     %.2f us  [%.2f, %.2f]  processor time, %u processes%s\n",
@@ -227,14 +227,14 @@ static enum err print_json(const struct genome *g, const struct single_options *
 	if (r->job.verdict == VERDICT_OK) {
 		json_object_set_new(j, "provenance",
 			json_string(
-				provenance_names[r->simulated	     ? PROV_SIMULATED
-						 : r->instruction_ns ? PROV_EMULATED
-								     : PROV_MEASURED]));
+				provenance_names[r->simulated		     ? PROV_SIMULATED
+						 : m->instructions > 0 ? PROV_EMULATED
+									     : PROV_MEASURED]));
 	}
-	if (r->job.verdict == VERDICT_OK && r->instruction_ns)
-		json_object_set_new(j, "instructions",
-			json_real(round(m->latency_ns / r->instruction_ns)));
-	if (r->job.verdict == VERDICT_OK && !r->instruction_ns) {
+	if (r->job.verdict == VERDICT_OK && m->instructions > 0) {
+		json_object_set_new(j, "instructions", json_real(m->instructions));
+		json_object_set_new(j, "resolved", json_boolean(m->resolved));
+	} else if (r->job.verdict == VERDICT_OK) {
 		json_object_set_new(j, "latency_us", json_real(m->latency_ns / 1e3));
 		json_object_set_new(
 			j, "latency_lo_us", json_real(m->latency_ci.lo / 1e3));

@@ -9,7 +9,7 @@
 
 struct cost_result {
 	const char *target;	/* "latency_us@local", or a column */
-	const char *provenance; /* "measured", "simulated", "table" */
+	const char *provenance; /* "measured", "simulated", "emulated", "table" */
 	const char *method;	/* "5-fold cross-validation" ... */
 	const struct cost_model_kind *used;
 	const struct cost_score *scores; /* [cost_model_count()] in the order to print */

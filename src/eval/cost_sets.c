@@ -16,6 +16,12 @@ static double latency_us(const struct measurement *m, const struct artefact *a)
 	return m->latency_ns / 1000;
 }
 
+static double instructions(const struct measurement *m, const struct artefact *a)
+{
+	(void)a;
+	return m->instructions;
+}
+
 static double step_us(const struct measurement *m, const struct artefact *a)
 {
 	(void)a;
@@ -52,6 +58,7 @@ static const struct quantity {
 } quantities[] = {
 	{"latency_us", latency_us},
 	{"step_us", step_us},
+	{"instructions", instructions},
 	{"flash_bytes", flash},
 	{"peak_rss_bytes", peak_rss},
 	{"arena_bytes", arena},
@@ -260,7 +267,7 @@ static enum err fill_set(struct cost_set *set, const struct source *k,
 	memset(set, 0, sizeof(*set));
 	set->device = like->m.device;
 	snprintf(set->target, sizeof(set->target), "%s@%s", q->name, like->device_name);
-	set->provenance = "measured";
+	set->provenance = !strcmp(q->name, "instructions") ? "emulated" : "measured";
 	set->x = calloc(k->n_candidates + 1, p * sizeof(double));
 	set->y = calloc(k->n_candidates + 1, sizeof(double));
 	if (!set->x || !set->y)

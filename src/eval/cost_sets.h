@@ -11,7 +11,7 @@
 
 struct cost_set {
 	char target[128];	/* "latency_us@local" */
-	const char *provenance; /* "measured" or "simulated" */
+	const char *provenance; /* "measured", "simulated" or "emulated" */
 	struct hash device;	/* fingerprint */
 	size_t n;
 	double *x; /* [n, cost_features_count()] owned */

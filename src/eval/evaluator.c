@@ -74,6 +74,8 @@ static struct value value_on(const struct session *s, const struct tracked *t, i
 		v.ci = h->energy_ci;
 	} else if (!strcmp(name, "wall_p99_us")) {
 		v.value = h->wall_p99_us;
+	} else if (!strcmp(name, "instructions")) {
+		v = exact(h->instructions, PROV_EMULATED);
 	} else if (!strcmp(name, "peak_rss_bytes")) {
 		v.value = h->peak_rss_bytes;
 	} else if (!strcmp(name, "arena_bytes")) {

@@ -63,7 +63,8 @@ enum err session_check_health(struct session *s, size_t device, struct err_ctx *
 	enum err e = ERR_OK;
 
 	for (int i = 0; i < CHECK_TRIES; i++) {
-		if ((e = time_reference(s, device, &now, ctx)))
+		if ((e = time_reference(s, device, &now, ctx)) ||
+			device_info(d->dev)->instruction_ns) /* no time to judge */
 			return e;
 		pthread_mutex_lock(&s->lock);
 		e = store_first_latency(s->store, &device_info(d->dev)->fingerprint,

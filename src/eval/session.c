@@ -214,6 +214,34 @@ static enum err build_reference(struct session *s, size_t device, struct err_ctx
 		 : ERR_OK;
 }
 
+/* An emulator counts instructions, everything else takes time. */
+static enum err check_device_metrics(
+	const struct session *s, size_t device, struct err_ctx *ctx)
+{
+	const int counts = device_info(s->device[device].dev)->instruction_ns != 0;
+	static const char *const times[] = {
+		"latency_us", "step_us", "wall_p99_us", "energy_uj"};
+
+	for (size_t k = 0; k < s->n_tracked; k++) {
+		const struct tracked *t = &s->tracked[k];
+		const char *name = t->o.metric->name;
+		int refused = !counts && !strcmp(name, "instructions");
+
+		for (size_t i = 0; counts && i < sizeof(times) / sizeof(times[0]); i++)
+			refused |= !strcmp(name, times[i]);
+		for (size_t m = 0; refused && m < t->group.n; m++)
+			if ((size_t)t->member[m] == device)
+				return err_set(ctx, ERR_USAGE,
+					"'%s': device '%s' %s", name,
+					s->device[device].name,
+					counts ? "is emulated and counts instructions: "
+						 "use instructions@DEVICE"
+					       : "does not count instructions: use "
+						 "latency_us@DEVICE");
+	}
+	return ERR_OK;
+}
+
 static enum err open_devices(struct session *s, struct err_ctx *ctx)
 {
 	struct device_profile profile;
@@ -227,11 +255,8 @@ static enum err open_devices(struct session *s, struct err_ctx *ctx)
 			(e = device_open(&d->dev, &profile, ctx)))
 			return e;
 		info = device_info(d->dev);
-		if (info->instruction_ns)
-			return err_set(ctx, ERR_UNSUPPORTED,
-				"device '%s' counts instructions: a job cannot use it yet, "
-				"'hawser measure' can",
-				d->name);
+		if ((e = check_device_metrics(s, i, ctx)))
+			return e;
 		snprintf(d->state.name, sizeof(d->state.name), "%s", d->name);
 		snprintf(d->state.job, sizeof(d->state.job), "%s", s->job.name);
 		d->state.temp_mc = INT32_MIN;

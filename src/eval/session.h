@@ -165,7 +165,7 @@ enum err session_timed_tokens(
 struct hardware {
 	enum verdict verdict;
 	struct artefact artefact; /* valid unless VERDICT_BUILD_ERROR */
-	double latency_us, step_us, wall_p99_us, energy_uj, peak_rss_bytes;
+	double latency_us, step_us, wall_p99_us, energy_uj, peak_rss_bytes, instructions;
 	struct interval latency_ci, step_ci, energy_ci; /* us, uJ */
 };
 /* Builds with inherited weights (or the given ones: weights[i]) for every device of the job,

@@ -198,7 +198,6 @@ enum err single_measure(const struct genome *g, const struct single_options *o,
 		out->job.artefact = &out->artefact;
 		out->job.look = 1;
 		out->simulated = info->simulated;
-		out->instruction_ns = info->instruction_ns;
 		snprintf(out->device, sizeof(out->device), "%s", info->description);
 		e = measure_run(dev, NULL, &out->job, 1, &m, NULL, NULL, o->progress,
 			o->cancel, ctx);

@@ -28,7 +28,6 @@ struct single_result {
 	char device[2048];	/* description */
 	char name[128];		/* profile, and threads that it does not say */
 	int simulated;
-	uint32_t instruction_ns; /* device_info's: times are instructions; 0: times */
 	uint32_t tokens;
 	/* What is known of its products on this device, and how many were timed now. */
 	struct store_wisdom *tuned;

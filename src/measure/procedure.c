@@ -146,8 +146,10 @@ static enum err keep_run(struct measurement *m, const struct process_run *from,
 	if (from->steps.n && measurement_add_steps(to, from->steps.n))
 		return err_set(ctx, ERR_NOMEM, "out of memory");
 	own = *to;
-	memcpy(own.wall_ns, from->wall_ns, from->n * sizeof(*own.wall_ns));
-	memcpy(own.cpu_ns, from->cpu_ns, from->n * sizeof(*own.cpu_ns));
+	for (uint32_t i = 0; i < from->n; i++) {
+		own.wall_ns[i] = from->wall_ns[i];
+		own.cpu_ns[i] = from->cpu_ns[i];
+	}
 	for (uint32_t i = 0; i < from->steps.n; i++) {
 		own.steps.wall_ns[i] = from->steps.wall_ns[i];
 		own.steps.cpu_ns[i] = from->steps.cpu_ns[i];
@@ -202,9 +204,19 @@ static int is_narrow(double value, const struct interval *ci, double precision)
 	return (ci->hi - ci->lo) / 2 <= precision * value;
 }
 
-/* A decoder is resolved when both of its phases are. */
+static int counts_agree(const struct measurement *m)
+{
+	for (uint32_t i = 0; i < m->n_runs; i++)
+		if (m->runs[i].instructions != m->instructions)
+			return 0;
+	return 1;
+}
+
+/* A decoder is resolved when both of its phases are; a count when it is always the same. */
 static int is_resolved(const struct measurement *m, double precision)
 {
+	if (m->instructions > 0)
+		return counts_agree(m);
 	return is_narrow(m->latency_ns, &m->latency_ci, precision) &&
 	       (isnan(m->step_ns) || is_narrow(m->step_ns, &m->step_ci, precision));
 }
@@ -304,15 +316,12 @@ static enum err measure_tracks(
 	return e;
 }
 
-enum err measure_with_ops(const struct measure_session *s, struct measure_job *jobs,
+static enum err measure_all(const struct measure_session *s, struct measure_job *jobs,
 	size_t n, struct err_ctx *ctx)
 {
-	enum err e = check_options(s->options, ctx);
-	struct track *t;
+	struct track *t = calloc(n + 1, sizeof(*t));
+	enum err e;
 
-	if (e)
-		return e;
-	t = calloc(n + 1, sizeof(*t));
 	if (!t)
 		return err_set(ctx, ERR_NOMEM, "out of memory");
 	for (size_t i = 0; i < n; i++) {
@@ -328,4 +337,30 @@ enum err measure_with_ops(const struct measure_session *s, struct measure_job *j
 			measurement_release(&jobs[i].m);
 	free(t);
 	return e;
+}
+
+/* An emulator's count is the same every time: two processes show it. */
+static void count_options(struct measure_options *o)
+{
+	o->min_processes = 2;
+	o->max_processes = o->max_processes < 3 ? 2 : 3;
+	o->n_samples = 2;
+	o->n_warmup = 0;
+	o->min_sample_ns = 0;
+}
+
+enum err measure_with_ops(const struct measure_session *s, struct measure_job *jobs,
+	size_t n, struct err_ctx *ctx)
+{
+	enum err e = check_options(s->options, ctx);
+	struct measure_options counting = *s->options;
+	struct measure_session own = *s;
+
+	if (e)
+		return e;
+	if (s->ops->info(s->device)->instruction_ns) {
+		count_options(&counting);
+		own.options = &counting;
+	}
+	return measure_all(&own, jobs, n, ctx);
 }

@@ -19,7 +19,7 @@ static int is_link_fault(enum err e)
 static void check_samples(struct run_result *r)
 {
 	const struct process_run *p = &r->run;
-	int sound = p->n > 0 && p->wall_ns && p->cpu_ns;
+	int sound = p->instructions > 0 || (p->n > 0 && p->wall_ns && p->cpu_ns);
 
 	for (uint32_t i = 0; sound && i < p->n; i++)
 		sound = isfinite(p->wall_ns[i]) && p->wall_ns[i] > 0 &&

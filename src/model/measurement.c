@@ -40,6 +40,7 @@ static void clear_summary(struct measurement *m)
 	m->step_ns = NAN;
 	m->step_ci = none;
 	m->n_cached = 0;
+	m->instructions = 0;
 }
 
 void measurement_init(struct measurement *m)
@@ -157,6 +158,14 @@ static void summarise_energy(struct measurement *m, double *x, struct rng *rng)
 	m->energy_ci = stats_median_interval(x, n, BOOTSTRAP_LEVEL, rng);
 }
 
+/* Only where every process counted. */
+static void summarise_count(struct measurement *m, double *x)
+{
+	for (uint32_t i = 0; i < m->n_runs; i++)
+		x[i] = m->runs[i].instructions;
+	m->instructions = stats_median(x, m->n_runs);
+}
+
 /* Only where every process timed steps. */
 static void summarise_steps(struct measurement *m, double *x, struct rng *rng)
 {
@@ -196,7 +205,9 @@ void measurement_summarise(struct measurement *m, struct rng *rng)
 	double *x = malloc((m->n_runs ? m->n_runs : 1) * sizeof(*x));
 
 	clear_summary(m);
-	if (x && m->n_runs) {
+	if (x && m->n_runs && m->runs[0].instructions > 0) {
+		summarise_count(m, x);
+	} else if (x && m->n_runs) {
 		summarise_latency(m, x, rng);
 		summarise_energy(m, x, rng);
 		summarise_wall(m);

@@ -37,7 +37,8 @@ struct step_samples {
 	float *wall_ns, *cpu_ns; /* [n], as process_run's */
 };
 
-/* One process's run of a build. Times are per inference. */
+/* One process's run of a build. Times are per inference. Where an emulator counts
+ * instructions there are no times: n is 0, as are the fields of the system. */
 struct process_run {
 	uint32_t index; /* 0.. within its measurement */
 	uint32_t order; /* position in the interleaved schedule of the session */
@@ -53,6 +54,7 @@ struct process_run {
 	int32_t temp_mc;	  /* INT32_MIN: the OS does not tell */
 	double reference_ratio;	  /* this process / reference build beside it; 0: none */
 	double energy_uj;	  /* per inference; NAN: no sensor */
+	double instructions;	  /* per inference, counted; 0: times were taken */
 };
 
 struct measurement {
@@ -66,7 +68,7 @@ struct measurement {
 	struct process_run *runs; /* owned */
 	/* Summary. latency: thread CPU time of one inference, minimum within a process,
 	 * median over processes: the figure that a noisy host disturbs least. */
-	double latency_ns;
+	double latency_ns; /* NAN: instructions were counted */
 	struct interval latency_ci; /* 95 %, calibrated bootstrap over processes */
 	double wall_p50_ns, wall_p90_ns, wall_p99_ns; /* pooled over processes */
 	/* A decoder's next token after n_cached ones, as latency; NAN: none was timed. */
@@ -77,6 +79,7 @@ struct measurement {
 	double energy_uj;	 /* per inference; NAN where no sensor measured it */
 	struct interval energy_ci;
 	char energy_source[64]; /* "rapl:package-0"; "" when none */
+	double instructions; /* median over the runs; 0: times were taken */
 };
 
 void measurement_init(struct measurement *m);

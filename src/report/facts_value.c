@@ -123,6 +123,7 @@ static const struct {
 	{"step_us", offsetof(struct measurement, step_ns),
 		offsetof(struct measurement, step_ci), 1e-3},
 	{"wall_p99_us", offsetof(struct measurement, wall_p99_ns), 0, 1e-3},
+	{"instructions", offsetof(struct measurement, instructions), 0, 1},
 	{"energy_uj", offsetof(struct measurement, energy_uj),
 		offsetof(struct measurement, energy_ci), 1},
 };
@@ -147,11 +148,16 @@ static int measured(
 	memcpy(&v->value, base + measured_fields[i].value, sizeof(v->value));
 	if (measured_fields[i].ci)
 		memcpy(&v->ci, base + measured_fields[i].ci, sizeof(v->ci));
-	v->unresolved = i == 0 && !m->m.resolved; /* what the measuring stops on */
+	/* what the measuring stops on */
+	v->unresolved = !m->m.resolved && (i == 0 || m->m.instructions > 0);
 	v->value *= measured_fields[i].scale;
 	v->ci.lo *= measured_fields[i].scale;
 	v->ci.hi *= measured_fields[i].scale;
-	if (!isnan(v->value))
+	if (!strcmp(o->metric->name, "instructions") && v->value > 0)
+		set_exact(v, v->value, PROV_EMULATED);
+	else if (!strcmp(o->metric->name, "instructions"))
+		v->value = NAN;
+	else if (!isnan(v->value))
 		v->prov = m->simulated ? PROV_SIMULATED : PROV_MEASURED;
 	return 1;
 }

@@ -122,6 +122,14 @@ static void print_builds(const struct view *v, struct buf *out)
 	}
 }
 
+static void print_times(const struct measurement *m, struct buf *out)
+{
+	buf_printf(out, "%.2f [%.2f, %.2f], %.2f / %.2f / %.2f, RSS %llu bytes",
+		m->latency_ns / 1e3, m->latency_ci.lo / 1e3, m->latency_ci.hi / 1e3,
+		m->wall_p50_ns / 1e3, m->wall_p90_ns / 1e3, m->wall_p99_ns / 1e3,
+		(unsigned long long)m->peak_rss_bytes);
+}
+
 static void print_measurements(const struct view *v, struct buf *out)
 {
 	const struct facts *f = &v->f;
@@ -138,15 +146,14 @@ static void print_measurements(const struct view *v, struct buf *out)
 				"p50 / p90 / p99)\n");
 		buf_puts(out, "  ");
 		text_plain(out, m->device_name);
-		buf_printf(out,
-			", build %s, look %u: %.2f [%.2f, %.2f], %.2f / %.2f / %.2f, RSS "
-			"%llu bytes%s%s\n",
-			hash_short(&m->m.build, HASH_SHORT, hex), m->m.look,
-			m->m.latency_ns / 1e3, m->m.latency_ci.lo / 1e3,
-			m->m.latency_ci.hi / 1e3, m->m.wall_p50_ns / 1e3,
-			m->m.wall_p90_ns / 1e3, m->m.wall_p99_ns / 1e3,
-			(unsigned long long)m->m.peak_rss_bytes,
-			m->m.resolved ? "" : ", unresolved",
+		buf_printf(out, ", build %s, look %u: ",
+			hash_short(&m->m.build, HASH_SHORT, hex), m->m.look);
+		if (!(m->m.instructions > 0))
+			print_times(&m->m, out);
+		else
+			buf_printf(out, "%.0f instructions, emulated",
+				m->m.instructions);
+		buf_printf(out, "%s%s\n", m->m.resolved ? "" : ", unresolved",
 			m->simulated ? ", simulated" : "");
 		if (!isnan(m->m.step_ns))
 			buf_printf(out, "    next token %.2f [%.2f, %.2f] after %u\n",

@@ -1,3 +1,5 @@
+#include <math.h>
+
 #include "src/report/text.h"
 #include "src/report/view.h"
 
@@ -91,6 +93,8 @@ static void json_measurements(const struct view *v, struct buf *out)
 		json_number(out, "n_cached", m->m.n_cached);
 		json_number(out, "peak_rss_bytes", (double)m->m.peak_rss_bytes);
 		json_number(out, "energy_uj", m->m.energy_uj);
+		json_number(out, "instructions",
+			m->m.instructions > 0 ? m->m.instructions : NAN);
 		buf_putc(out, '}');
 		sep = ",";
 	}

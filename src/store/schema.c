@@ -128,7 +128,17 @@ static const char version_4[] =
 	" device BLOB NOT NULL, build BLOB NOT NULL, latency_ns REAL NOT NULL,"
 	" taken_s INTEGER NOT NULL, PRIMARY KEY(device, build)) STRICT, WITHOUT ROWID;";
 
-static const char *const steps[] = {version_1, version_2, version_3, version_4};
+/* Devices that are emulated have no times: instructions are counted instead. */
+static const char version_5[] =
+	"ALTER TABLE measurement ADD COLUMN instructions REAL;"
+	"ALTER TABLE measurement RENAME COLUMN latency_ns TO latency_not_null;"
+	"ALTER TABLE measurement ADD COLUMN latency_ns REAL;"
+	"UPDATE measurement SET latency_ns=latency_not_null;"
+	"ALTER TABLE measurement DROP COLUMN latency_not_null;"
+	"ALTER TABLE run ADD COLUMN instructions REAL;";
+
+static const char *const steps[] = {
+	version_1, version_2, version_3, version_4, version_5};
 
 const struct schema store_schema = {steps, (int)(sizeof(steps) / sizeof(steps[0]))};
 

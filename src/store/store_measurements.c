@@ -32,13 +32,31 @@ static void get_f32(float *x, const uint8_t *from, uint32_t n)
 	}
 }
 
+/* Counted instructions; NULL where times were taken. */
+static struct sql_arg arg_count(double n)
+{
+	return arg_real(n > 0 ? n : NAN);
+}
+
+static double row_count(struct sql_row *r)
+{
+	double n = row_real(r);
+
+	return n > 0 ? n : 0;
+}
+
 /* ---- put */
 
 static enum err check_measurement(const struct measurement *m, struct err_ctx *ctx)
 {
-	if (!isfinite(m->latency_ns) || m->latency_ns <= 0)
-		return err_set(
-			ctx, ERR_INVALID, "a measurement's latency must be positive");
+	const double cost = m->instructions > 0 ? m->instructions : m->latency_ns;
+
+	if (!isfinite(cost) || cost <= 0)
+		return err_set(ctx, ERR_INVALID,
+			"a measurement's latency or count must be positive");
+	if (m->instructions > 0 && !isnan(m->latency_ns))
+		return err_set(ctx, ERR_INVALID,
+			"a measurement has a latency and a count of an emulator");
 	if (m->n_runs > RUNS_MAX || m->peak_rss_bytes > INT64_MAX || m->look < 1)
 		return err_set(ctx, ERR_INVALID, "a measurement's figures are absurd");
 	for (uint32_t i = 0; i < m->n_runs; i++)
@@ -65,14 +83,15 @@ static enum err put_run(
 	e = sql_run(s,
 		"INSERT INTO run(measurement, at, run_order, n, inner_n, n_vcsw, n_ivcsw,"
 		" peak_rss_bytes, freq_khz, temp_mc, reference_ratio, energy_uj, samples,"
-		" step_n, step_inner, step_samples)"
-		" VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+		" step_n, step_inner, step_samples, instructions)"
+		" VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 		SQL_ARGS(arg_int(id), arg_int(r->index), arg_int(r->order), arg_int(r->n),
 			arg_int(r->inner), arg_int(r->n_vcsw), arg_int(r->n_ivcsw),
 			arg_int((int64_t)r->peak_rss_bytes), arg_int(r->freq_khz),
 			arg_int(r->temp_mc), arg_real(r->reference_ratio),
 			arg_real(r->energy_uj), arg_blob(blob, len), arg_int(r->steps.n),
-			arg_int(r->steps.inner), arg_blob(steps, step_len)),
+			arg_int(r->steps.inner), arg_blob(steps, step_len),
+			arg_count(r->instructions)),
 		ctx);
 	free(blob);
 	return e;
@@ -86,8 +105,8 @@ static enum err put_summary(struct store *s, int64_t job, int64_t candidate,
 		" protocol, look, resolved, n_runs, latency_ns, latency_lo, latency_hi,"
 		" wall_p50_ns, wall_p90_ns, wall_p99_ns, peak_rss_bytes, energy_uj,"
 		" energy_lo, energy_hi, energy_source, taken_s, step_ns, step_lo,"
-		" step_hi, n_cached)"
-		" VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+		" step_hi, n_cached, instructions)"
+		" VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 		SQL_ARGS(arg_int(job), arg_int(candidate), arg_hash(&m->build),
 			arg_hash(&m->device), arg_text(device_name), arg_int(m->protocol),
 			arg_int(m->look), arg_int(m->resolved != 0), arg_int(m->n_runs),
@@ -98,7 +117,8 @@ static enum err put_summary(struct store *s, int64_t job, int64_t candidate,
 			arg_real(m->energy_ci.lo), arg_real(m->energy_ci.hi),
 			arg_text(m->energy_source), arg_int(clock_unix_s()),
 			arg_real(m->step_ns), arg_real(m->step_ci.lo),
-			arg_real(m->step_ci.hi), arg_int(m->n_cached)),
+			arg_real(m->step_ci.hi), arg_int(m->n_cached),
+			arg_count(m->instructions)),
 		ctx);
 }
 
@@ -149,7 +169,7 @@ static void read_found(struct sql_row *r, void *item)
 	m->look = (uint32_t)row_int(r, 1, UINT32_MAX);
 	m->resolved = (int)row_int(r, 0, 1);
 	m->n_runs = (uint32_t)row_int(r, 0, RUNS_MAX);
-	m->latency_ns = row_positive(r);
+	m->latency_ns = row_real(r);
 	m->latency_ci.lo = row_real(r);
 	m->latency_ci.hi = row_real(r);
 	m->wall_p50_ns = row_real(r);
@@ -165,6 +185,9 @@ static void read_found(struct sql_row *r, void *item)
 	m->step_ci.lo = row_real(r);
 	m->step_ci.hi = row_real(r);
 	m->n_cached = (uint32_t)row_int(r, 0, UINT32_MAX);
+	m->instructions = row_count(r);
+	if (!(m->latency_ns > 0) && !(m->instructions > 0))
+		r->bad = 1;
 	f->sm.simulated = (int)row_int(r, 0, 1);
 }
 
@@ -215,6 +238,7 @@ static void read_run(struct sql_row *row, void *item)
 	r->steps.n = (uint32_t)row_int(row, 0, SAMPLES_MAX);
 	r->steps.inner = (uint32_t)row_int(row, 0, UINT32_MAX);
 	raw->steps = copy_samples(row, r->steps.n);
+	r->instructions = row_count(row);
 }
 
 static void release_run(void *item)
@@ -263,7 +287,7 @@ static enum err load_runs(
 	enum err e = sql_bind(s,
 		"SELECT at, run_order, n, inner_n, n_vcsw, n_ivcsw, peak_rss_bytes,"
 		" freq_khz, temp_mc, reference_ratio, energy_uj, samples, step_n,"
-		" step_inner, step_samples FROM run WHERE measurement=? ORDER BY at",
+		" step_inner, step_samples, instructions FROM run WHERE measurement=? ORDER BY at",
 		SQL_ARGS(arg_int(id)), &st, ctx);
 
 	if (!e)
@@ -286,7 +310,7 @@ static enum err load_runs(
 	" m.look, m.resolved, m.n_runs, m.latency_ns, m.latency_lo, m.latency_hi,"       \
 	" m.wall_p50_ns, m.wall_p90_ns, m.wall_p99_ns, m.peak_rss_bytes, m.energy_uj,"   \
 	" m.energy_lo, m.energy_hi, m.energy_source, m.taken_s, m.step_ns, m.step_lo,"   \
-	" m.step_hi, m.n_cached,"                                                        \
+	" m.step_hi, m.n_cached, m.instructions,"                                        \
 	" ifnull((SELECT max(d.simulated) FROM device d WHERE d.fingerprint=m.device),"  \
 	" 0) "
 
