@@ -20,7 +20,7 @@
 
 #define SEED 20241
 #define N_DEFAULT 150u
-#define USUAL 0.01 /* holds for nine of ten networks */
+#define USUAL 0.02 /* holds for nine of ten networks */
 
 static unsigned from_environment(const char *name, unsigned fallback)
 {

@@ -94,7 +94,8 @@ static const char lm_text[] =
 static const uint8_t marks[3] = {LABEL_OUTSIDE, LABEL_BEGIN, LABEL_INSIDE};
 static const int16_t begins[3] = {-1, 1, 1};
 
-static void export_and_ask(const struct target *target, uint8_t kernels)
+static void export_and_ask(
+	const struct target *target, uint8_t kernels, uint8_t act_scales)
 {
 	struct task_shape task = {TASK_INTENT_SLOTS, 3, 3};
 	/* Intent 1 has no things: three words of a thing are worth more than its logit. */
@@ -108,13 +109,14 @@ static void export_and_ask(const struct target *target, uint8_t kernels)
 
 	assert_int_equal(fixture_init(&f, slots_text, task), 0);
 	f.genome.kernels = kernels;
+	f.genome.act_scales = act_scales;
 	f.in.weights.read = read_rule;
 	f.in.vocab = vocab;
 	f.in.vocab_len = make_vocab(vocab, 0);
 	f.in.intent_names = "Off\nTurn\"On\"?\nSay\n";
 	f.in.tag_names = "O\nB-thing\nI-thing";
 	f.in.rules = &rules;
-	snprintf(folder, sizeof(folder), "%.3000s/slots%d", dir, kernels);
+	snprintf(folder, sizeof(folder), "%.3000s/slots%d%d", dir, kernels, act_scales);
 	ASSERT_OK(codegen_export(&f.in, target, folder, &ctx), &ctx);
 	compile(folder);
 	ask(folder, "printf 'Tea, too\\n\\nb\\n' | ./model", &out);
@@ -146,8 +148,9 @@ static void export_answers_intent_and_slots_of_a_line(void **state)
 	const struct target native = {"gcc", "-march=native", "auto", "linux"};
 
 	(void)state;
-	export_and_ask(&portable, KERNELS_REF);
-	export_and_ask(&native, KERNELS_OPT);
+	export_and_ask(&portable, KERNELS_REF, SCALES_DYNAMIC);
+	export_and_ask(&native, KERNELS_OPT, SCALES_DYNAMIC);
+	export_and_ask(&portable, KERNELS_REF, SCALES_INTEGER);
 }
 
 static void export_of_a_language_model_goes_on_past_its_context(void **state)

@@ -111,7 +111,7 @@ static void integers_lose_less_than_a_point(void **state)
 	struct corpus c;
 
 	(void)state;
-	if (corpus_open(&c, "builtin:home?seed=5&n=3000", NULL, 300, &ctx))
+	if (corpus_open(&c, "builtin:home?seed=5&n=2400", NULL, 300, &ctx))
 		fixture_fail("corpus", &ctx);
 	for (size_t i = 0; i < sizeof(genomes) / sizeof(genomes[0]); i++) {
 		struct quality full, quantised, integer;

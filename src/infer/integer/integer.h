@@ -56,7 +56,7 @@ struct int_out {
 };
 
 /* (x w^T) scales + bias + add, then act. `add` is [n, out] or 0, and may be out.y. Within
- * 1 unit (int8), 2 (int4), before act and q. */
+ * 1 unit (int8), 2 (int4; its groups saturate at 2^32 units), before act and q. */
 void int_linear_i8(const struct int_linear *l, uint32_t n, const int8_t *x,
 	const int32_t *add, struct int_out out);
 void int_linear_i4(const struct int_linear *l, uint32_t n, const int8_t *x,
