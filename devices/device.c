@@ -129,6 +129,8 @@ static enum err start(struct device *d, struct device_info *info, struct err_ctx
 		return e;
 	link_attach(&d->link, t);
 	probe_begin(d);
+	if (!strcmp(d->driver->name, "serial") && d->profile.baud) /* ten bits a byte */
+		d->link.byte_ns = (uint32_t)(10000000000u / d->profile.baud);
 	e = link_hello(&d->link, ctx);
 	return e ? e : read_info(d, info, ctx);
 }

@@ -1,6 +1,6 @@
 /* An emulated board behind a line that damages, delays, slows and cuts what it carries: the
  * answers are right or there are none, and the next job runs. SOAK_JOBS=N instead of the few jobs
- * of `make test`.
+ * of `make test`, SOAK_NOISE=P instead of 1e-4.
  */
 #include <pthread.h>
 #include <signal.h>
@@ -149,13 +149,17 @@ static int do_job(struct device *d, const struct job *j)
 
 static void answers_are_right_over_a_bad_line(void **state)
 {
-	const char *wanted = getenv("SOAK_JOBS");
-	int n = wanted ? atoi(wanted) : 12, again = 0;
-	struct device *d =
-		open_behind("seed=4,corrupt=1e-4,drop=1e-4,double=1e-4", 20000);
+	const char *wanted = getenv("SOAK_JOBS"), *noise = getenv("SOAK_NOISE");
+	int n = wanted ? atoi(wanted) : 8, again = 0;
+	char options[100];
+	struct device *d;
 	struct rng rng;
 
 	(void)state;
+	noise = noise ? noise : "1e-4";
+	snprintf(options, sizeof(options), "seed=4,corrupt=%.9s,drop=%.9s,double=%.9s",
+		noise, noise, noise);
+	d = open_behind(options, 20000);
 	rng_init(&rng, 1);
 	for (int i = 0; i < n; i++) {
 		struct job j;
@@ -164,9 +168,9 @@ static void answers_are_right_over_a_bad_line(void **state)
 		again += do_job(d, &j) - 1;
 	}
 	print_message(
-		"# %d jobs at 1e-4 corrupt, dropped and doubled bytes each: 0 wrong, 0 "
+		"# %d jobs at %s corrupt, dropped and doubled bytes each: 0 wrong, 0 "
 		"lost, %d begun again\n",
-		n, again);
+		n, noise, again);
 	device_close(d);
 }
 
@@ -191,7 +195,7 @@ static void late_answers_are_not_taken_for_new_ones(void **state)
 
 	(void)state;
 	rng_init(&rng, 3);
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < 2; i++) {
 		struct job j;
 
 		make_job(&j, &rng);
@@ -203,7 +207,7 @@ static void late_answers_are_not_taken_for_new_ones(void **state)
 
 static void slow_line_is_only_slow(void **state)
 {
-	struct device *d = open_behind("seed=7,rate=3000", 20000);
+	struct device *d = open_behind("seed=7,rate=6000", 20000);
 	struct rng rng;
 	struct job j;
 
