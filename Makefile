@@ -36,11 +36,11 @@ CROSS ?= $(foreach t,$(filter-out $(NATIVE),aarch64 armhf riscv64 x86_64),$(if \
 	$(shell command -v $(CROSS_$(t))),$(t)))
 endif
 
-# Firmware of boards without an operating system: a folder each, with board.h and agent.ld.
+# Firmware of boards without an operating system: a folder each, with board.h, agent.ld and
+# cflags.
 MCU_CC := arm-none-eabi-gcc
-MCU_FLAGS_mps2-an386 := -mcpu=cortex-m4 -mfpu=fpv4-sp-d16 -mfloat-abi=hard
 ifeq ($(CONFIG),release)
-BOARDS ?= $(if $(shell command -v $(MCU_CC)),mps2-an386)
+BOARDS ?= $(if $(shell command -v $(MCU_CC)),$(patsubst devices/boards/%/cflags,%,$(wildcard devices/boards/*/cflags)))
 endif
 
 # Debian and Ubuntu names of what is built and tested with.
@@ -165,11 +165,11 @@ $(CROSS_AGENTS): $(BUILD)/hawser-agent-%: $(AGENT_SRC) $(AGENT_HEADERS) $(BUILD)
 	$(CROSS_$*) $(CPPFLAGS) -std=c11 $(WARN) -O2 $(AGENT_SRC) -static -s -lm -o $@
 
 MCU_SRC := $(wildcard devices/agent/mcu/*.c) devices/agent/agent.c \
-	$(addprefix devices/proto/,frame.c message.c record.c crc32.c sha256.c)
+	$(addprefix devices/proto/,frame.c message.c crc32.c)
 $(FIRMWARE): $(BUILD)/hawser-agent-%.elf: $(MCU_SRC) $(AGENT_HEADERS) $(wildcard devices/agent/mcu/*) \
-		$(wildcard devices/boards/*/board.h devices/boards/*/agent.ld) $(BUILD)/flags
-	$(MCU_CC) $(MCU_FLAGS_$*) -mthumb -I. -std=c11 $(WARN) -Os -DCRC32_SMALL -ffreestanding -nostdlib \
-		-fno-tree-loop-distribute-patterns -ffunction-sections -fdata-sections \
+		$(wildcard devices/boards/*/*.h devices/boards/*/agent.ld devices/boards/*/cflags) $(BUILD)/flags
+	$(MCU_CC) $(shell cat devices/boards/$*/cflags) -mthumb -I. -std=c11 $(WARN) -Os -DCRC32_SMALL -ffreestanding \
+		-nostdlib -fno-tree-loop-distribute-patterns -flto -flto-partition=one \
 		-include devices/boards/$*/board.h -Wl,--gc-sections -T devices/boards/$*/agent.ld \
 		$(MCU_SRC) -lgcc -o $@
 

@@ -69,6 +69,44 @@ static enum err check_board(const struct device_profile *p,
 	return ERR_OK;
 }
 
+/* Takes "KEY: HEX\n" out of the description: it changes while the device stays the same. */
+static int take_number(struct device_info *info, const char *key, uint32_t *out)
+{
+	char *line = strstr(info->description, key), *end;
+	unsigned long v;
+
+	if (!line || (line != info->description && line[-1] != '\n'))
+		return 0;
+	v = strtoul(line + strlen(key), &end, 16);
+	if (*end != '\n' || v > UINT32_MAX)
+		return 0;
+	*out = (uint32_t)v;
+	memmove(line, end + 1, strlen(end + 1) + 1);
+	return 1;
+}
+
+/* devices/PROTOCOL.md, "The description" */
+#define RESET_FAULT 0x100u
+static void take_boot(struct device_info *info)
+{
+	static const char *const text[] = {"power was switched on", "it was asked to",
+		"its watchdog bit",
+		"the reset pin, or a cause that the board does not tell"};
+	uint32_t why = 0;
+
+	take_number(info, "boots: ", &info->boots);
+	if (!take_number(info, "reset: ", &why))
+		return;
+	if (why < sizeof(text) / sizeof(text[0]))
+		snprintf(info->reset, sizeof(info->reset), "%s", text[why]);
+	else if (why < 2 * RESET_FAULT && why >= RESET_FAULT)
+		snprintf(info->reset, sizeof(info->reset),
+			"the agent itself failed, exception %u",
+			(unsigned)(why - RESET_FAULT));
+	else
+		snprintf(info->reset, sizeof(info->reset), "reason %x", (unsigned)why);
+}
+
 static enum err read_info(struct device *d, struct device_info *info, struct err_ctx *ctx)
 {
 	const struct wire_welcome *w = &d->link.welcome;
@@ -93,6 +131,7 @@ static enum err read_info(struct device *d, struct device_info *info, struct err
 	buf_release(&text);
 	if (e)
 		return e;
+	take_boot(info);
 	if (d->profile.threads > 1) { /* the same machine, but another one to compare */
 		size_t len = strlen(info->description);
 
@@ -111,6 +150,7 @@ static enum err read_info(struct device *d, struct device_info *info, struct err
 		return err_set(ctx, ERR_LINK,
 			"the agent calls itself simulated, which its profile does not");
 	info->can_evaluate = (w->flags & WIRE_CAN_EVAL) != 0;
+	info->host_judges = (w->flags & WIRE_HOST_JUDGES) != 0;
 	info->max_frame_bytes = w->max_payload;
 	info->clock_resolution_ns = w->clock_resolution_ns;
 	memcpy(info->sensor, w->sensor, sizeof(info->sensor));

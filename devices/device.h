@@ -79,6 +79,9 @@ struct device_info {
 	char sensor[64];       /* the energy sensor in use; "" none */
 	char sensor_note[192]; /* what it covers, or why there is none */
 	int can_evaluate;      /* offers RUN_EVAL */
+	uint32_t boots;	       /* of a board since power was switched on; 0: not told */
+	char reset[64];	       /* why it booted last; "" not told */
+	int host_judges;       /* its agent leaves an image's records to us */
 };
 
 enum run_mode {

@@ -30,7 +30,7 @@ enum err device_measure_upload(
 	struct err_ctx refused;
 	uint64_t start_ns, ns;
 	struct hash other;
-	struct link_content c = {.hash = other.b, .once = 1};
+	struct link_content c = {.hash = other.b, .once = 1, .spoiled = 1};
 	uint8_t *data;
 	enum err e;
 

@@ -1,5 +1,6 @@
 #include "devices/link.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -74,6 +75,14 @@ enum err link_post(struct link *l, uint8_t type, struct err_ctx *ctx)
 	return link_repost(l, type, ctx);
 }
 
+/* An agent may say the code alone. */
+static const struct wire_error *complete(struct wire_error *e)
+{
+	if (!e->text[0])
+		snprintf(e->text, sizeof(e->text), "%s", wire_code_text(e->code));
+	return e;
+}
+
 /* The next frame of any session. */
 static enum err next_frame(struct link *l, uint64_t until_ms, struct wire_header *h,
 	struct get *g, struct err_ctx *ctx)
@@ -123,6 +132,7 @@ enum err link_next(struct link *l, int timeout_ms, struct wire_header *h, struct
 		if (h->type == WIRE_ERROR) {
 			if (!get_error(g, &l->refusal))
 				continue;
+			complete(&l->refusal);
 			if (l->refusal.code == WIRE_E_SESSION)
 				return err_set(ctx, ERR_DEVICE,
 					"the agent was restarted and forgot the session");
@@ -241,7 +251,7 @@ static enum err await_welcome(struct link *l, uint32_t nonce, int ms, struct err
 			return ERR_OK;
 		if (h.type == WIRE_ERROR && h.session == 0 && h.request == nonce &&
 			get_error(&g, &r))
-			return hello_refused(&r, ctx);
+			return hello_refused(complete(&r), ctx);
 	}
 }
 

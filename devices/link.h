@@ -84,8 +84,9 @@ struct link_content {
 	const uint8_t *hash; /* SHA256_BYTES; borrowed, as the data */
 	const uint8_t *data;
 	size_t len;
-	int is_image; /* may be sent as what differs from the image before */
-	int once;     /* no second try when the bytes do not match the hash */
+	int is_image;	 /* may be sent as what differs from the image before */
+	int once;	 /* no second try when the bytes do not match the hash */
+	uint8_t spoiled; /* 1: with a wrong CRC, for whoever wants it refused */
 };
 
 /* Content by hash, resumed where an earlier upload ended. By the quickest way there is:

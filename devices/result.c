@@ -234,6 +234,29 @@ static enum err fill_records(
 	return e ? e : fill_output(out, &s, a->blob, a->len, ctx);
 }
 
+/* What a small agent leaves to us: an image that ended by itself. */
+static enum err judge_exit(
+	struct run_result *out, const struct answer *a, struct err_ctx *ctx)
+{
+	struct record_summary s;
+	int sound = record_scan(a->blob, a->len, &s);
+
+	if (a->done.outcome == OUTCOME_EXIT) {
+		snprintf(out->detail, sizeof(out->detail), "exit code %d%s%s",
+			(int)a->done.code, sound && s.n_error ? ": " : "",
+			sound && s.n_error ? s.error : "");
+		return ERR_OK;
+	}
+	if (!sound || (a->rq->mode != RUN_EVAL && s.n_golden != 1)) {
+		out->verdict = VERDICT_EXIT;
+		snprintf(out->detail, sizeof(out->detail), "its records are not sound");
+		return ERR_OK;
+	}
+	if (a->rq->mode != RUN_EVAL && !s.golden.pass)
+		out->verdict = VERDICT_WRONG_OUTPUT;
+	return fill_records(out, a, ctx);
+}
+
 enum err result_fill(struct run_result *out, const struct answer *a, struct err_ctx *ctx)
 {
 	const struct wire_done *done = &a->done;
@@ -250,6 +273,9 @@ enum err result_fill(struct run_result *out, const struct answer *a, struct err_
 	snprintf(out->detail, sizeof(out->detail), "%s", done->detail);
 	out->run.index = a->rq->process_index;
 	fill_environment(&out->run, a);
+	if (a->info->host_judges &&
+		(done->outcome == OUTCOME_OK || done->outcome == OUTCOME_EXIT))
+		return judge_exit(out, a, ctx);
 	if (out->verdict == VERDICT_OK || out->verdict == VERDICT_WRONG_OUTPUT)
 		return fill_records(out, a, ctx);
 	return a->len ? nonsense(ctx, "a result of a run that failed") : ERR_OK;

@@ -58,20 +58,21 @@ struct upload {
 	uint32_t held;
 };
 
-static enum err offer(struct link *l, uint8_t type, const uint8_t hash[SHA256_BYTES],
-	uint64_t size, struct wire_have *have, struct err_ctx *ctx)
+static enum err offer(struct link *l, uint8_t type, const struct link_content *c,
+	struct wire_have *have, struct err_ctx *ctx)
 {
-	struct wire_offer m = {.size = size};
+	struct wire_offer m = {.size = c->len, .crc = crc32_update(0, c->data, c->len)};
 	struct get g;
 	enum err e;
 
-	memcpy(m.hash, hash, SHA256_BYTES);
+	m.crc ^= c->spoiled;
+	memcpy(m.hash, c->hash, SHA256_BYTES);
 	put_offer(link_begin(l), &m);
 	e = link_call(l, type, type | WIRE_ANSWER, &g, ctx);
 	if (e)
 		return e;
-	if (!get_have(&g, have) || have->have > size ||
-		(have->complete && have->have != size))
+	if (!get_have(&g, have) || have->have > c->len ||
+		(have->complete && have->have != c->len))
 		return err_set(ctx, ERR_LINK, "the agent's answer makes no sense");
 	return ERR_OK;
 }
@@ -253,7 +254,7 @@ static enum err upload_round(struct link *l, const struct link_content *c, int p
 {
 	struct wire_have have;
 	struct upload u = {.data = c->data, .size = c->len};
-	enum err e = offer(l, WIRE_OFFER, c->hash, c->len, &have, ctx);
+	enum err e = offer(l, WIRE_OFFER, c, &have, ctx);
 
 	if (e == ERR_INVALID && l->refusal.code == WIRE_E_NO_SPACE)
 		return upload_refused(l, ctx);
@@ -273,7 +274,7 @@ static enum err upload_round(struct link *l, const struct link_content *c, int p
 	e = e ? e : send_all(l, &u, ctx);
 	delta_release(&u.delta);
 	if (!e)
-		e = offer(l, WIRE_VERIFY, c->hash, c->len, &have, ctx);
+		e = offer(l, WIRE_VERIFY, c, &have, ctx);
 	if (!e && !have.complete)
 		return err_set(
 			ctx, ERR_LINK, "the upload does not arrive as it was sent");

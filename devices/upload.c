@@ -72,7 +72,7 @@ enum err upload_image(
 	}
 	if (!e) {
 		const struct link_content c = {
-			image->b, (const uint8_t *)file.data, file.len, 1, 0};
+			image->b, (const uint8_t *)file.data, file.len, 1, 0, 0};
 
 		e = link_upload(&d->link, &c, ctx);
 	}
@@ -99,7 +99,7 @@ enum err device_upload(
 enum err upload_input(struct device *d, const struct run_request *rq,
 	const struct hash *input, struct err_ctx *ctx)
 {
-	const struct link_content c = {input->b, rq->input, rq->input_len, 0, 0};
+	const struct link_content c = {input->b, rq->input, rq->input_len, 0, 0, 0};
 
 	return link_upload(&d->link, &c, ctx);
 }

@@ -43,31 +43,14 @@ static void finish(struct agent *a, struct put *p)
 	a->ops->send(a->self, a->c.tx + skip, n);
 }
 
-static const char *code_text(int code)
-{
-	static const char *const text[] = {"", "unknown request", "malformed request",
-		"no such session", "no common protocol version",
-		"another controller holds the device", "busy with a run", "too large",
-		"no space left", "not stored here", "the bytes do not match their hash",
-		"storage failed"};
-
-	return code > 0 && code < (int)(sizeof(text) / sizeof(text[0])) ? text[code]
-									: "failed";
-}
-
 static void answer_error(
 	struct agent *a, const struct wire_header *h, int code, const char *why)
 {
-	struct wire_error e = {.code = (uint16_t)code};
-	const char *text = why && why[0] ? why : code_text(code);
-	size_t n = strlen(text);
 	struct put p;
 
-	if (n >= sizeof(e.text))
-		n = sizeof(e.text) - 1;
-	memcpy(e.text, text, n);
 	begin(a, &p, WIRE_ERROR, h->session, h->request);
-	put_error(&p, &e);
+	put_u16(&p, (uint16_t)code);
+	put_str(&p, why);
 	finish(a, &p);
 }
 
@@ -89,6 +72,12 @@ static void answer_empty(struct agent *a, const struct wire_header *h)
 	finish(a, &p);
 }
 
+/* ns / 10^6, to 1e-7, where dividing 64 bits is a page of code. */
+static uint32_t to_ms(uint64_t ns)
+{
+	return (uint32_t)((ns >> 10) * 4398047 >> 32);
+}
+
 void agent_beat(struct agent *a)
 {
 	uint64_t now = a->ops->now_ns(a->self);
@@ -96,7 +85,7 @@ void agent_beat(struct agent *a)
 
 	a->beat_ns = now;
 	begin(a, &p, WIRE_BEAT, a->session, a->run_id);
-	put_u32(&p, (uint32_t)((now - a->run_ns) / 1000000));
+	put_u32(&p, to_ms(now - a->run_ns));
 	finish(a, &p);
 }
 
@@ -162,7 +151,7 @@ static void on_hello(struct agent *a, const struct wire_header *h, struct get *g
 	int code;
 
 	if (!get_hello(g, &m)) {
-		answer_error(a, h, WIRE_E_REQUEST, NULL);
+		answer_error(a, h, WIRE_E_REQUEST, "");
 		return;
 	}
 	if (a->session && m.host_nonce == a->host_nonce) {
@@ -170,7 +159,7 @@ static void on_hello(struct agent *a, const struct wire_header *h, struct get *g
 		return;
 	}
 	if (m.version_lo > WIRE_VERSION || m.version_hi < WIRE_VERSION) {
-		answer_error(a, h, WIRE_E_VERSION, NULL);
+		answer_error(a, h, WIRE_E_VERSION, "");
 		return;
 	}
 	code = a->ops->lease(a->self, why);
@@ -244,7 +233,7 @@ static int on_verify(
 		memcmp(m.hash, a->upload.hash, sizeof(m.hash)) != 0)
 		return WIRE_E_NOT_FOUND;
 	if (!a->upload_complete && a->have == a->upload.size) {
-		int code = a->ops->store_verify(a->self, why);
+		int code = a->ops->store_verify(a->self, m.crc, why);
 
 		if (code) {
 			a->upload_open = 0;
@@ -415,7 +404,7 @@ static void on_frame(struct agent *a, const uint8_t *payload, size_t len)
 		return;
 	}
 	if (!a->session || h.session != a->session) {
-		answer_error(a, &h, WIRE_E_SESSION, NULL);
+		answer_error(a, &h, WIRE_E_SESSION, "");
 		return;
 	}
 	if (h.request < a->top && !(h.type == WIRE_RUN && h.request == a->run_id))

@@ -12,7 +12,7 @@
 #include "devices/proto/message.h"
 
 /* Functions that can fail return 0, or a wire_code after putting a text into `why` (cap
- * bytes of AGENT_WHY) for the host; an empty text is replaced by the code's own. */
+ * bytes of AGENT_WHY) for the host; "" where the code says it all. */
 #define AGENT_WHY 200
 
 struct agent_ops {
@@ -32,8 +32,9 @@ struct agent_ops {
 	/* Adds bytes that are there already (m->data is NULL); WIRE_E_NOT_FOUND when they
 	 * are not. NULL: it cannot, and config.flags say so. */
 	int (*store_copy)(void *self, const struct wire_put *m, char *why);
-	/* Hashes the opened content; WIRE_E_HASH after deleting it when it differs. */
-	int (*store_verify)(void *self, char *why);
+	/* Hashes the opened content, or finds its CRC-32; WIRE_E_HASH after deleting it when
+	 * it differs. */
+	int (*store_verify)(void *self, uint32_t crc, char *why);
 
 	/* Begins; WIRE_E_NOT_FOUND when image or input is not stored and verified. */
 	int (*run_start)(void *self, const struct wire_run *rq, char *why);

@@ -1,107 +1,164 @@
 #include "devices/proto/message.h"
 
+#include <stddef.h>
+
+/* A message's fields in the order of the wire; both directions read the same table. A
+ * number is as wide there as in its struct. */
+struct field {
+	uint16_t at;
+	uint8_t bytes; /* of a number or a hash */
+	uint8_t cap;   /* of a text's array; 0: no text */
+};
+#define FIXED(s, m)                                                                      \
+	{                                                                                \
+		offsetof(struct s, m), sizeof(((struct s *)0)->m), 0                     \
+	}
+#define TEXT(s, m)                                                                       \
+	{                                                                                \
+		offsetof(struct s, m), 0, sizeof(((struct s *)0)->m)                     \
+	}
+#define N_FIELDS(table) (sizeof(table) / sizeof((table)[0]))
+
+/* Where in a uint64_t the bytes of a narrower number begin. */
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+#define BEGIN(bytes) (8 - (bytes))
+#else
+#define BEGIN(bytes) 0
+#endif
+
+static void put_fields(struct put *p, const struct field *f, size_t n, const void *m)
+{
+	for (; n; n--, f++) {
+		const uint8_t *at = (const uint8_t *)m + f->at;
+		uint64_t v = 0;
+
+		if (f->cap) {
+			put_str(p, (const char *)at);
+		} else if (f->bytes == SHA256_BYTES) {
+			put_bytes(p, at, SHA256_BYTES);
+		} else {
+			memcpy((uint8_t *)&v + BEGIN(f->bytes), at, f->bytes);
+			put_uint(p, v, f->bytes);
+		}
+	}
+}
+
+/* What is missing becomes zeros. */
+static void get_fields(struct get *g, const struct field *f, size_t n, void *m)
+{
+	for (; n; n--, f++) {
+		uint8_t *at = (uint8_t *)m + f->at;
+		const uint8_t *hash;
+		uint64_t v;
+
+		if (f->cap) {
+			get_str(g, (char *)at, f->cap);
+		} else if (f->bytes == SHA256_BYTES) {
+			hash = get_bytes(g, SHA256_BYTES);
+			memset(at, 0, SHA256_BYTES);
+			if (hash)
+				memcpy(at, hash, SHA256_BYTES);
+		} else {
+			v = get_uint(g, f->bytes);
+			memcpy(at, (uint8_t *)&v + BEGIN(f->bytes), f->bytes);
+		}
+	}
+}
+
+static const struct field header_fields[] = {
+	FIXED(wire_header, type),
+	FIXED(wire_header, session),
+	FIXED(wire_header, request),
+};
+
 void put_header(struct put *p, const struct wire_header *h)
 {
-	put_u8(p, h->type);
-	put_u32(p, h->session);
-	put_u32(p, h->request);
+	put_fields(p, header_fields, N_FIELDS(header_fields), h);
 }
 
 int get_header(struct get *g, struct wire_header *h)
 {
-	h->type = get_u8(g);
-	h->session = get_u32(g);
-	h->request = get_u32(g);
+	get_fields(g, header_fields, N_FIELDS(header_fields), h);
 	return !g->failed;
 }
 
+static const struct field hello_fields[] = {
+	FIXED(wire_hello, version_lo),
+	FIXED(wire_hello, version_hi),
+	FIXED(wire_hello, host_nonce),
+};
+
 void put_hello(struct put *p, const struct wire_hello *m)
 {
-	put_u16(p, m->version_lo);
-	put_u16(p, m->version_hi);
-	put_u32(p, m->host_nonce);
+	put_fields(p, hello_fields, N_FIELDS(hello_fields), m);
 }
 
 int get_hello(struct get *g, struct wire_hello *m)
 {
-	m->version_lo = get_u16(g);
-	m->version_hi = get_u16(g);
-	m->host_nonce = get_u32(g);
+	get_fields(g, hello_fields, N_FIELDS(hello_fields), m);
 	return get_end(g) && m->version_lo <= m->version_hi;
 }
 
+static const struct field welcome_fields[] = {
+	FIXED(wire_welcome, version),
+	FIXED(wire_welcome, host_nonce),
+	FIXED(wire_welcome, session),
+	FIXED(wire_welcome, max_payload),
+	FIXED(wire_welcome, window),
+	FIXED(wire_welcome, flags),
+	FIXED(wire_welcome, storage_bytes),
+	FIXED(wire_welcome, output_bytes),
+	FIXED(wire_welcome, clock_resolution_ns),
+	FIXED(wire_welcome, description_len),
+	FIXED(wire_welcome, description_crc),
+	TEXT(wire_welcome, agent),
+	TEXT(wire_welcome, sensor),
+	TEXT(wire_welcome, sensor_note),
+};
+
 void put_welcome(struct put *p, const struct wire_welcome *m)
 {
-	put_u16(p, m->version);
-	put_u32(p, m->host_nonce);
-	put_u32(p, m->session);
-	put_u32(p, m->max_payload);
-	put_u16(p, m->window);
-	put_u32(p, m->flags);
-	put_u64(p, m->storage_bytes);
-	put_u32(p, m->output_bytes);
-	put_u64(p, m->clock_resolution_ns);
-	put_u32(p, m->description_len);
-	put_u32(p, m->description_crc);
-	put_str(p, m->agent);
-	put_str(p, m->sensor);
-	put_str(p, m->sensor_note);
+	put_fields(p, welcome_fields, N_FIELDS(welcome_fields), m);
 }
 
 int get_welcome(struct get *g, struct wire_welcome *m)
 {
-	m->version = get_u16(g);
-	m->host_nonce = get_u32(g);
-	m->session = get_u32(g);
-	m->max_payload = get_u32(g);
-	m->window = get_u16(g);
-	m->flags = get_u32(g);
-	m->storage_bytes = get_u64(g);
-	m->output_bytes = get_u32(g);
-	m->clock_resolution_ns = get_u64(g);
-	m->description_len = get_u32(g);
-	m->description_crc = get_u32(g);
-	get_str(g, m->agent, sizeof(m->agent));
-	get_str(g, m->sensor, sizeof(m->sensor));
-	get_str(g, m->sensor_note, sizeof(m->sensor_note));
+	get_fields(g, welcome_fields, N_FIELDS(welcome_fields), m);
 	return get_end(g) && m->session != 0 && m->window > 0 &&
 	       m->max_payload >= WIRE_MIN_PAYLOAD &&
 	       m->description_len < WIRE_DESCRIPTION_BYTES;
 }
 
+static const struct field offer_fields[] = {
+	FIXED(wire_offer, hash),
+	FIXED(wire_offer, size),
+	FIXED(wire_offer, crc),
+};
+
 void put_offer(struct put *p, const struct wire_offer *m)
 {
-	put_bytes(p, m->hash, sizeof(m->hash));
-	put_u64(p, m->size);
-}
-
-static void get_hash(struct get *g, uint8_t hash[SHA256_BYTES])
-{
-	const uint8_t *b = get_bytes(g, SHA256_BYTES);
-
-	if (b)
-		memcpy(hash, b, SHA256_BYTES);
-	else
-		memset(hash, 0, SHA256_BYTES);
+	put_fields(p, offer_fields, N_FIELDS(offer_fields), m);
 }
 
 int get_offer(struct get *g, struct wire_offer *m)
 {
-	get_hash(g, m->hash);
-	m->size = get_u64(g);
+	get_fields(g, offer_fields, N_FIELDS(offer_fields), m);
 	return get_end(g);
 }
 
+static const struct field have_fields[] = {
+	FIXED(wire_have, have),
+	FIXED(wire_have, complete),
+};
+
 void put_have(struct put *p, const struct wire_have *m)
 {
-	put_u64(p, m->have);
-	put_u8(p, m->complete);
+	put_fields(p, have_fields, N_FIELDS(have_fields), m);
 }
 
 int get_have(struct get *g, struct wire_have *m)
 {
-	m->have = get_u64(g);
-	m->complete = get_u8(g);
+	get_fields(g, have_fields, N_FIELDS(have_fields), m);
 	return get_end(g) && m->complete <= 1;
 }
 
@@ -139,98 +196,80 @@ int get_copy(struct get *g, struct wire_put *m)
 	return get_end(g) && m->len > 0;
 }
 
+static const struct field run_fields[] = {
+	FIXED(wire_run, image),
+	FIXED(wire_run, input),
+	FIXED(wire_run, mode),
+	FIXED(wire_run, phase),
+	FIXED(wire_run, process_index),
+	FIXED(wire_run, attempt),
+	FIXED(wire_run, n_warmup),
+	FIXED(wire_run, n_samples),
+	FIXED(wire_run, min_sample_ns),
+	FIXED(wire_run, n_tokens),
+	FIXED(wire_run, timeout_ms),
+	FIXED(wire_run, memory_bytes),
+};
+
 void put_run(struct put *p, const struct wire_run *m)
 {
-	put_bytes(p, m->image, sizeof(m->image));
-	put_bytes(p, m->input, sizeof(m->input));
-	put_u8(p, m->mode);
-	put_u8(p, m->phase);
-	put_u32(p, m->process_index);
-	put_u32(p, m->attempt);
-	put_u32(p, m->n_warmup);
-	put_u32(p, m->n_samples);
-	put_u32(p, m->min_sample_ns);
-	put_u32(p, m->n_tokens);
-	put_u32(p, m->timeout_ms);
-	put_u64(p, m->memory_bytes);
+	put_fields(p, run_fields, N_FIELDS(run_fields), m);
 }
 
 int get_run(struct get *g, struct wire_run *m)
 {
-	get_hash(g, m->image);
-	get_hash(g, m->input);
-	m->mode = get_u8(g);
-	m->phase = get_u8(g);
-	m->process_index = get_u32(g);
-	m->attempt = get_u32(g);
-	m->n_warmup = get_u32(g);
-	m->n_samples = get_u32(g);
-	m->min_sample_ns = get_u32(g);
-	m->n_tokens = get_u32(g);
-	m->timeout_ms = get_u32(g);
-	m->memory_bytes = get_u64(g);
+	get_fields(g, run_fields, N_FIELDS(run_fields), m);
 	return get_end(g) && m->mode < N_MODES && m->phase <= 1 && m->timeout_ms > 0;
 }
 
+static const struct field done_fields[] = {
+	FIXED(wire_done, outcome),
+	FIXED(wire_done, code),
+	TEXT(wire_done, detail),
+	FIXED(wire_done, output_len),
+	FIXED(wire_done, output_crc),
+	FIXED(wire_done, wall_ns),
+	FIXED(wire_done, cpu_ns),
+	FIXED(wire_done, peak_rss_bytes),
+	FIXED(wire_done, n_vcsw),
+	FIXED(wire_done, n_ivcsw),
+	FIXED(wire_done, freq_before_khz),
+	FIXED(wire_done, freq_after_khz),
+	FIXED(wire_done, temp_before_mc),
+	FIXED(wire_done, temp_after_mc),
+	TEXT(wire_done, governor),
+	FIXED(wire_done, energy_uj),
+	FIXED(wire_done, idle_uw),
+	TEXT(wire_done, energy_note),
+	FIXED(wire_done, stack_bytes),
+};
+
 void put_done(struct put *p, const struct wire_done *m)
 {
-	put_u8(p, m->outcome);
-	put_i32(p, m->code);
-	put_str(p, m->detail);
-	put_u32(p, m->output_len);
-	put_u32(p, m->output_crc);
-	put_u64(p, m->wall_ns);
-	put_u64(p, m->cpu_ns);
-	put_u64(p, m->peak_rss_bytes);
-	put_u32(p, m->n_vcsw);
-	put_u32(p, m->n_ivcsw);
-	put_u32(p, m->freq_before_khz);
-	put_u32(p, m->freq_after_khz);
-	put_i32(p, m->temp_before_mc);
-	put_i32(p, m->temp_after_mc);
-	put_str(p, m->governor);
-	put_f64(p, m->energy_uj);
-	put_f64(p, m->idle_uw);
-	put_str(p, m->energy_note);
+	put_fields(p, done_fields, N_FIELDS(done_fields), m);
 }
 
 int get_done(struct get *g, struct wire_done *m)
 {
-	m->outcome = get_u8(g);
-	m->code = get_i32(g);
-	get_str(g, m->detail, sizeof(m->detail));
-	m->output_len = get_u32(g);
-	m->output_crc = get_u32(g);
-	m->wall_ns = get_u64(g);
-	m->cpu_ns = get_u64(g);
-	m->peak_rss_bytes = get_u64(g);
-	m->n_vcsw = get_u32(g);
-	m->n_ivcsw = get_u32(g);
-	m->freq_before_khz = get_u32(g);
-	m->freq_after_khz = get_u32(g);
-	m->temp_before_mc = get_i32(g);
-	m->temp_after_mc = get_i32(g);
-	get_str(g, m->governor, sizeof(m->governor));
-	m->energy_uj = get_f64(g);
-	m->idle_uw = get_f64(g);
-	get_str(g, m->energy_note, sizeof(m->energy_note));
+	get_fields(g, done_fields, N_FIELDS(done_fields), m);
 	return get_end(g) && m->outcome < N_OUTCOMES;
 }
 
+static const struct field fetch_fields[] = {
+	FIXED(wire_fetch, blob),
+	FIXED(wire_fetch, run),
+	FIXED(wire_fetch, offset),
+	FIXED(wire_fetch, len),
+};
+
 void put_fetch(struct put *p, const struct wire_fetch *m)
 {
-	put_u8(p, m->blob);
-	put_u32(p, m->run);
-	put_u32(p, m->offset);
-	put_u32(p, m->len);
+	put_fields(p, fetch_fields, N_FIELDS(fetch_fields), m);
 }
 
 int get_fetch(struct get *g, struct wire_fetch *m)
 {
-	m->blob = get_u8(g);
-	m->run = get_u32(g);
-	m->offset = get_u32(g);
-	m->len = get_u32(g);
+	get_fields(g, fetch_fields, N_FIELDS(fetch_fields), m);
 	return get_end(g) && m->blob < N_BLOBS && m->len > 0 &&
 	       m->len <= UINT32_MAX - m->offset;
 }
@@ -263,15 +302,29 @@ int get_ping(struct get *g, struct wire_ping *m)
 	return 1;
 }
 
+const char *wire_code_text(uint16_t code)
+{
+	static const char *const text[] = {"failed", "unknown request",
+		"malformed request", "no such session", "no common protocol version",
+		"another controller holds the device", "busy with a run", "too large",
+		"no space left", "not stored here", "the bytes do not match their hash",
+		"storage failed"};
+
+	return text[code < sizeof(text) / sizeof(text[0]) ? code : 0];
+}
+
+static const struct field error_fields[] = {
+	FIXED(wire_error, code),
+	TEXT(wire_error, text),
+};
+
 void put_error(struct put *p, const struct wire_error *m)
 {
-	put_u16(p, m->code);
-	put_str(p, m->text);
+	put_fields(p, error_fields, N_FIELDS(error_fields), m);
 }
 
 int get_error(struct get *g, struct wire_error *m)
 {
-	m->code = get_u16(g);
-	get_str(g, m->text, sizeof(m->text));
+	get_fields(g, error_fields, N_FIELDS(error_fields), m);
 	return get_end(g) && m->code > 0;
 }

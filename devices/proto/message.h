@@ -11,7 +11,7 @@
 #include "devices/proto/bytes.h"
 #include "devices/proto/sha256.h"
 
-#define WIRE_VERSION 2
+#define WIRE_VERSION 3
 #define WIRE_MIN_PAYLOAD 512 /* every agent takes at least this */
 #define WIRE_HEADER_BYTES 9
 #define WIRE_ANSWER_BYTES 1024 /* no answer but DATA is larger */
@@ -81,6 +81,9 @@ struct wire_hello {
 #define WIRE_CAN_EVAL 1u
 #define WIRE_IS_SIMULATED 2u
 #define WIRE_CAN_COPY 4u
+/* A small agent that does not look into records: it gives them after an exit of any code,
+ * and says OUTCOME_OK after 0. */
+#define WIRE_HOST_JUDGES 8u
 
 struct wire_welcome {
 	uint16_t version;
@@ -102,6 +105,7 @@ struct wire_welcome {
 struct wire_offer {
 	uint8_t hash[SHA256_BYTES];
 	uint64_t size;
+	uint32_t crc; /* CRC-32 of the whole, for agents that do not hash */
 };
 
 struct wire_have {
@@ -147,6 +151,7 @@ struct wire_done {
 	double energy_uj; /* per inference, idle taken off; NaN: not measured */
 	double idle_uw;
 	char energy_note[96]; /* why there is no figure */
+	uint32_t stack_bytes; /* the most that the image's stack has held; 0: unknown */
 };
 
 enum wire_blob { BLOB_DESCRIPTION, BLOB_RESULT, N_BLOBS };
@@ -172,7 +177,7 @@ struct wire_ping {
 
 struct wire_error {
 	uint16_t code;
-	char text[200];
+	char text[200]; /* "": wire_code_text says it all */
 };
 
 /* The first four bytes of a hash, by which COPY names what it copies from. */
@@ -183,6 +188,9 @@ static inline uint32_t wire_hash_start(const uint8_t hash[SHA256_BYTES])
 	get_init(&g, hash, 4);
 	return get_u32(&g);
 }
+
+/* What a code means; never empty. */
+const char *wire_code_text(uint16_t code);
 
 void put_header(struct put *p, const struct wire_header *h);
 void put_hello(struct put *p, const struct wire_hello *m);

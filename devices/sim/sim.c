@@ -214,8 +214,9 @@ static int op_store_copy(void *self, const struct wire_put *m, char *why)
 	return ram_store_copy(&((struct sim *)self)->store, m);
 }
 
-static int op_store_verify(void *self, char *why)
+static int op_store_verify(void *self, uint32_t crc, char *why)
 {
+	(void)crc; /* its SHA-256 is checked */
 	(void)why;
 	return ram_store_verify(&((struct sim *)self)->store);
 }

@@ -1,6 +1,6 @@
 #!/bin/sh
-# A board without an operating system, emulated: probed, answers of each kind of weights
-# checked there, instructions counted, the same ones every time; nothing of it stays behind.
+# Boards without an operating system, emulated: probed, answers checked there, instructions
+# counted, the same ones every time; nothing of it stays behind.
 set -u
 . tests/e2e/tap
 
@@ -11,7 +11,7 @@ for p in qemu-system-arm arm-none-eabi-gcc; do
 		exit
 	fi
 done
-board=mps2-an386
+boards="mps2-an385 mps2-an386 mps2-an500 mps2-an505 mps3-an547 netduinoplus2"
 genome() { # BITS
 	echo "enc;v=200;t=12;d=32;e=32;eb=$1;act=gelu;norm=ln;place=pre;pool=mean;abs=1;rel=0;conv=0;opt=O2;kern=ref;L=h2k2x16f48r0b$1"
 }
@@ -19,27 +19,33 @@ count() {
 	sed -n 's/.*"instructions": \([0-9]*\).*/\1/p' "$DIR/out"
 }
 
-check 'device probe' "$HAWSER" device probe $board
-prints 'what the board says' '^board +mps2-an386$' out
-prints 'that it counts' 'emulated: counts instructions' out
-for bits in 32 8 4; do
-	check "measure, $bits bits" "$HAWSER" measure --genome "$(genome $bits)" \
-		--task intent-slots:5:7 --device $board --processes 2
+measure() { # BITS BOARD OPTION...
+	bits=$1 device=$2
+	shift 2
+	"$HAWSER" measure --genome "$(genome "$bits")" --task intent-slots:5:7 \
+		--device "$device" --processes 2 "$@"
+}
+for board in $boards; do
+	check "$board: device probe" "$HAWSER" device probe $board
+	prints "$board: says what it is" "^board +$board\$" out
+	prints "$board: that it counts" 'emulated: counts instructions' out
+	check "$board: measure" measure 8 $board
+	prints "$board: golden check" '^golden +outputs agree' out
+	first=$(sed -n 's/^instructions \([0-9]*\) .*/\1/p' "$DIR/out")
+	if grep -q latency "$DIR/out"; then not_ok "$board: no latency"; else ok "$board: no latency"; fi
+	check "$board: measure as JSON" measure 8 $board --json
+	n=$(count)
+	if [ -n "$n" ] && [ "$n" = "$first" ]; then
+		ok "$board: the same count"
+	else
+		not_ok "$board: the same count" "'$n' after '$first'"
+	fi
+done
+board=mps2-an386
+for bits in 32 4; do
+	check "measure, $bits bits" measure $bits $board
 	prints "golden check, $bits bits" '^golden +outputs agree' out
 	prints "instructions, $bits bits" '^instructions [0-9]+ ' out
-	if grep -q latency "$DIR/out"; then not_ok "no latency, $bits bits"; else ok "no latency, $bits bits"; fi
-done
-first=
-for i in 1 2; do
-	check "measure as JSON, $i" "$HAWSER" measure --genome "$(genome 8)" \
-		--task intent-slots:5:7 --device $board --processes 2 --json
-	n=$(count)
-	first=${first:-$n}
-	if [ -n "$n" ] && [ "$n" = "$first" ]; then
-		ok "the same count, $i"
-	else
-		not_ok "the same count, $i" "'$n' after '$first'"
-	fi
 done
 # A controller that is killed in the midst of an upload takes its emulator along.
 sed "s/-M mps2-an386/-M mps2-an386 -name hawser-$$/" devices/profiles/$board.yaml >"$DIR/mine.yaml"

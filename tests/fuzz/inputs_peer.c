@@ -161,7 +161,7 @@ void input_peer_text(struct input_peer *p, const uint8_t *text, size_t len)
 static void ask(struct link *l, uint8_t what, struct err_ctx *ctx)
 {
 	static const uint8_t data[300], hash[SHA256_BYTES];
-	static const struct link_content c = {hash, data, sizeof(data), 1, 0};
+	static const struct link_content c = {hash, data, sizeof(data), 1, 0, 0};
 	struct buf out;
 	struct get g;
 
@@ -270,8 +270,9 @@ static int m_copy(void *self, const struct wire_put *put, char *why)
 	return ram_store_copy(&((struct machine *)self)->store, put);
 }
 
-static int m_verify(void *self, char *why)
+static int m_verify(void *self, uint32_t crc, char *why)
 {
+	(void)crc;
 	(void)why;
 	return ram_store_verify(&((struct machine *)self)->store);
 }

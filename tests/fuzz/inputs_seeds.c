@@ -39,7 +39,7 @@ static uint8_t m_welcome(struct put *p)
 
 static uint8_t m_offer(struct put *p)
 {
-	put_offer(p, &(struct wire_offer){{0}, 20});
+	put_offer(p, &(struct wire_offer){{0}, 20, 0});
 	return WIRE_OFFER;
 }
 

@@ -1,4 +1,5 @@
-/* Payloads that misbehave, one for each value of FAULT; tests/unit/test_mcu.c runs them. */
+/* Payloads that misbehave, one for each value of FAULT; tests/unit/test_mcu.c runs them.
+ * AGENT is an address in the agent's memory. */
 #include <stdint.h>
 
 #include "devices/agent/mcu/payload.h"
@@ -38,7 +39,7 @@ uint32_t payload_start(struct payload_call *call)
 	return 0;
 #elif FAULT == 3  /* writes into the agent's memory */
 	(void)call;
-	AT(0x20000010u) = 0xdeadbeef;
+	AT(AGENT) = 0xdeadbeef;
 	return 0;
 #elif FAULT == 4  /* the stack overflows */
 	return deeper(&call->mode);

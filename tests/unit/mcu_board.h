@@ -106,7 +106,7 @@ static inline void mcu_run_well(struct device *d, const struct payload *p)
 	char detail[256];
 
 	if (mcu_run(d, p, detail) != VERDICT_EXIT ||
-		strcmp(detail, "exit code 0000002a") != 0)
+		strcmp(detail, "exit code 42") != 0)
 		fail_msg("%s", detail);
 }
 

@@ -75,7 +75,7 @@ static uint64_t upload(const uint8_t *data, size_t len, int is_image)
 
 	hash_bytes(&hash, data, len);
 	carried = 0;
-	if (link_upload(&l, &(struct link_content){hash.b, data, len, is_image, 0}, &ctx))
+	if (link_upload(&l, &(struct link_content){hash.b, data, len, is_image, 0, 0}, &ctx))
 		fail_msg("%s", ctx.msg);
 	there = ram_store_find(&bench.sim.store, hash.b, &size);
 	assert_non_null(there);

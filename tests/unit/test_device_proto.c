@@ -200,7 +200,7 @@ static void frame_decoder_accepts_no_mutation(void **state)
 static const struct wire_welcome welcome = {
 	1, 2, 3, 512, 1, 0, 1 << 20, 4096, 40, 10, 99, "agent", "sensor", "note"};
 static const struct wire_done done = {OUTCOME_CRASH, -11, "signal 11", 0, 0, 1, 2, 3, 4,
-	5, 6, 7, -8, 9, "performance", 1.5, 2.5, "why"};
+	5, 6, 7, -8, 9, "performance", 1.5, 2.5, "why", 11};
 static const struct wire_run run_message = {
 	{1}, {2}, MODE_TIME, 1, 3, 4, 5, 6, 7, 8, 9, 10};
 
@@ -217,7 +217,7 @@ static size_t build(int kind, uint8_t *out, size_t cap)
 		put_welcome(&p, &welcome);
 		break;
 	case 2:
-		put_offer(&p, &(struct wire_offer){{9}, 77});
+		put_offer(&p, &(struct wire_offer){{9}, 77, 5});
 		break;
 	case 3:
 		put_have(&p, &(struct wire_have){77, 1});

@@ -1,4 +1,4 @@
-/* The agent of boards without an operating system, on an emulated board: payloads that
+/* The agent of boards without an operating system, on emulated boards: payloads that
  * misbehave come back as a verdict that blames them, and the next one runs without a reset. */
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,27 +16,65 @@
 #include "src/codegen/codegen.h"
 
 static char folder[] = "/tmp/hawser-mcu-XXXXXX";
-static struct device *board;
+
+static const struct board {
+	const char *name; /* of the profile */
+	const char *cpu;
+	uint32_t agent; /* a word of the agent's memory */
+} boards[] = {
+	{"mps2-an385", "-mcpu=cortex-m3", 0x20000010},
+	{"mps2-an386", "-mcpu=cortex-m4", 0x20000010},
+	{"mps2-an500", "-mcpu=cortex-m7", 0x20000010},
+	{"mps2-an505", "-mcpu=cortex-m33", 0x38000010},
+	{"mps3-an547", "-mcpu=cortex-m55", 0x31000010},
+	{"netduinoplus2", "-mcpu=cortex-m4", 0x20000010},
+};
+#define N_BOARDS (sizeof(boards) / sizeof(boards[0]))
+
+static const struct board *board; /* the one under test */
+static struct device *device;
 
 struct payload {
 	char path[64];
 	struct hash hash;
 };
 
+static uint32_t number_after(const char *text, const char *key)
+{
+	const char *at = strstr(text, key);
+
+	assert_non_null(at);
+	return (uint32_t)strtoul(at + strlen(key), NULL, 16);
+}
+
+/* Base and size. */
+static void find_window(uint32_t out[2])
+{
+	const char *text = device_info(device)->description;
+
+	out[0] = number_after(text, "window: ");
+	out[1] = (uint32_t)strtoul(strstr(text, "window: ") + 16, NULL, 16);
+}
+
 /* Compiles tests/mcu/payload.c with a fault. */
 static void make_payload(int fault, struct payload *p)
 {
-	char elf[64], define[16], home[4096];
-	const char *const cc[] = {"arm-none-eabi-gcc", "-mcpu=cortex-m4", "-mthumb",
-		"-Os", "-std=c11", "-ffreestanding", "-nostdlib", "-I.", define,
-		"-Wl,--defsym=WINDOW=0x21000000", "-Wl,--defsym=WINDOW_BYTES=0x1000000",
-		"-T", "devices/boards/mcu/payload.ld", "tests/mcu/payload.c", "-o", elf,
+	char elf[64], define[16], agent[32], base[64], bytes[64], home[4096];
+	const char *const cc[] = {"arm-none-eabi-gcc", board->cpu, "-mthumb", "-Os",
+		"-std=c11", "-ffreestanding", "-nostdlib", "-I.", define, agent, base,
+		bytes, "-T", "devices/boards/mcu/payload.ld", "tests/mcu/payload.c", "-o", elf,
 		NULL};
 	const char *const flatten[] = {
 		"arm-none-eabi-objcopy", "-O", "binary", elf, p->path, NULL};
 	struct err_ctx ctx = {{0}};
 	struct buf image;
+	uint32_t window[2];
 
+	find_window(window);
+	snprintf(base, sizeof(base), "-Wl,--defsym=WINDOW=0x%x", (unsigned)window[0]);
+	snprintf(bytes, sizeof(bytes), "-Wl,--defsym=WINDOW_BYTES=0x%x",
+		(unsigned)window[1]);
+	snprintf(agent, sizeof(agent), "-DAGENT=0x%xu", (unsigned)board->agent);
 	snprintf(define, sizeof(define), "-DFAULT=%d", fault);
 	snprintf(elf, sizeof(elf), "%s/%d.elf", folder, fault);
 	snprintf(p->path, sizeof(p->path), "%s/%d", folder, fault);
@@ -58,21 +96,13 @@ static enum verdict run(const struct payload *p, char detail[256])
 	struct run_result r;
 	enum verdict v;
 
-	if (device_upload(board, p->path, &p->hash, &ctx) ||
-		device_run(board, &rq, &r, &ctx))
+	if (device_upload(device, p->path, &p->hash, &ctx) ||
+		device_run(device, &rq, &r, &ctx))
 		fail_msg("%s", ctx.msg);
 	v = r.verdict;
 	memcpy(detail, r.detail, sizeof(r.detail));
 	run_result_release(&r);
 	return v;
-}
-
-static uint32_t number_after(const char *text, const char *key)
-{
-	const char *at = strstr(text, key);
-
-	assert_non_null(at);
-	return (uint32_t)strtoul(at + strlen(key), NULL, 16);
 }
 
 /* Where the program was, told by the core; the overflow of a stack leaves no frame. */
@@ -95,8 +125,10 @@ static void fault_names_its_place_and_the_next_payload_runs(void **state)
 	};
 	struct payload bad, good;
 	char detail[256];
+	uint32_t window[2];
 
 	(void)state;
+	find_window(window);
 	make_payload(0, &good);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		enum verdict v;
@@ -104,17 +136,17 @@ static void fault_names_its_place_and_the_next_payload_runs(void **state)
 		make_payload(cases[i].fault, &bad);
 		v = run(&bad, detail);
 		if (v != cases[i].verdict)
-			fail_msg("fault %d: %s: %s", cases[i].fault, verdict_names[v],
+			fail_msg("%s: fault %d: %s: %s", board->name, cases[i].fault, verdict_names[v],
 				detail);
 		if (cases[i].place)
-			assert_true(number_after(detail, "pc ") - 0x21000000u < 4096);
+			assert_true(number_after(detail, "pc ") - window[0] < 4096);
 		assert_int_equal(run(&good, detail), VERDICT_EXIT);
-		assert_int_equal(number_after(detail, "exit code "), 42);
+		assert_int_equal(number_after(detail, "exit code "), 0x42);
 	}
 	/* All that without a reset: the boot is still the first. */
-	assert_int_equal(number_after(device_info(board)->sensor_note, "boots "), 1);
-	assert_int_equal(device_recover(board, NULL), ERR_OK);
-	assert_int_equal(number_after(device_info(board)->sensor_note, "boots "), 1);
+	assert_int_equal(device_info(device)->boots, 1);
+	assert_int_equal(device_recover(device, NULL), ERR_OK);
+	assert_int_equal(device_info(device)->boots, 1);
 }
 
 /* Its bytes are no longer those of its hash: it is sent again before it runs again. */
@@ -127,7 +159,7 @@ static void payload_that_wrote_over_itself_is_sent_again(void **state)
 	make_payload(10, &bad);
 	for (int i = 0; i < 3; i++) {
 		assert_int_equal(run(&bad, detail), VERDICT_EXIT);
-		assert_int_equal(number_after(detail, "exit code "), 42);
+		assert_int_equal(number_after(detail, "exit code "), 0x42);
 	}
 }
 
@@ -137,12 +169,12 @@ static int start(void **state)
 	struct err_ctx ctx = {{0}};
 
 	(void)state;
-	if (!mkdtemp(folder) || device_profile_load(&p, "mps2-an386", &ctx)) {
+	if (device_profile_load(&p, board->name, &ctx)) {
 		print_error("%s\n", ctx.msg);
 		return -1;
 	}
-	p.timeout_ms = 1500;
-	if (device_open(&board, &p, &ctx)) {
+	p.timeout_ms = 300;
+	if (device_open(&device, &p, &ctx)) {
 		print_error("%s\n", ctx.msg);
 		return -1;
 	}
@@ -152,8 +184,8 @@ static int start(void **state)
 static int stop(void **state)
 {
 	(void)state;
-	device_close(board);
-	return file_remove_tree(folder, NULL);
+	device_close(device);
+	return 0;
 }
 
 static int is_there(const char *program)
@@ -165,6 +197,7 @@ static int is_there(const char *program)
 
 int main(void)
 {
+	int failed = 0;
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(fault_names_its_place_and_the_next_payload_runs),
 		cmocka_unit_test(payload_that_wrote_over_itself_is_sent_again),
@@ -174,5 +207,10 @@ int main(void)
 		printf("SKIP: no qemu-system-arm or no arm-none-eabi-gcc\n");
 		return 0;
 	}
-	return cmocka_run_group_tests_name("mcu", tests, start, stop);
+	if (!mkdtemp(folder))
+		return 1;
+	for (board = boards; board < boards + N_BOARDS; board++)
+		failed += cmocka_run_group_tests_name(board->name, tests, start, stop);
+	file_remove_tree(folder, NULL);
+	return failed;
 }

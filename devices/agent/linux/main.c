@@ -119,8 +119,9 @@ static int op_store_append(void *self, const uint8_t *data, size_t len, char *wh
 	return image_cache_append(&((struct linux_agent *)self)->cache, data, len, why);
 }
 
-static int op_store_verify(void *self, char *why)
+static int op_store_verify(void *self, uint32_t crc, char *why)
 {
+	(void)crc; /* its SHA-256 is checked */
 	return image_cache_verify(&((struct linux_agent *)self)->cache, why);
 }
 

@@ -2,7 +2,7 @@
 #include <stddef.h>
 #include <string.h>
 
-void *memcpy(void *restrict to, const void *restrict from, size_t n)
+__attribute__((used)) void *memcpy(void *restrict to, const void *restrict from, size_t n)
 {
 	unsigned char *t = to;
 	const unsigned char *f = from;
@@ -12,7 +12,7 @@ void *memcpy(void *restrict to, const void *restrict from, size_t n)
 	return to;
 }
 
-void *memmove(void *to, const void *from, size_t n)
+__attribute__((used)) void *memmove(void *to, const void *from, size_t n)
 {
 	unsigned char *t = to;
 	const unsigned char *f = from;
@@ -24,7 +24,7 @@ void *memmove(void *to, const void *from, size_t n)
 	return to;
 }
 
-void *memset(void *to, int c, size_t n)
+__attribute__((used)) void *memset(void *to, int c, size_t n)
 {
 	unsigned char *t = to;
 
@@ -33,7 +33,7 @@ void *memset(void *to, int c, size_t n)
 	return to;
 }
 
-int memcmp(const void *a, const void *b, size_t n)
+__attribute__((used)) int memcmp(const void *a, const void *b, size_t n)
 {
 	const unsigned char *x = a, *y = b;
 
@@ -43,7 +43,7 @@ int memcmp(const void *a, const void *b, size_t n)
 	return 0;
 }
 
-void *memchr(const void *s, int c, size_t n)
+__attribute__((used)) void *memchr(const void *s, int c, size_t n)
 {
 	const unsigned char *p = s;
 

@@ -1,42 +1,20 @@
 #include "devices/agent/mcu/cortex_m.h"
 
 #include "devices/agent/mcu/payload.h"
-
-#define REG(address) (*(volatile uint32_t *)(uintptr_t)(address))
-
-#define SYST_CSR REG(0xE000E010u)
-#define SYST_RVR REG(0xE000E014u)
-#define SYST_CVR REG(0xE000E018u)
-#define SCB_CPUID REG(0xE000ED00u)
-#define SCB_ICSR REG(0xE000ED04u)
-#define SCB_VTOR REG(0xE000ED08u)
-#define SCB_AIRCR REG(0xE000ED0Cu)
-#define SCB_CFSR REG(0xE000ED28u)
-#define SCB_HFSR REG(0xE000ED2Cu)
-#define SCB_MMFAR REG(0xE000ED34u)
-#define SCB_BFAR REG(0xE000ED38u)
-#define SCB_CPACR REG(0xE000ED88u)
-#define MPU_CTRL REG(0xE000ED94u)
-#define MPU_RNR REG(0xE000ED98u)
-#define MPU_RBAR REG(0xE000ED9Cu)
-#define MPU_RASR REG(0xE000EDA0u)
-#define SCB_DEMCR REG(0xE000EDFCu)
-#define FPU_FPCCR REG(0xE000EF34u)
-#define FPU_MVFR0 REG(0xE000EF40u)
-#define DWT_CTRL REG(0xE0001000u)
-#define DWT_CYCCNT REG(0xE0001004u)
+#include "devices/agent/mcu/protect.h"
+#include "devices/agent/mcu/registers.h"
 
 #define TICKS_PER_TURN 0x1000000u
 #define TURNS_PER_BEAT 4
-#define GUARD_LOG2 10 /* as CORE_GUARD_BYTES of store.h */
 
 #define KEEP_MAGIC 0xB007B007u
 static struct {
 	uint32_t magic, boots, reason, count;
 } keep __attribute__((section(".noinit")));
 
+static uint32_t reason; /* of the last reset */
 static struct run_report report;
-static volatile int in_payload;
+static volatile int in_payload, trying;
 static volatile uint32_t turns; /* of the clock in this run */
 static uint64_t past_ticks;	/* of the runs before */
 static uint64_t limit;
@@ -96,24 +74,37 @@ __attribute__((naked, noreturn)) static void back_to_agent(void)
 		       " ldr r0, =0xFFFFFFF9\n bx r0\n .ltorg\n");
 }
 
+/* Where the core has no FPU, payloads are built without it too. */
+#ifdef __ARM_FP
+#define SAVE_FLOATS " vpush {d8-d15}\n"
+#define RESTORE_FLOATS " vpop {d8-d15}\n"
+#else
+#define SAVE_FLOATS
+#define RESTORE_FLOATS
+#endif
+
 __attribute__((naked, noinline)) static void enter_payload(
 	uint32_t entry, uint32_t argument, uint32_t stack_top)
 {
 	(void)entry, (void)argument, (void)stack_top; /* r0, r1, r2 */
-	__asm volatile("push {r3-r11, lr}\n vpush {d8-d15}\n"
-		       " ldr r3, =core_saved_msp\n mov r12, sp\n str r12, [r3]\n"
-		       " msr psp, r2\n mov r2, r0\n mov r0, r1\n"
-		       " movs r3, #3\n msr control, r3\n isb\n blx r2\n"
-		       " mov r1, r0\n movs r0, #0\n svc #0\n b .\n"
-		       " .thumb_func\n .global core_after_payload\ncore_after_payload:\n"
-		       " vpop {d8-d15}\n pop {r3-r11, pc}\n .ltorg\n");
+	__asm volatile(
+		"push {r3-r11, lr}\n" SAVE_FLOATS
+		" ldr r3, =core_saved_msp\n mov r12, sp\n str r12, [r3]\n"
+		" msr psp, r2\n mov r2, r0\n mov r0, r1\n"
+		" movs r3, #3\n msr control, r3\n isb\n blx r2\n"
+		" mov r1, r0\n movs r0, #0\n svc #0\n b .\n"
+		" .thumb_func\n .global core_after_payload\ncore_after_payload:\n" RESTORE_FLOATS
+		" pop {r3-r11, pc}\n .ltorg\n");
 }
 
 __attribute__((noreturn)) static void leave(enum run_end end)
 {
 	report.ticks = clock_stop();
 	report.end = end;
+	board_edge(0);
+#ifdef __ARM_FP
 	FPU_FPCCR &= ~1u; /* registers that were to be saved lazily are dropped */
+#endif
 	in_payload = 0;
 	back_to_agent();
 }
@@ -121,6 +112,7 @@ __attribute__((noreturn)) static void leave(enum run_end end)
 static void on_clock(const uint32_t *frame)
 {
 	turns++;
+	watchdog_feed();
 	if ((uint64_t)turns * TICKS_PER_TURN >= limit) {
 		report.pc = frame[6];
 		report.lr = frame[5];
@@ -135,6 +127,10 @@ static void on_clock(const uint32_t *frame)
 
 static void on_svc(uint32_t *frame)
 {
+	if (frame[0] == PAYLOAD_EDGE) {
+		board_edge(frame[1]);
+		return;
+	}
 	if (frame[0] == PAYLOAD_TICKS) {
 		uint64_t t = run_ticks();
 
@@ -145,6 +141,10 @@ static void on_svc(uint32_t *frame)
 	report.code = (int32_t)frame[1];
 	leave(RUN_EXIT);
 }
+
+#define NMI 2 /* numbers of exceptions */
+#define SVC 11
+#define SYSTICK 15
 
 /* Stacking failed: there is no frame to read. */
 #define NO_FRAME 0x00001010u
@@ -164,16 +164,26 @@ static void on_fault(const uint32_t *frame, uint32_t exception)
 	leave(RUN_FAULT);
 }
 
-__attribute__((used)) static void handle(
+void handle(uint32_t *frame, uint32_t exc_return, uint32_t exception);
+__attribute__((used)) void handle(
 	uint32_t *frame, uint32_t exc_return, uint32_t exception)
 {
 	int of_payload = in_payload && exc_return & 4;
 
+	if (exception == NMI)
+		core_reset(CORE_RESET_WATCHDOG);
+	if (trying) { /* what failed is one instruction of four bytes */
+		trying = 0;
+		frame[6] += 4;
+		SCB_CFSR = SCB_CFSR;
+		SCB_HFSR = SCB_HFSR;
+		return;
+	}
 	if (!of_payload) /* the agent's own fault; it runs without a clock */
-		core_reset(0x100u | exception);
-	if (exception == 15)
+		core_reset(CORE_RESET_FAULT | exception);
+	if (exception == SYSTICK)
 		on_clock(frame);
-	else if (exception == 11)
+	else if (exception == SVC)
 		on_svc(frame);
 	else
 		on_fault(frame, exception);
@@ -186,29 +196,7 @@ __attribute__((naked)) static void any_exception(void)
 		       " pop {r3, pc}\n");
 }
 
-/* Protection */
-
-static void region(uint32_t number, uint32_t base, uint32_t log2_bytes, uint32_t access)
-{
-	MPU_RNR = number;
-	MPU_RBAR = base;
-	MPU_RASR = access << 24 | 1u << 17 | (log2_bytes - 1) << 1 | 1;
-}
-
-#define ACCESS_ALL 3u		 /* read and write, both */
-#define ACCESS_READ 6u		 /* read only, both */
-#define ACCESS_AGENT (1u | 0x10) /* the agent only, nothing executed */
-
-static void protect(uint32_t guard)
-{
-	MPU_CTRL = 0;
-	region(0, BOARD_WINDOW_BASE, BOARD_WINDOW_LOG2, ACCESS_ALL);
-	/* Without this the drop of privilege faults itself. */
-	region(1, BOARD_CODE_BASE, BOARD_CODE_LOG2, ACCESS_READ);
-	region(2, guard, GUARD_LOG2, ACCESS_AGENT);
-	MPU_CTRL = 5;
-	__asm volatile("dsb\n isb" ::: "memory");
-}
+/* Runs */
 
 void core_run(uint32_t entry, uint32_t argument, uint32_t stack_top, uint32_t guard,
 	uint64_t limit_ticks, void (*beat)(void), struct run_report *out)
@@ -218,7 +206,7 @@ void core_run(uint32_t entry, uint32_t argument, uint32_t stack_top, uint32_t gu
 	report = none;
 	limit = limit_ticks;
 	on_beat = beat;
-	protect(guard);
+	protect_payload(guard);
 	in_payload = 1;
 	clock_start();
 	__asm volatile("cpsie i" ::: "memory");
@@ -227,11 +215,55 @@ void core_run(uint32_t entry, uint32_t argument, uint32_t stack_top, uint32_t gu
 	*out = report;
 }
 
+/* Trials: an instruction of four bytes that the core may lack. */
+
+#define TRY(name, code)                                                                  \
+	static int try_##name(void)                                                      \
+	{                                                                                \
+		trying = 1;                                                              \
+		__asm volatile(".inst.w " code "\n dsb\n isb" ::: "r0", "memory");       \
+		return trying;                                                           \
+	}
+TRY(fpu, "0xEEB00A40") /* vmov.f32 s0, s0 */
+TRY(dsp, "0xFB213002") /* smlad r0, r1, r2, r3 */
+TRY(mve, "0xEF000840") /* vadd.i8 q0, q0, q0 */
+
+static int cycles_count(void)
+{
+	uint32_t before;
+
+	SCB_DEMCR |= 1u << 24;
+	DWT_CTRL |= 1;
+	before = DWT_CYCCNT;
+	for (volatile int i = 0; i < 100; i++)
+		;
+	return DWT_CYCCNT != before;
+}
+
+#define PART(cpuid) ((cpuid) >> 4 & 0xfff)
+#define PART_CORTEX_M3 0xc23
+
+uint32_t core_features(void)
+{
+	uint32_t found = 0;
+
+	if (FPU_MVFR0 && try_fpu())
+		found |= CORE_FPU | (FPU_MVFR0 >> 8 & 15 ? CORE_DOUBLE : 0);
+	/* An emulated M3 executes these, and ID_ISAR3 of an emulated M4 denies them. */
+	if (PART(SCB_CPUID) != PART_CORTEX_M3 && try_dsp())
+		found |= CORE_DSP;
+	if (FPU_MVFR1 >> 8 & 15 && try_mve())
+		found |= CORE_MVE;
+	trying = 0;
+	return cycles_count() ? found | CORE_CYCLES : found;
+}
+
 /* Start */
 
-void core_reset(uint32_t reason)
+void core_reset(uint32_t why)
 {
-	keep.reason = reason;
+	board_edge(0);
+	keep.reason = why;
 	__asm volatile("dsb" ::: "memory");
 	SCB_AIRCR = 0x05FA0004u;
 	for (;;)
@@ -245,7 +277,7 @@ uint32_t core_boots(void)
 
 uint32_t core_reset_reason(void)
 {
-	return keep.reason;
+	return reason;
 }
 
 uint32_t core_counter(void)
@@ -258,23 +290,6 @@ uint32_t core_cpuid(void)
 	return SCB_CPUID;
 }
 
-int core_has_fpu(void)
-{
-	return (SCB_CPACR >> 20 & 15) == 15 && FPU_MVFR0 != 0;
-}
-
-int core_has_cycle_counter(void)
-{
-	uint32_t before;
-
-	SCB_DEMCR |= 1u << 24;
-	DWT_CTRL |= 1;
-	before = DWT_CYCCNT;
-	for (volatile int i = 0; i < 100; i++)
-		;
-	return DWT_CYCCNT != before;
-}
-
 void core_init(void)
 {
 	if (keep.magic != KEEP_MAGIC) {
@@ -282,6 +297,8 @@ void core_init(void)
 		keep.boots = keep.reason = 0;
 	}
 	keep.boots++;
+	reason = watchdog_bit() && keep.reason ? CORE_RESET_WATCHDOG : keep.reason;
+	keep.reason = CORE_RESET_UNKNOWN; /* unless it is told before */
 	__asm volatile("cpsid i" ::: "memory");
 }
 
@@ -295,14 +312,14 @@ void agent_reset(void)
 	const uint32_t *from = agent_data_load;
 
 	SCB_VTOR = BOARD_CODE_BASE;
-	SCB_CPACR |= 15u << 20;
+	SCB_CPACR |= 15u << 20; /* FPU and MVE, where there are such */
 	__asm volatile("dsb\n isb" ::: "memory");
 	for (uint32_t *to = agent_data_start; to < agent_data_end; to++)
 		*to = *from++;
 	for (uint32_t *to = agent_bss_start; to < agent_bss_end; to++)
 		*to = 0;
 	main();
-	core_reset(0x200);
+	core_reset(CORE_RESET_RETURNED);
 }
 
 typedef void (*vector)(void);

@@ -2,12 +2,14 @@
 
 #include <string.h>
 
-#define WINDOW_BYTES (1u << BOARD_WINDOW_LOG2)
-#define WINDOW_END (BOARD_WINDOW_BASE + WINDOW_BYTES)
+#include "devices/proto/crc32.h"
+
+#define WINDOW_END (BOARD_WINDOW_BASE + BOARD_WINDOW_BYTES)
 
 struct slot {
 	uint8_t hash[SHA256_BYTES];
 	uint32_t at, size, have;
+	uint32_t crc; /* as it was offered */
 	uint8_t verified;
 };
 
@@ -27,10 +29,10 @@ static int is_payload(const struct slot *s)
 		return 0;
 	memcpy(&h, memory(s->at), sizeof(h));
 	return h.magic == PAYLOAD_MAGIC && h.image_end == BOARD_WINDOW_BASE + s->size &&
-	       h.memory_end >= h.image_end &&
-	       h.memory_end <= WINDOW_END - STORE_MAX_STACK - 2 * STORE_GUARD_BYTES &&
-	       h.entry - BOARD_WINDOW_BASE < s->size && h.stack_bytes >= 256 &&
-	       h.stack_bytes <= STORE_MAX_STACK;
+	       h.memory_end >= h.image_end && h.entry - BOARD_WINDOW_BASE < s->size &&
+	       h.stack_bytes >= 256 && h.stack_bytes < BOARD_WINDOW_BYTES &&
+	       h.memory_end <= WINDOW_END - h.stack_bytes &&
+	       WINDOW_END - h.stack_bytes - h.memory_end >= 2 * STORE_GUARD_BYTES;
 }
 
 /* Behind the payload and what it clears. */
@@ -100,26 +102,22 @@ int store_copy(void *self, const struct wire_put *m, char *why)
 	}
 	if (from > end || m->len > end - from)
 		return WIRE_E_NOT_FOUND;
-	return store_append(self, memory(BOARD_WINDOW_BASE + (uint32_t)from), m->len, why);
+	return store_append(
+		self, memory(BOARD_WINDOW_BASE + (uint32_t)from), m->len, why);
 }
 
 static int is_sound(const struct slot *s)
 {
-	struct sha256 h;
-	uint8_t found[SHA256_BYTES];
-
-	sha256_init(&h);
-	sha256_update(&h, memory(s->at), s->size);
-	sha256_final(&h, found);
-	return memcmp(found, s->hash, SHA256_BYTES) == 0;
+	return crc32_update(0, memory(s->at), s->size) == s->crc;
 }
 
-int store_verify(void *self, char *why)
+int store_verify(void *self, uint32_t crc, char *why)
 {
 	(void)self;
 	(void)why;
 	if (!open_slot || !open_slot->size)
 		return WIRE_E_NOT_FOUND;
+	open_slot->crc = crc;
 	if (!is_sound(open_slot)) {
 		memset(open_slot, 0, sizeof(*open_slot));
 		return WIRE_E_HASH;

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <unistd.h>
 
-static int32_t ids[EVAL_MAX_TOKENS];
+static int32_t ids[HARNESS_MAX_TOKENS];
 
 static uint16_t argmax(const float *v, uint32_t n)
 {
@@ -91,7 +91,7 @@ static int eval_one(uint32_t n, uint32_t flags)
 /* Exactly n bytes of standard input. */
 static int read_all(uint8_t *out, size_t n)
 {
-	static uint8_t buf[16384];
+	static uint8_t buf[HARNESS_IN_BYTES];
 	static size_t at, len;
 
 	while (n) {
@@ -161,7 +161,7 @@ int run_eval(void)
 	eval_head(flags, n_inputs);
 	for (uint32_t i = 0; i < n_inputs; i++) {
 		if (read_u32(&n) || n == 0 || n > model_info.seq_len ||
-			n > EVAL_MAX_TOKENS)
+			n > HARNESS_MAX_TOKENS)
 			return stream_fail(
 				HARNESS_EXIT_INPUT, "an input's length is out of range");
 		if (read_ids(n, flags) != 0)

@@ -15,6 +15,17 @@
 #include "devices/proto/record.h"
 #include "src/infer/model_api.h"
 
+/* The harness's own memory. A board without an operating system has little. */
+#ifdef __linux__
+#define HARNESS_MAX_TOKENS EVAL_MAX_TOKENS
+#define HARNESS_OUT_BYTES 32768
+#define HARNESS_IN_BYTES 16384
+#else
+#define HARNESS_MAX_TOKENS 512
+#define HARNESS_OUT_BYTES 512
+#define HARNESS_IN_BYTES 256
+#endif
+
 /* stream.c: records out; a failed write ends the program. */
 void stream_begin(void);
 void stream_end(void);

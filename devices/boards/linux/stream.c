@@ -3,10 +3,8 @@
 #include <errno.h>
 #include <unistd.h>
 
-#define OUT_BYTES 32768
-
 static struct {
-	uint8_t buf[OUT_BYTES]; /* output not yet written as an OUTPUT record */
+	uint8_t buf[HARNESS_OUT_BYTES]; /* output not yet written as an OUTPUT record */
 	size_t len;
 	uint64_t written; /* bytes of the stream */
 } sink;

@@ -2,9 +2,10 @@
 #include "devices/boards/mcu/board.h"
 
 #define MAX_ROUNDS (1u << 20)
+#define MAX_SAMPLES 256
 
-static int32_t ids[EVAL_MAX_TOKENS];
-static float sample_ns[TIME_MAX_SAMPLES];
+static int32_t ids[HARNESS_MAX_TOKENS];
+static float sample_ns[MAX_SAMPLES];
 static volatile float keep; /* an output is used, whatever the optimiser thinks */
 static uint32_t n_tokens, rounds;
 static uint64_t overhead; /* ticks that reading the clock takes */
@@ -44,7 +45,7 @@ static int calibrate(void)
 
 static void write_time(uint64_t start, uint64_t end)
 {
-	static uint8_t b[TIME_HEAD_BYTES + 8 * TIME_MAX_SAMPLES];
+	static uint8_t b[TIME_HEAD_BYTES + 8 * MAX_SAMPLES];
 	struct put p;
 
 	put_init(&p, b, sizeof(b));
@@ -74,12 +75,14 @@ static int take_samples(void)
 	if (calibrate() != 0)
 		return -1;
 	start = payload_ticks();
+	payload_edge(1);
 	for (uint32_t i = 0; i < payload->n_samples; i++) {
 		ticks = sample();
 		if (!ticks)
 			return -1;
 		sample_ns[i] = (float)((double)ticks * 1e9 / payload->clock_hz / rounds);
 	}
+	payload_edge(0);
 	write_time(start, payload_ticks());
 	return 0;
 }
@@ -90,11 +93,11 @@ static const char *prepare(void)
 	n_tokens = payload->n_tokens	     ? payload->n_tokens
 		   : model_info.timed_tokens ? model_info.timed_tokens
 					     : model_info.seq_len;
-	if (payload->n_samples == 0 || payload->n_samples > TIME_MAX_SAMPLES)
+	if (payload->n_samples == 0 || payload->n_samples > MAX_SAMPLES)
 		return "the number of samples is out of range";
 	if (payload->phase)
 		return "single token steps are not timed on this device";
-	if (n_tokens > model_info.seq_len || n_tokens > EVAL_MAX_TOKENS)
+	if (n_tokens > model_info.seq_len || n_tokens > HARNESS_MAX_TOKENS)
 		return "the timed length does not fit the model";
 	if (model_n_golden == 0 || model_golden[0].n == 0)
 		return "the model has no golden input";
