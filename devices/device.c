@@ -46,29 +46,6 @@ static void tell_emulator(const struct device_profile *p, struct device_info *in
 		(unsigned)info->instruction_ns);
 }
 
-/* What tells one board from another. */
-static const char *const board_keys[] = {"board", "cpuid", "window"};
-#define N_BOARD_KEYS (sizeof(board_keys) / sizeof(board_keys[0]))
-
-/* The board that the profile names, not another one that was plugged in there. */
-static enum err check_board(const struct device_profile *p,
-	const struct device_info *info, struct err_ctx *ctx)
-{
-	const char *const wanted[N_BOARD_KEYS] = {p->board, p->cpuid, p->window};
-
-	for (size_t i = 0; i < N_BOARD_KEYS; i++) {
-		char found[64];
-
-		cpu_arch_line(info->description, board_keys[i], found, sizeof(found));
-		if (wanted[i][0] && strcmp(wanted[i], found) != 0)
-			return err_set(ctx, ERR_DEVICE,
-				"another board is on the line: its %s is '%s', not '%s'; plug "
-				"in the right one, or change '%s' in the device profile",
-				board_keys[i], found, wanted[i], board_keys[i]);
-	}
-	return ERR_OK;
-}
-
 /* Takes "KEY: HEX\n" out of the description: it changes while the device stays the same. */
 static int take_number(struct device_info *info, const char *key, uint32_t *out)
 {
@@ -155,7 +132,7 @@ static enum err read_info(struct device *d, struct device_info *info, struct err
 	info->clock_resolution_ns = w->clock_resolution_ns;
 	memcpy(info->sensor, w->sensor, sizeof(info->sensor));
 	memcpy(info->sensor_note, w->sensor_note, sizeof(info->sensor_note));
-	return check_board(&d->profile, info, ctx);
+	return identity_check(&d->profile, info, ctx);
 }
 
 static enum err start(struct device *d, struct device_info *info, struct err_ctx *ctx)
@@ -226,22 +203,6 @@ void device_close(struct device *d)
 	free(d);
 }
 
-static enum err came_back_as(
-	const struct device *d, const struct device_info *info, struct err_ctx *ctx)
-{
-	for (size_t i = 0; i < N_BOARD_KEYS; i++) {
-		char was[64], is[64];
-
-		cpu_arch_line(d->info.description, board_keys[i], was, sizeof(was));
-		cpu_arch_line(info->description, board_keys[i], is, sizeof(is));
-		if (strcmp(was, is) != 0)
-			return err_set(ctx, ERR_INVALID,
-				"it came back as another machine: its %s is '%s', no longer '%s'",
-				board_keys[i], is, was);
-	}
-	return err_set(ctx, ERR_INVALID, "it came back as another machine");
-}
-
 /* One rung: a new session on the same line, or a new agent. ERR_INVALID: it makes no sense
  * to try again. */
 static enum err come_back(struct device *d, int same_line, struct err_ctx *ctx)
@@ -260,7 +221,7 @@ static enum err come_back(struct device *d, int same_line, struct err_ctx *ctx)
 	if (!hash_equal(&info.fingerprint, &d->info.fingerprint) ||
 		info.simulated != d->info.simulated) {
 		link_close(&d->link);
-		return came_back_as(d, &info, ctx);
+		return identity_changed(&d->info, &info, ctx);
 	}
 	d->info = info;
 	return ERR_OK;

@@ -9,7 +9,7 @@
 #include "src/base/rng.h"
 #include "tests/unit/mcu_board.h"
 
-#define PAD 150000
+#define PAD 60000
 
 static uint8_t pad[PAD];
 
@@ -160,17 +160,31 @@ static void probe_that_lies_or_is_on_another_board_is_told(void **state)
 	}
 }
 
+/* Of the board that is the state. */
+static int setup(void **state)
+{
+	mcu_board = *state;
+	return mcu_setup(state);
+}
+
+#define ON(board, test)                                                                  \
+	{                                                                                \
+#test " " #board, test, setup, mcu_teardown,                             \
+			(void *)(uintptr_t)&mcu_boards[board]                            \
+	}
+#define ON_ALL(test) ON(0, test), ON(1, test), ON(2, test)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(image_goes_by_the_debugger_of_the_emulator),
-		cmocka_unit_test(image_goes_over_the_line_where_the_probe_is_not_there),
-		cmocka_unit_test(only_what_differs_goes_over_the_line),
-		cmocka_unit_test(image_that_was_written_over_is_not_copied),
-		cmocka_unit_test(probe_that_lies_or_is_on_another_board_is_told),
+		ON_ALL(image_goes_by_the_debugger_of_the_emulator),
+		ON(0, image_goes_over_the_line_where_the_probe_is_not_there),
+		ON_ALL(only_what_differs_goes_over_the_line),
+		ON(0, image_that_was_written_over_is_not_copied),
+		ON(0, probe_that_lies_or_is_on_another_board_is_told),
 	};
 
 	if (!mcu_has_tools())
 		return 0;
-	return cmocka_run_group_tests_name("mcu upload", tests, mcu_setup, mcu_teardown);
+	return cmocka_run_group_tests_name("mcu upload", tests, NULL, NULL);
 }
