@@ -51,7 +51,7 @@ enum err upload_input(struct device *d, const struct run_request *rq,
 
 /* Uploads go by the debug probe of the transport that was attached, if it has one. */
 void probe_begin(struct device *d);
-/* An image has arrived. */
+/* An upload has arrived. */
 void probe_worked(struct device *d);
 
 #endif

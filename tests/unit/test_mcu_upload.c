@@ -45,6 +45,28 @@ static void image_goes_by_the_debugger_of_the_emulator(void **state)
 	device_close(d);
 }
 
+/* None of them counts as a failure of the probe. */
+static void inputs_go_by_the_debugger_as_well(void **state)
+{
+	struct device *d = mcu_open("");
+	uint64_t before;
+
+	(void)state;
+	fill(6, 0, PAD);
+	before = d->link.sent;
+	for (size_t i = 0; i < 6; i++) {
+		const struct run_request rq = {.input = pad + i, .input_len = 20000};
+		struct err_ctx ctx = {{0}};
+		struct hash hash;
+
+		hash_bytes(&hash, rq.input, rq.input_len);
+		if (upload_input(d, &rq, &hash, &ctx) != ERR_OK)
+			fail_msg("%s", ctx.msg);
+	}
+	assert_true(d->link.sent - before < 6 * 500);
+	device_close(d);
+}
+
 static void image_goes_over_the_line_where_the_probe_is_not_there(void **state)
 {
 	struct device *d = mcu_open("/nowhere/gdb");
@@ -178,6 +200,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		ON_ALL(image_goes_by_the_debugger_of_the_emulator),
+		ON(0, inputs_go_by_the_debugger_as_well),
 		ON(0, image_goes_over_the_line_where_the_probe_is_not_there),
 		ON_ALL(only_what_differs_goes_over_the_line),
 		ON(0, image_that_was_written_over_is_not_copied),
