@@ -197,7 +197,7 @@ tests: $(TESTS) ## build the unit tests
 
 # What starts compilers and emulators only is the same under the sanitisers: once is enough.
 COMPILED_ONLY := $(addprefix $(BUILD)/tests/,test_codegen_loops test_infer_arm test_cross_candidates \
-	test_mcu test_mcu_upload test_mcu_noise test_mcu_port)
+	test_mcu test_mcu_upload test_mcu_noise test_mcu_port test_mcu_delta)
 unit: all tests $(BUILD)/count.so $(BUILD)/line-noise ## run the unit tests (CONFIG=asan: under the sanitisers)
 	@JOBS=$(JOBS) tests/run "unit, $(CONFIG)" $(TALLY) $(if $(filter asan,$(CONFIG)),$(filter-out $(COMPILED_ONLY),$(TESTS)),$(TESTS))
 
