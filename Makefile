@@ -150,7 +150,8 @@ $(LIB): $(HOST_OBJ)
 	$(AR) rcs $@ $^
 
 # Parts of agent, core and bench that a test asks for; `main` is only taken when it is called.
-$(TEST_LIB): $(CORE_OBJ) $(OPT_OBJ) $(AGENT_OBJ) $(BENCH_OBJ) $(FUZZ_OBJ)
+$(TEST_LIB): $(CORE_OBJ) $(OPT_OBJ) $(AGENT_OBJ) $(BENCH_OBJ) $(FUZZ_OBJ) \
+		$(BUILD)/tests/serial/uart.o
 	@rm -f $@
 	$(AR) rcs $@ $^
 
@@ -186,7 +187,7 @@ $(BUILD)/bench-%: $(BENCH_OBJ) $(LIB)
 		$(LDLIBS) -o $@
 
 # A board at a pseudo-terminal, and a line that damages what it carries.
-$(BUILD)/bench-serial: $(BUILD)/tests/serial/bench.o $(BUILD)/tests/serial/uart.o $(LIB) $(TEST_LIB)
+$(BUILD)/bench-serial: $(BUILD)/tests/serial/bench.o $(LIB) $(TEST_LIB)
 	$(CC) $(CFLAGS) $(filter %.o,$^) -Wl,--start-group $(LIB) $(TEST_LIB) -Wl,--end-group $(LDLIBS) -o $@
 
 $(BUILD)/line-noise: $(BUILD)/tests/serial/noise.o $(LIB)
@@ -197,7 +198,7 @@ tests: $(TESTS) ## build the unit tests
 # What starts compilers and emulators only is the same under the sanitisers: once is enough. So
 # is the training of a network whose kernels have tests of their own.
 COMPILED_ONLY := $(addprefix $(BUILD)/tests/,test_codegen_loops test_infer_arm test_cross_candidates \
-	test_mcu test_mcu_upload test_mcu_noise \
+	test_mcu test_mcu_upload test_mcu_noise test_mcu_port test_mcu_delta \
 	test_integer_accuracy)
 unit: all tests $(BUILD)/count.so $(BUILD)/line-noise ## run the unit tests (CONFIG=asan: under the sanitisers)
 	@JOBS=$(JOBS) tests/run "unit, $(CONFIG)" $(TALLY) $(if $(filter asan,$(CONFIG)),$(filter-out $(COMPILED_ONLY),$(TESTS)),$(TESTS))

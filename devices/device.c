@@ -133,7 +133,7 @@ static enum err read_info(struct device *d, struct device_info *info, struct err
 	info->clock_resolution_ns = w->clock_resolution_ns;
 	memcpy(info->sensor, w->sensor, sizeof(info->sensor));
 	memcpy(info->sensor_note, w->sensor_note, sizeof(info->sensor_note));
-	return ERR_OK;
+	return identity_check(&d->profile, info, ctx);
 }
 
 static enum err start(struct device *d, struct device_info *info, struct err_ctx *ctx)
@@ -147,6 +147,8 @@ static enum err start(struct device *d, struct device_info *info, struct err_ctx
 		return e;
 	link_attach(&d->link, t);
 	probe_begin(d);
+	if (!strcmp(d->driver->name, "serial") && d->profile.baud) /* ten bits a byte */
+		d->link.byte_ns = (uint32_t)(10000000000u / d->profile.baud);
 	e = link_hello(&d->link, ctx);
 	return e ? e : read_info(d, info, ctx);
 }
@@ -220,7 +222,7 @@ static enum err come_back(struct device *d, int same_line, struct err_ctx *ctx)
 	if (!hash_equal(&info.fingerprint, &d->info.fingerprint) ||
 		info.simulated != d->info.simulated) {
 		link_close(&d->link);
-		return err_set(ctx, ERR_INVALID, "it came back as another machine");
+		return identity_changed(&d->info, &info, ctx);
 	}
 	d->info = info;
 	return ERR_OK;

@@ -30,7 +30,10 @@ struct device_profile {
 	char probe[128]; /* serial: a debug probe's GDB server, "localhost:3333"; "none":
 				 nor an emulator's own; "" as it comes */
 	char emulator[512]; /* serial: a command of this host instead of a port */
-	char board[64];	    /* serial, with an emulator: whose firmware it runs */
+	char board[64]; /* serial: what the board has to call itself; an emulator runs its
+			   firmware */
+	char cpuid[16]; /* serial: what the agent has to report; "" anything */
+	char window[32];
 	char cc[256]; /* the target's compiler: "gcc"; "none" for sim (not compiled) */
 	char cflags[512];    /* target flags: "-march=native" */
 	char isa[32];	     /* kernel folder in src/infer/opt for KERNELS_OPT; "" none */

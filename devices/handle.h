@@ -34,6 +34,13 @@ struct device {
 	struct link link;
 };
 
+/* ERR_DEVICE when it is not the board that the profile names. */
+enum err identity_check(const struct device_profile *p, const struct device_info *info,
+	struct err_ctx *ctx);
+/* ERR_INVALID, with what differs: another machine answers than before. */
+enum err identity_changed(
+	const struct device_info *was, const struct device_info *is, struct err_ctx *ctx);
+
 /* What was uploaded by that hash, or NULL. */
 const struct upload_note *upload_find(struct device *d, const struct hash *image);
 /* One try. */
@@ -44,7 +51,7 @@ enum err upload_input(struct device *d, const struct run_request *rq,
 
 /* Uploads go by the debug probe of the transport that was attached, if it has one. */
 void probe_begin(struct device *d);
-/* An image has arrived. */
+/* An upload has arrived. */
 void probe_worked(struct device *d);
 
 #endif

@@ -53,6 +53,7 @@ enum err device_measure_upload(
 		return e ? err_set(ctx, e, "%s", refused.msg)
 			 : err_set(ctx, ERR_LINK,
 				   "the agent accepts bytes without looking");
+	probe_worked(d);
 	*bytes_per_s = (double)len / ((double)ns * 1e-9);
 	return ERR_OK;
 }

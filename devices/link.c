@@ -7,10 +7,17 @@
 #include "src/base/clock.h"
 
 /* Waits for an answer, one try after the other: 15 seconds in all. */
-const int link_try_ms[LINK_TRIES] = {500, 500, 1000, 1000, 2000, 2000, 4000, 4000};
+static const int try_ms[LINK_TRIES] = {500, 500, 1000, 1000, 2000, 2000, 4000, 4000};
 #define N_SOON 2 /* of them, for an agent that started long ago: 1 s */
 #define QUIET_MS 20
 #define WRITE_MS 5000
+
+int link_try_ms(const struct link *l, int i)
+{
+	uint64_t frames = 2 * (uint64_t)l->welcome.max_payload * l->byte_ns / 1000000;
+
+	return try_ms[i] + (frames < 10000 ? (int)frames : 10000);
+}
 
 void link_init(struct link *l)
 {
@@ -155,7 +162,7 @@ enum err link_call(
 			e = link_repost(l, type, ctx);
 		if (e)
 			return e;
-		until = l->t->ops->now_ms(l->t) + (uint64_t)link_try_ms[i];
+		until = l->t->ops->now_ms(l->t) + (uint64_t)link_try_ms(l, (int)i);
 		for (;;) {
 			uint64_t now = l->t->ops->now_ms(l->t);
 			struct wire_header h;
@@ -270,7 +277,7 @@ enum err link_hello(struct link *l, struct err_ctx *ctx)
 			m.host_nonce; /* a late refusal of another HELLO is not ours */
 		e = send_frame(l, WIRE_HELLO, ctx);
 		if (!e)
-			e = await_welcome(l, m.host_nonce, link_try_ms[i], ctx);
+			e = await_welcome(l, m.host_nonce, link_try_ms(l, (int)i), ctx);
 		if (e != ERR_TIMEOUT)
 			return e;
 		e = ERR_OK;

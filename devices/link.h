@@ -28,8 +28,10 @@ struct link {
 	uint32_t chunk;	    /* bytes per PUT or FETCH now: halved on a bad line */
 	uint32_t bad, good; /* in a row */
 	uint64_t until_ms;  /* when the upload or fetch under way has to be over */
-	uint64_t sent;	    /* bytes of frames, since link_attach */
-	int fresh; /* nothing was said on this line yet: no need to wait for quiet */
+	uint32_t
+		byte_ns; /* what a byte takes on the line; 0: nothing. Set after link_attach */
+	uint64_t sent; /* bytes of frames, since link_attach */
+	int fresh;     /* nothing was said on this line yet: no need to wait for quiet */
 	struct wire_error refusal;
 	/* Another way into the device's memory, or NULL: puts bytes there and tells where. Set
 	 * after link_attach. Its failures are its own to tell: the line then serves. */
@@ -50,8 +52,9 @@ struct link {
 	uint8_t body_bytes[LINK_MAX_PAYLOAD];
 };
 
-/* How long an answer is waited for, one try after the other. */
-extern const int link_try_ms[LINK_TRIES];
+/* How long an answer is waited for in try i, below LINK_TRIES: with what a frame and its answer
+ * take on a slow line. */
+int link_try_ms(const struct link *l, int i);
 
 void link_init(struct link *l);
 /* Closes what is open; takes the transport. */

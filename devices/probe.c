@@ -78,7 +78,7 @@ static enum err stage(void *self, const uint8_t *data, size_t len, uint64_t *add
 
 	if (d->probe_failures >= MAX_FAILURES)
 		return err_set(ctx, ERR_UNSUPPORTED, "it failed before");
-	/* Taken back when the image has arrived: a core that stays halted is a failure. */
+	/* Taken back when the upload has arrived: a core that stays halted is a failure. */
 	d->probe_failures++;
 	e = write_all(d, data, len, address, ctx);
 	d->probe_told = !e;

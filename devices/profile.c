@@ -8,9 +8,9 @@
 #include "src/base/yaml.h"
 
 static const char *const keys[] = {"driver", "uri", "port", "baud", "emulator", "board",
-	"probe", "ssh_config", "cache", "cc", "cflags", "isa", "cpu", "threads",
-	"timeout_ms", "memory_bytes", "flash_bytes", "ram_bytes", "sensor", "sysfs_root",
-	"law", "about", "health_factor", "power_cycle", NULL};
+	"cpuid", "window", "probe", "ssh_config", "cache", "cc", "cflags", "isa", "cpu",
+	"threads", "timeout_ms", "memory_bytes", "flash_bytes", "ram_bytes", "sensor",
+	"sysfs_root", "law", "about", "health_factor", "power_cycle", NULL};
 
 struct loader {
 	struct yaml_doc *doc;
@@ -144,6 +144,8 @@ static enum err check_serial(struct loader *l, struct device_profile *p)
 
 	e = e ? e : text(l, "emulator", p->emulator, sizeof(p->emulator));
 	e = e ? e : text(l, "board", p->board, sizeof(p->board));
+	e = e ? e : text(l, "cpuid", p->cpuid, sizeof(p->cpuid));
+	e = e ? e : text(l, "window", p->window, sizeof(p->window));
 	e = e ? e : small(l, "baud", 300, 4000000, &p->baud);
 	e = e ? e : check_probe(l, p);
 	if (e || strcmp(p->driver, "serial") != 0)

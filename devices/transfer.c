@@ -8,12 +8,14 @@
 /* Uploads and downloads over a link. */
 
 #define MAX_STUCK 48
-#define TRANSFER_MS 30000 /* and 1 ms a byte: what is slower is no line */
+#define TRANSFER_MS 30000 /* and 1 ms a byte, or twice what the line takes */
 #define STAGE_MIN_BYTES 2048
 
 static void begin_transfer(struct link *l, uint64_t len)
 {
-	l->until_ms = (l->t ? l->t->ops->now_ms(l->t) : 0) + TRANSFER_MS + len;
+	uint64_t line_ms = len * 2 * l->byte_ns / 1000000;
+
+	l->until_ms = (l->t ? l->t->ops->now_ms(l->t) : 0) + TRANSFER_MS + len + line_ms;
 }
 
 static enum err check_transfer(const struct link *l, struct err_ctx *ctx)
@@ -179,7 +181,7 @@ static enum err send_all(struct link *l, struct upload *u, struct err_ctx *ctx)
 		e = e ? e : fill_window(l, u, ctx);
 		if (e)
 			return e;
-		e = link_next(l, link_try_ms[u->silent], &h, &g, ctx);
+		e = link_next(l, link_try_ms(l, u->silent), &h, &g, ctx);
 		if (e == ERR_TIMEOUT && ++u->silent < LINK_TRIES)
 			rewind_to(l, u, u->have);
 		else if (e)
@@ -309,7 +311,7 @@ static enum err fetch_window(struct link *l, const struct wire_fetch *f, struct 
 		struct get g;
 
 		e = check_transfer(l, ctx);
-		e = e ? e : link_next(l, 1000, &h, &g, ctx);
+		e = e ? e : link_next(l, link_try_ms(l, 2), &h, &g, ctx);
 		if (e || h.request != l->request)
 			continue;
 		if (h.type == WIRE_ERROR)

@@ -101,5 +101,9 @@ enum err upload_input(struct device *d, const struct run_request *rq,
 {
 	const struct link_content c = {input->b, rq->input, rq->input_len, 0, 0, 0};
 
-	return link_upload(&d->link, &c, ctx);
+	enum err e = link_upload(&d->link, &c, ctx);
+
+	if (!e)
+		probe_worked(d);
+	return e;
 }

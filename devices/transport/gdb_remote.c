@@ -353,10 +353,12 @@ enum err gdb_remote_read(struct gdb_remote *g, uint64_t address, uint8_t *out, s
 enum err gdb_remote_open(struct gdb_remote **out, const char *where, struct err_ctx *ctx)
 {
 	int fd;
-	enum err e = dial(&fd, where, ctx);
+	struct err_ctx why = {{0}};
+	enum err e = dial(&fd, where, &why);
 
 	if (e)
-		return err_prefix(ctx, e, "debug probe (is its GDB server running?)");
+		return err_set(ctx, e, "debug probe %s%s", why.msg,
+			e == ERR_LINK ? " (is its GDB server running?)" : "");
 	return gdb_remote_attach(out, fd, where, ctx);
 }
 

@@ -1,5 +1,6 @@
 #include "devices/transport/transport.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -8,6 +9,8 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -123,14 +126,79 @@ static int find_speed(uint32_t baud, speed_t *out)
 	return 0;
 }
 
+/* "PROGRAM (pid N)" of who has locked the line; "" when that cannot be known. */
+static void find_holder(const char *path, char *out, size_t cap)
+{
+	FILE *f = fopen("/proc/locks", "re");
+	char line[256], name[64], comm[64] = "a program";
+	struct stat st;
+
+	out[0] = '\0';
+	while (f && stat(path, &st) == 0 && fgets(line, sizeof(line), f)) {
+		unsigned high, low;
+		unsigned long inode;
+		int pid;
+		FILE *c;
+
+		if (sscanf(line, "%*d: FLOCK %*s %*s %d %x:%x:%lu", &pid, &high, &low,
+			    &inode) != 4 ||
+			inode != st.st_ino || makedev(high, low) != st.st_dev)
+			continue;
+		snprintf(name, sizeof(name), "/proc/%d/comm", pid);
+		c = fopen(name, "re");
+		if (c && fgets(comm, sizeof(comm), c))
+			comm[strcspn(comm, "\n")] = '\0';
+		if (c)
+			fclose(c);
+		snprintf(out, cap, "%s (pid %d)", comm, pid);
+		break;
+	}
+	if (f)
+		fclose(f);
+}
+
+static enum err in_use(const char *path, struct err_ctx *ctx)
+{
+	char holder[96];
+
+	find_holder(path, holder, sizeof(holder));
+	return err_set(ctx, ERR_DEVICE, "serial line '%s' is in use by %s", path,
+		holder[0] ? holder : "another program");
+}
+
+/* What there is instead, by the names that stay. */
+static enum err no_line(const char *path, int why, struct err_ctx *ctx)
+{
+	DIR *d = why == ENOENT ? opendir("/dev/serial/by-id") : NULL;
+	struct dirent *entry;
+	char there[256] = "";
+
+	while (d && (entry = readdir(d))) {
+		size_t n = strlen(there);
+
+		if (entry->d_name[0] != '.')
+			snprintf(there + n, sizeof(there) - n, "%s%.100s", n ? ", " : "",
+				entry->d_name);
+	}
+	if (d)
+		closedir(d);
+	if (why == ENOENT)
+		return err_set(ctx, ERR_DEVICE,
+			"there is no serial line '%s': is the board plugged in? In "
+			"/dev/serial/by-id: %s",
+			path, there[0] ? there : "none");
+	return err_set(ctx, ERR_DEVICE, "cannot open serial line '%s': %s%s", path,
+		strerror(why),
+		why == EACCES ? "; is this user in the group 'dialout'?" : "");
+}
+
 /* Both locks: TIOCEXCL does not keep root out, flock only those who ask. */
 static enum err take(struct serial_transport *s, speed_t speed, struct err_ctx *ctx)
 {
 	struct termios t;
 
 	if (flock(s->fd, LOCK_EX | LOCK_NB) != 0)
-		return err_set(ctx, ERR_DEVICE,
-			"serial line '%s' is in use by another program", s->path);
+		return in_use(s->path, ctx);
 	if (tcgetattr(s->fd, &t) != 0)
 		return err_set(ctx, ERR_DEVICE, "'%s' is not a serial line", s->path);
 	cfmakeraw(&t);
@@ -163,11 +231,8 @@ enum err transport_serial_open(
 	if (!e) {
 		s->fd = open(path, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
 		if (s->fd < 0)
-			e = err_set(ctx, ERR_DEVICE,
-				errno == EBUSY ? "serial line '%s' is in use by another "
-						 "program"
-					       : "cannot open serial line '%s': %s",
-				path, strerror(errno));
+			e = errno == EBUSY ? in_use(path, ctx)
+					   : no_line(path, errno, ctx);
 	}
 	e = e ? e : take(s, speed, ctx);
 	if (e)

@@ -20,6 +20,21 @@
 
 static char mcu_folder[64];
 
+/* The board that is used from now on. */
+static const struct mcu_board {
+	const char *name; /* of the profile */
+	const char *cpu, *window, *window_bytes;
+} mcu_boards[] = {
+	{"mps2-an386", "-mcpu=cortex-m4", "-Wl,--defsym=WINDOW=0x21000000",
+		"-Wl,--defsym=WINDOW_BYTES=0x1000000"},
+	{"mps2-an505", "-mcpu=cortex-m33", "-Wl,--defsym=WINDOW=0x38200000",
+		"-Wl,--defsym=WINDOW_BYTES=0x200000"},
+	{"netduinoplus2", "-mcpu=cortex-m4", "-Wl,--defsym=WINDOW=0x20004000",
+		"-Wl,--defsym=WINDOW_BYTES=0x1c000"},
+};
+#define N_MCU_BOARDS (sizeof(mcu_boards) / sizeof(mcu_boards[0]))
+static const struct mcu_board *mcu_board = &mcu_boards[0];
+
 struct payload {
 	char path[80];
 	struct hash hash;
@@ -30,11 +45,11 @@ static inline void mcu_payload(
 	struct payload *p, const char *name, int fault, const void *pad, size_t len)
 {
 	char elf[88], define[16], home[4096], source[88], bytes[88], text[256];
-	const char *const cc[] = {"arm-none-eabi-gcc", "-mcpu=cortex-m4", "-mthumb",
-		"-Os", "-std=c11", "-ffreestanding", "-nostdlib", "-I.", define,
-		"-Wl,--defsym=WINDOW=0x21000000", "-Wl,--defsym=WINDOW_BYTES=0x1000000",
-		"-T", "devices/boards/mcu/payload.ld", "tests/mcu/payload.c", source,
-		"-o", elf, NULL};
+	const char *const cc[] = {"arm-none-eabi-gcc", mcu_board->cpu, "-mthumb", "-Os",
+		"-std=c11", "-ffreestanding", "-nostdlib", "-I.", define,
+		mcu_board->window, mcu_board->window_bytes, "-T",
+		"devices/boards/mcu/payload.ld", "tests/mcu/payload.c", source, "-o", elf,
+		NULL};
 	const char *const flatten[] = {
 		"arm-none-eabi-objcopy", "-O", "binary", elf, p->path, NULL};
 	struct err_ctx ctx = {{0}};
@@ -66,7 +81,7 @@ static inline struct device *mcu_open(const char *probe)
 	struct device_profile p;
 	struct err_ctx ctx = {{0}};
 
-	if (device_profile_load(&p, "mps2-an386", &ctx) == ERR_OK) {
+	if (device_profile_load(&p, mcu_board->name, &ctx) == ERR_OK) {
 		p.timeout_ms = 1500;
 		snprintf(p.probe, sizeof(p.probe), "%s", probe);
 		device_open(&d, &p, &ctx);
@@ -105,8 +120,7 @@ static inline void mcu_run_well(struct device *d, const struct payload *p)
 {
 	char detail[256];
 
-	if (mcu_run(d, p, detail) != VERDICT_EXIT ||
-		strcmp(detail, "exit code 42") != 0)
+	if (mcu_run(d, p, detail) != VERDICT_EXIT || strcmp(detail, "exit code 42") != 0)
 		fail_msg("%s", detail);
 }
 

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "devices/device.h"
+#include "devices/handle.h"
 #include "src/base/file.h"
 #include "src/base/rng.h"
 #include "tests/unit/device_bench.h"
@@ -279,6 +279,56 @@ static void link_notices_a_device_that_forgot_its_session(void **state)
 	device_close(d);
 }
 
+/* DONE of a run that crashed, for the next request of the session. */
+static void send_done_of(const struct device *d, uint32_t session)
+{
+	const struct wire_done m = {.outcome = OUTCOME_CRASH,
+		.code = 11,
+		.temp_before_mc = WIRE_TEMP_UNKNOWN,
+		.temp_after_mc = WIRE_TEMP_UNKNOWN};
+	struct wire_header h = {WIRE_DONE, session, d->link.request + 1};
+	uint8_t wire[FRAME_WIRE_BYTES(WIRE_ANSWER_BYTES)];
+	struct put p;
+
+	put_init(&p, wire + frame_headroom(WIRE_ANSWER_BYTES), WIRE_ANSWER_BYTES);
+	put_header(&p, &h);
+	put_done(&p, &m);
+	assert_false(p.failed);
+	memmove(wire + frame_headroom(p.len), wire + frame_headroom(WIRE_ANSWER_BYTES),
+		p.len);
+	transport_loop_send(bench.line, wire, frame_encode(wire, sizeof(wire), p.len));
+}
+
+/* An answer that was under way when the session ended has the number of a new request, and
+ * the nonce of the old session. */
+static void link_refuses_an_answer_of_the_session_before(void **state)
+{
+	struct err_ctx ctx = {{0}};
+	struct run_request rq;
+	struct run_result r;
+	struct device *d;
+	uint32_t old;
+
+	(void)state;
+	make_images();
+	bench_start("seed=9");
+	assert_int_equal(device_open_with(&d, &loop_profile, &loop_driver, &ctx), ERR_OK);
+	old = d->link.welcome.session;
+	assert_int_equal(device_recover(d, &ctx), ERR_OK);
+	assert_int_not_equal(d->link.welcome.session, old);
+	assert_int_equal(device_upload(d, images[0].path, &images[0].hash, &ctx), ERR_OK);
+	rq = request(&images[0]);
+	send_done_of(d, old);
+	assert_int_equal(device_run(d, &rq, &r, &ctx), ERR_OK);
+	assert_int_equal(r.verdict, VERDICT_OK);
+	run_result_release(&r);
+	send_done_of(d, d->link.welcome.session); /* it is the nonce that tells */
+	assert_int_equal(device_run(d, &rq, &r, &ctx), ERR_OK);
+	assert_int_equal(r.verdict, VERDICT_CRASH);
+	run_result_release(&r);
+	device_close(d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -286,6 +336,7 @@ int main(void)
 		cmocka_unit_test(link_sends_an_image_again_that_the_device_dropped),
 		cmocka_unit_test(link_refuses_a_device_that_comes_back_as_another),
 		cmocka_unit_test(link_notices_a_device_that_forgot_its_session),
+		cmocka_unit_test(link_refuses_an_answer_of_the_session_before),
 	};
 
 	return cmocka_run_group_tests(tests, make_dir, remove_dir);

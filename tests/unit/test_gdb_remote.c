@@ -8,7 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "devices/transport/gdb_remote.h"
@@ -256,6 +258,42 @@ static void address_is_a_host_and_port_or_a_socket(void **state)
 	}
 }
 
+/* By TCP, as OpenOCD and others listen. */
+static void server_is_reached_by_host_and_port(void **state)
+{
+	static const char says[] = PLAIN "$abcd#8a" OK OK;
+	struct sockaddr_in in = {
+		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	socklen_t len = sizeof(in);
+	struct err_ctx ctx = {{0}};
+	struct gdb_remote *g;
+	char where[64], byte;
+	uint8_t got[2];
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(bind(fd, (struct sockaddr *)&in, sizeof(in)), 0);
+	assert_int_equal(listen(fd, 1), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&in, &len), 0);
+	pid = fork();
+	if (pid == 0) {
+		int one = accept(fd, NULL, NULL);
+
+		if (write(one, says, strlen(says)) > 0)
+			while (read(one, &byte, 1) > 0)
+				;
+		_exit(0);
+	}
+	close(fd);
+	snprintf(where, sizeof(where), "localhost:%u", (unsigned)ntohs(in.sin_port));
+	if (gdb_remote_open(&g, where, &ctx) || gdb_remote_read(g, 0, got, 2, &ctx))
+		fail_msg("%s", ctx.msg);
+	assert_int_equal(got[0] << 8 | got[1], 0xabcd);
+	assert_int_equal(gdb_remote_close(g, &ctx), ERR_OK);
+	waitpid(pid, NULL, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -267,6 +305,7 @@ int main(void)
 		cmocka_unit_test(server_that_lies_is_a_lost_link),
 		cmocka_unit_test(server_that_never_comes_to_the_point_is_left),
 		cmocka_unit_test(answers_damaged_anyhow_do_no_harm),
+		cmocka_unit_test(server_is_reached_by_host_and_port),
 		cmocka_unit_test(address_is_a_host_and_port_or_a_socket),
 	};
 

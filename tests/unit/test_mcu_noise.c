@@ -1,6 +1,6 @@
 /* An emulated board behind a line that damages, delays, slows and cuts what it carries: the
  * answers are right or there are none, and the next job runs. SOAK_JOBS=N instead of the few jobs
- * of `make test`.
+ * of `make test`, SOAK_NOISE=P instead of 1e-4.
  */
 #include <pthread.h>
 #include <signal.h>
@@ -21,11 +21,10 @@ static size_t pad_at; /* in the image */
 static void read_image(void)
 {
 	static const char mark[] = "HAWSER-TEST-PAD";
-	const char *const cc[] = {"arm-none-eabi-gcc", "-mcpu=cortex-m4", "-mthumb",
-		"-Os", "-std=c11", "-ffreestanding", "-nostdlib", "-I.",
-		"-Wl,--defsym=WINDOW=0x21000000", "-Wl,--defsym=WINDOW_BYTES=0x1000000",
-		"-T", "devices/boards/mcu/payload.ld", "tests/serial/payload.c", "-lgcc",
-		"-o", NULL, NULL};
+	const char *const cc[] = {"arm-none-eabi-gcc", mcu_board->cpu, "-mthumb", "-Os",
+		"-std=c11", "-ffreestanding", "-nostdlib", "-I.", mcu_board->window,
+		mcu_board->window_bytes, "-T", "devices/boards/mcu/payload.ld",
+		"tests/serial/payload.c", "-lgcc", "-o", NULL, NULL};
 	const char *argv[sizeof(cc) / sizeof(cc[0])];
 	char elf[88], flat[88], home[4096];
 	const char *const flatten[] = {
@@ -36,6 +35,7 @@ static void read_image(void)
 	snprintf(flat, sizeof(flat), "%s/noise", mcu_folder);
 	memcpy(argv, cc, sizeof(cc));
 	argv[sizeof(cc) / sizeof(cc[0]) - 2] = elf;
+	buf_reset(&image);
 	assert_int_equal(file_home(home, sizeof(home), &ctx), ERR_OK);
 	if (process_run_command(argv, home, 60, NULL, NULL, &ctx) ||
 		process_run_command(flatten, home, 60, NULL, NULL, &ctx) ||
@@ -59,7 +59,7 @@ static struct device *open_behind(const char *options, uint32_t timeout_ms)
 	exe[n] = '\0';
 	*strrchr(exe, '/') = '\0'; /* build/release/tests */
 	*strrchr(exe, '/') = '\0';
-	assert_int_equal(device_profile_load(&p, "mps2-an386", &ctx), ERR_OK);
+	assert_int_equal(device_profile_load(&p, mcu_board->name, &ctx), ERR_OK);
 	snprintf(p.probe, sizeof(p.probe), "none");
 	p.timeout_ms = timeout_ms;
 	if (options[0]) {
@@ -149,13 +149,17 @@ static int do_job(struct device *d, const struct job *j)
 
 static void answers_are_right_over_a_bad_line(void **state)
 {
-	const char *wanted = getenv("SOAK_JOBS");
-	int n = wanted ? atoi(wanted) : 12, again = 0;
-	struct device *d =
-		open_behind("seed=4,corrupt=1e-4,drop=1e-4,double=1e-4", 20000);
+	const char *wanted = getenv("SOAK_JOBS"), *noise = getenv("SOAK_NOISE");
+	int n = wanted ? (atoi(wanted) + 2) / 3 : 3, again = 0; /* of three boards */
+	char options[100];
+	struct device *d;
 	struct rng rng;
 
 	(void)state;
+	noise = noise ? noise : "1e-4";
+	snprintf(options, sizeof(options), "seed=4,corrupt=%.9s,drop=%.9s,double=%.9s",
+		noise, noise, noise);
+	d = open_behind(options, 20000);
 	rng_init(&rng, 1);
 	for (int i = 0; i < n; i++) {
 		struct job j;
@@ -164,9 +168,9 @@ static void answers_are_right_over_a_bad_line(void **state)
 		again += do_job(d, &j) - 1;
 	}
 	print_message(
-		"# %d jobs at 1e-4 corrupt, dropped and doubled bytes each: 0 wrong, 0 "
-		"lost, %d begun again\n",
-		n, again);
+		"# %s, %d jobs at %s corrupt, dropped and doubled bytes each: 0 wrong, "
+		"0 lost, %d begun again\n",
+		mcu_board->name, n, noise, again);
 	device_close(d);
 }
 
@@ -191,7 +195,7 @@ static void late_answers_are_not_taken_for_new_ones(void **state)
 
 	(void)state;
 	rng_init(&rng, 3);
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < 2; i++) {
 		struct job j;
 
 		make_job(&j, &rng);
@@ -203,7 +207,7 @@ static void late_answers_are_not_taken_for_new_ones(void **state)
 
 static void slow_line_is_only_slow(void **state)
 {
-	struct device *d = open_behind("seed=7,rate=3000", 20000);
+	struct device *d = open_behind("seed=7,rate=6000", 20000);
 	struct rng rng;
 	struct job j;
 
@@ -291,11 +295,13 @@ static void emulator_that_dies_in_a_run_is_a_lost_link(void **state)
 	device_close(d);
 }
 
+/* Of the board that is the state. */
 static int setup(void **state)
 {
+	mcu_board = *state;
+	buf_init(&image);
 	if (mcu_setup(state))
 		return -1;
-	buf_init(&image);
 	read_image();
 	return 0;
 }
@@ -306,18 +312,25 @@ static int teardown(void **state)
 	return mcu_teardown(state);
 }
 
+#define ON(board, test)                                                                  \
+	{                                                                                \
+#test " " #board, test, setup, teardown,                                 \
+			(void *)(uintptr_t)&mcu_boards[board]                            \
+	}
+#define ON_ALL(test) ON(0, test), ON(1, test), ON(2, test)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(answers_are_right_over_a_bad_line),
-		cmocka_unit_test(garbage_before_hello_is_not_heard),
-		cmocka_unit_test(late_answers_are_not_taken_for_new_ones),
-		cmocka_unit_test(slow_line_is_only_slow),
-		cmocka_unit_test(emulator_that_dies_in_an_upload_gets_it_again),
-		cmocka_unit_test(emulator_that_dies_in_a_run_is_a_lost_link),
+		ON_ALL(answers_are_right_over_a_bad_line),
+		ON_ALL(garbage_before_hello_is_not_heard),
+		ON(0, late_answers_are_not_taken_for_new_ones),
+		ON(0, slow_line_is_only_slow),
+		ON_ALL(emulator_that_dies_in_an_upload_gets_it_again),
+		ON_ALL(emulator_that_dies_in_a_run_is_a_lost_link),
 	};
 
 	if (!mcu_has_tools())
 		return 0;
-	return cmocka_run_group_tests_name("mcu noise", tests, setup, teardown);
+	return cmocka_run_group_tests_name("mcu noise", tests, NULL, NULL);
 }

@@ -9,7 +9,7 @@
 #include "src/base/rng.h"
 #include "tests/unit/mcu_board.h"
 
-#define PAD 150000
+#define PAD 60000
 
 static uint8_t pad[PAD];
 
@@ -42,6 +42,28 @@ static void image_goes_by_the_debugger_of_the_emulator(void **state)
 	mcu_payload(&a, "probed", 0, pad, PAD);
 	assert_true(send_and_run(d, &a) < 1000);
 	assert_string_equal(device_upload_note(d), "");
+	device_close(d);
+}
+
+/* None of them counts as a failure of the probe. */
+static void inputs_go_by_the_debugger_as_well(void **state)
+{
+	struct device *d = mcu_open("");
+	uint64_t before;
+
+	(void)state;
+	fill(6, 0, PAD);
+	before = d->link.sent;
+	for (size_t i = 0; i < 6; i++) {
+		const struct run_request rq = {.input = pad + i, .input_len = 20000};
+		struct err_ctx ctx = {{0}};
+		struct hash hash;
+
+		hash_bytes(&hash, rq.input, rq.input_len);
+		if (upload_input(d, &rq, &hash, &ctx) != ERR_OK)
+			fail_msg("%s", ctx.msg);
+	}
+	assert_true(d->link.sent - before < 6 * 500);
 	device_close(d);
 }
 
@@ -160,17 +182,32 @@ static void probe_that_lies_or_is_on_another_board_is_told(void **state)
 	}
 }
 
+/* Of the board that is the state. */
+static int setup(void **state)
+{
+	mcu_board = *state;
+	return mcu_setup(state);
+}
+
+#define ON(board, test)                                                                  \
+	{                                                                                \
+#test " " #board, test, setup, mcu_teardown,                             \
+			(void *)(uintptr_t)&mcu_boards[board]                            \
+	}
+#define ON_ALL(test) ON(0, test), ON(1, test), ON(2, test)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(image_goes_by_the_debugger_of_the_emulator),
-		cmocka_unit_test(image_goes_over_the_line_where_the_probe_is_not_there),
-		cmocka_unit_test(only_what_differs_goes_over_the_line),
-		cmocka_unit_test(image_that_was_written_over_is_not_copied),
-		cmocka_unit_test(probe_that_lies_or_is_on_another_board_is_told),
+		ON_ALL(image_goes_by_the_debugger_of_the_emulator),
+		ON(0, inputs_go_by_the_debugger_as_well),
+		ON(0, image_goes_over_the_line_where_the_probe_is_not_there),
+		ON_ALL(only_what_differs_goes_over_the_line),
+		ON(0, image_that_was_written_over_is_not_copied),
+		ON(0, probe_that_lies_or_is_on_another_board_is_told),
 	};
 
 	if (!mcu_has_tools())
 		return 0;
-	return cmocka_run_group_tests_name("mcu upload", tests, mcu_setup, mcu_teardown);
+	return cmocka_run_group_tests_name("mcu upload", tests, NULL, NULL);
 }

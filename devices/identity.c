@@ -1,0 +1,43 @@
+#include <string.h>
+
+#include "devices/cpu_arch.h"
+#include "devices/handle.h"
+
+/* What tells one board from another. */
+static const char *const board_keys[] = {"board", "cpuid", "window"};
+#define N_BOARD_KEYS (sizeof(board_keys) / sizeof(board_keys[0]))
+
+/* The board that the profile names, not another one that was plugged in there. */
+enum err identity_check(const struct device_profile *p, const struct device_info *info,
+	struct err_ctx *ctx)
+{
+	const char *const wanted[N_BOARD_KEYS] = {p->board, p->cpuid, p->window};
+
+	for (size_t i = 0; i < N_BOARD_KEYS; i++) {
+		char found[64];
+
+		cpu_arch_line(info->description, board_keys[i], found, sizeof(found));
+		if (wanted[i][0] && strcmp(wanted[i], found) != 0)
+			return err_set(ctx, ERR_DEVICE,
+				"another board is on the line: its %s is '%s', not '%s'; plug "
+				"in the right one, or change '%s' in the device profile",
+				board_keys[i], found, wanted[i], board_keys[i]);
+	}
+	return ERR_OK;
+}
+
+enum err identity_changed(const struct device_info *was_info,
+	const struct device_info *info, struct err_ctx *ctx)
+{
+	for (size_t i = 0; i < N_BOARD_KEYS; i++) {
+		char was[64], is[64];
+
+		cpu_arch_line(was_info->description, board_keys[i], was, sizeof(was));
+		cpu_arch_line(info->description, board_keys[i], is, sizeof(is));
+		if (strcmp(was, is) != 0)
+			return err_set(ctx, ERR_INVALID,
+				"it came back as another machine: its %s is '%s', no longer '%s'",
+				board_keys[i], is, was);
+	}
+	return err_set(ctx, ERR_INVALID, "it came back as another machine");
+}
