@@ -8,7 +8,7 @@ struct groups_call {
 	const uint8_t *w;
 	const int8_t *x0, *x1;
 	const uint16_t *scales;
-	float *out; /* [2, FINISH_COLUMNS] */
+	void *out; /* float [FINISH_COLUMNS / 4][2][4] */
 	uint32_t in, n_panels;
 };
 
@@ -70,8 +70,8 @@ struct groups_call {
 		       "	bge 2b\n"                                                \
 		       "4:	adds r11, #32\n"                                          \
 		       "	bgt 5f\n"                                                \
-		       "	vstrw.32 q7, [r9, #256]\n"                               \
-		       "	vstrw.32 q6, [r9], #16\n"                                \
+		       "	vstrw.32 q7, [r9, #16]\n"                                \
+		       "	vstrw.32 q6, [r9], #32\n"                                \
 		       "	ldrd r2, r4, [sp]\n"                                     \
 		       "	subs r3, r2\n"                                           \
 		       "	subs r5, r2\n"                                           \
@@ -117,7 +117,7 @@ static void columns(const struct product *b, const int8_t *x, uint32_t n, uint32
 	uint32_t in = b->l->in, left = b->l->out - first;
 	uint32_t cols = left < FINISH_COLUMNS ? left : FINISH_COLUMNS;
 	uintptr_t groups = (in + KERNEL_GROUP - 1) / KERNEL_GROUP;
-	float sums[2 * FINISH_COLUMNS];
+	int32_t sums[2 * FINISH_COLUMNS]; /* floats */
 	struct groups_call call = {
 		.w = (const uint8_t *)b->l->w + first * groups * (KERNEL_GROUP / 2),
 		.out = sums,
@@ -125,18 +125,14 @@ static void columns(const struct product *b, const int8_t *x, uint32_t n, uint32
 		.in = in,
 		.n_panels = (cols + 3) / 4,
 	};
-	uint32_t t = 0;
 
-	for (; t + 2 <= n; t += 2) {
-		call.x0 = x + (uintptr_t)t * in;
-		call.x1 = call.x0 + in;
-		groups_of_2(&call);
-		finish(b, sums, t, 2, first, cols, 1);
-	}
-	if (t < n) {
+	for (uint32_t t = 0; t < n; t += 2) {
+		uint32_t rows = n - t < 2 ? 1 : 2;
+
 		call.x0 = call.x1 = x + (uintptr_t)t * in;
-		groups_of_1(&call);
-		finish(b, sums, t, 1, first, cols, 1);
+		call.x1 += rows > 1 ? in : 0;
+		(rows > 1 ? groups_of_2 : groups_of_1)(&call);
+		finish(b, sums, t, rows, first, cols, 1);
 	}
 }
 

@@ -6,7 +6,7 @@
 /* In the order in which the functions below load it. */
 struct sums_call {
 	const int8_t *w, *x0, *x1;
-	int32_t *out;	/* [2, FINISH_COLUMNS] */
+	int32_t *out;	/* [FINISH_COLUMNS / 4][2][4] */
 	uint32_t count; /* in + 65536 (panels - 1) */
 };
 
@@ -61,9 +61,9 @@ __attribute__((naked, noinline, noclone)) static void sums_of_2(
 		"	adds r7, #64\n"
 		"	bne 4f\n"
 		"2:	strd r4, r6, [r9, #8]\n"
-		"	strd r8, r10, [r9, #256]\n"
-		"	strd r12, lr, [r9, #264]\n"
-		"	strd r0, r2, [r9], #16\n"
+		"	strd r8, r10, [r9, #16]\n"
+		"	strd r12, lr, [r9, #24]\n"
+		"	strd r0, r2, [r9], #32\n"
 		"	uxth r7, r11\n"
 		"	subs r3, r7\n"
 		"	subs r5, r7\n"
@@ -131,7 +131,7 @@ __attribute__((naked, noinline, noclone)) static void sums_of_1(
 		       "	vmladava.s8 r0, q0, q1\n"
 		       "	letp lr, 2b\n"
 		       "	strd r4, r6, [r9, #8]\n"
-		       "	strd r0, r2, [r9], #16\n"
+		       "	strd r0, r2, [r9], #32\n"
 		       "	subs r11, #65536\n"
 		       "	bcs 1b\n"
 		       "	pop {r4-r11, pc}\n");
@@ -147,18 +147,14 @@ static void columns(const struct product *b, const int8_t *x, uint32_t n, uint32
 		.out = sums,
 		.count = in + ((cols + 3) / 4 - 1) * 65536,
 	};
-	uint32_t t = 0;
 
-	for (; t + 2 <= n; t += 2) {
-		call.x0 = x + (uintptr_t)t * in;
-		call.x1 = call.x0 + in;
-		sums_of_2(&call);
-		finish(b, sums, t, 2, first, cols, 0);
-	}
-	if (t < n) {
+	for (uint32_t t = 0; t < n; t += 2) {
+		uint32_t rows = n - t < 2 ? 1 : 2;
+
 		call.x0 = call.x1 = x + (uintptr_t)t * in;
-		sums_of_1(&call);
-		finish(b, sums, t, 1, first, cols, 0);
+		call.x1 += rows > 1 ? in : 0;
+		(rows > 1 ? sums_of_2 : sums_of_1)(&call);
+		finish(b, sums, t, rows, first, cols, 0);
 	}
 }
 
