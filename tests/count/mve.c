@@ -19,7 +19,8 @@ void portable_linear_i4(const struct linear *l, uint32_t n, const int8_t *x,
 	const float *x_scale, const float *add, float *y);
 void portable_norm_ln(uint32_t n, uint32_t d, const float *x, const float *gain,
 	const float *bias, float *y);
-void portable_norm_rms(uint32_t n, uint32_t d, const float *x, const float *gain, float *y);
+void portable_norm_rms(
+	uint32_t n, uint32_t d, const float *x, const float *gain, float *y);
 void portable_act_gelu(uint32_t n, float *x);
 void portable_quant_rows(uint32_t n, uint32_t d, const float *x, int8_t *q, float *scale);
 void portable_attention(const struct attention *a, uint32_t n, uint32_t n_past,
@@ -133,8 +134,8 @@ static double other(int which, int portable)
 
 static void others(void)
 {
-	static const char *const names[] = {"quantisation of rows", "LayerNorm", "RMSNorm",
-		"GELU", "attention, 4 heads of 16, a multiply-add"};
+	static const char *const names[] = {"quantisation of rows", "LayerNorm",
+		"RMSNorm", "GELU", "attention, 4 heads of 16, a multiply-add"};
 
 	printf("instructions a number, 16 x 64                           portable\n");
 	for (int i = 0; i < 5; i++)

@@ -28,23 +28,23 @@ ALWAYS_INLINE void multiply_keys(
 		q1 += b->n > 1 ? b->q_step : 0;
 		q2 += b->n > 2 ? 2 * b->q_step : 0;
 		q3 += b->n > 3 ? 3 * b->q_step : 0;
-		__asm volatile("	dls lr, %[d]\n"
-			       "1:	vldrw.u32 %q[k], [%q[keys], #4]!\n"
-			       "	ldr %[x0], [%[q0]], #4\n"
-			       "	ldr %[x1], [%[q1]], #4\n"
-			       "	vfma.f32 %q[s0], %q[k], %[x0]\n"
-			       "	ldr %[x0], [%[q2]], #4\n"
-			       "	vfma.f32 %q[s1], %q[k], %[x1]\n"
-			       "	ldr %[x1], [%[q3]], #4\n"
-			       "	vfma.f32 %q[s2], %q[k], %[x0]\n"
-			       "	vfma.f32 %q[s3], %q[k], %[x1]\n"
-			       "	le lr, 1b\n"
-			       : [keys] "+w"(keys), [k] "=&w"(k), [x0] "=&r"(x0),
-			       [x1] "=&r"(x1), [q0] "+r"(q0), [q1] "+r"(q1),
-			       [q2] "+r"(q2), [q3] "+r"(q3), [s0] "+w"(s0), [s1] "+w"(s1),
-			       [s2] "+w"(s2), [s3] "+w"(s3)
-			       : [d] "r"(b->a->d_head)
-			       : "lr", "memory");
+		__asm volatile(
+			"	dls lr, %[d]\n"
+			"1:	vldrw.u32 %q[k], [%q[keys], #4]!\n"
+			"	ldr %[x0], [%[q0]], #4\n"
+			"	ldr %[x1], [%[q1]], #4\n"
+			"	vfma.f32 %q[s0], %q[k], %[x0]\n"
+			"	ldr %[x0], [%[q2]], #4\n"
+			"	vfma.f32 %q[s1], %q[k], %[x1]\n"
+			"	ldr %[x1], [%[q3]], #4\n"
+			"	vfma.f32 %q[s2], %q[k], %[x0]\n"
+			"	vfma.f32 %q[s3], %q[k], %[x1]\n"
+			"	le lr, 1b\n"
+			: [keys] "+w"(keys), [k] "=&w"(k), [x0] "=&r"(x0), [x1] "=&r"(x1),
+			[q0] "+r"(q0), [q1] "+r"(q1), [q2] "+r"(q2), [q3] "+r"(q3),
+			[s0] "+w"(s0), [s1] "+w"(s1), [s2] "+w"(s2), [s3] "+w"(s3)
+			: [d] "r"(b->a->d_head)
+			: "lr", "memory");
 	} else {
 		__asm volatile("	dls lr, %[d]\n"
 			       "1:	vldrw.u32 %q[k], [%q[keys], #4]!\n"
@@ -89,8 +89,9 @@ ALWAYS_INLINE void scores(const struct block *b, const int rows)
 		for (uint32_t r = 0; r < (uint32_t)rows; r++) {
 			s[r] = vmulq_n_f32(s[r], b->a->scale);
 			if (b->a->rel)
-				s[r] = vaddq_f32(s[r], biases(b, b->first + r,
-							       vreinterpretq_s32_u32(at)));
+				s[r] = vaddq_f32(
+					s[r], biases(b, b->first + r,
+						      vreinterpretq_s32_u32(at)));
 			vst1q_f32(b->row + r * b->m16 + j, s[r]);
 		}
 	}
@@ -127,24 +128,24 @@ ALWAYS_INLINE void mix_4(
 	uint32_t w0, w1;
 
 	if (rows > 1)
-		__asm volatile("	dls lr, %[m]\n"
-			       "1:	vldrw.32 %q[x], [%[v]]\n"
-			       "	ldr %[w0], [%[r0]], #4\n"
-			       "	ldr %[w1], [%[r1]], #4\n"
-			       "	vfma.f32 %q[s0], %q[x], %[w0]\n"
-			       "	ldr %[w0], [%[r2]], #4\n"
-			       "	vfma.f32 %q[s1], %q[x], %[w1]\n"
-			       "	ldr %[w1], [%[r3]], #4\n"
-			       "	vfma.f32 %q[s2], %q[x], %[w0]\n"
-			       "	add %[v], %[step]\n"
-			       "	vfma.f32 %q[s3], %q[x], %[w1]\n"
-			       "	le lr, 1b\n"
-			       : [v] "+r"(v), [x] "=&w"(x), [w0] "=&r"(w0),
-			       [w1] "=&r"(w1), [r0] "+r"(r0), [r1] "+r"(r1),
-			       [r2] "+r"(r2), [r3] "+r"(r3), [s0] "+w"(s0), [s1] "+w"(s1),
-			       [s2] "+w"(s2), [s3] "+w"(s3)
-			       : [m] "r"(b->m), [step] "r"(b->kv_step * 4)
-			       : "lr", "memory");
+		__asm volatile(
+			"	dls lr, %[m]\n"
+			"1:	vldrw.32 %q[x], [%[v]]\n"
+			"	ldr %[w0], [%[r0]], #4\n"
+			"	ldr %[w1], [%[r1]], #4\n"
+			"	vfma.f32 %q[s0], %q[x], %[w0]\n"
+			"	ldr %[w0], [%[r2]], #4\n"
+			"	vfma.f32 %q[s1], %q[x], %[w1]\n"
+			"	ldr %[w1], [%[r3]], #4\n"
+			"	vfma.f32 %q[s2], %q[x], %[w0]\n"
+			"	add %[v], %[step]\n"
+			"	vfma.f32 %q[s3], %q[x], %[w1]\n"
+			"	le lr, 1b\n"
+			: [v] "+r"(v), [x] "=&w"(x), [w0] "=&r"(w0), [w1] "=&r"(w1),
+			[r0] "+r"(r0), [r1] "+r"(r1), [r2] "+r"(r2), [r3] "+r"(r3),
+			[s0] "+w"(s0), [s1] "+w"(s1), [s2] "+w"(s2), [s3] "+w"(s3)
+			: [m] "r"(b->m), [step] "r"(b->kv_step * 4)
+			: "lr", "memory");
 	else
 		__asm volatile("	dls lr, %[m]\n"
 			       "1:	vldrw.32 %q[x], [%[v]]\n"
