@@ -268,7 +268,7 @@ bench-arm: $(BUILD)/count $(BUILD)/count.so ## instructions a multiply-add on Ar
 
 # The kernels for Cortex-M55, and the portable ones under other names, on the emulated board.
 MVE_SRC := $(wildcard src/infer/opt/armv81m-mve/*.c)
-MVE_PORTABLE := linear_f32 linear_i8 linear_i4 norm_ln norm_rms act_gelu quant_rows attention
+MVE_PORTABLE := linear_f32 linear_i8 linear_i4 norm_ln norm_rms act_gelu quant_rows attention attention_dot8
 MVE_CC := $(MCU_CC) -mcpu=cortex-m55 -mthumb -mfloat-abi=hard -std=c11 $(WARN) -I. -O2 -fno-schedule-insns -ffunction-sections
 build/mve/count.elf: tests/count/mve.c tests/cross/bare.c tests/cross/bare.ld $(MVE_SRC) \
 		$(MVE_PORTABLE:%=src/infer/ref/%.c) $(wildcard src/infer/*.h src/infer/opt/armv81m-mve/*.h)

@@ -27,9 +27,9 @@ check 'int8: at most 0.2 instructions a multiply-add' "${MAKE:-make}" -s bench-m
 prints 'bench: 64 to 256' 'int8 +64 +256 +0\.1' out
 prints 'bench: 256 to 64' 'int8 +256 +64 +0\.1' out
 
-measure() { # BITS KERNELS
+measure() { # BITS KERNELS [GENE]
 	"$HAWSER" measure --device mps3-an547 --task intent-slots:5:7 --processes 2 --genome \
-		"enc;v=99;t=12;d=32;e=32;eb=$1;act=gelu;norm=ln;place=pre;pool=mean;abs=1;rel=4;conv=0;opt=O2;kern=$2;L=h2k2x16f64r0b$1"
+		"enc;v=99;t=12;d=32;e=32;eb=$1;act=gelu;norm=ln;place=pre;pool=mean;abs=1;rel=4;conv=0;opt=O2;kern=$2${3:-};L=h2k2x16f64r0b$1"
 }
 count() {
 	sed -n 's/^instructions \([0-9]*\) .*/\1/p' "$DIR/out"
@@ -41,6 +41,8 @@ for bits in 8 4 32; do
 	prints "golden check, $bits bits" '^golden +outputs agree' out
 	[ $bits = 8 ] && n=$(count)
 done
+check 'measure, attention in int8' measure 8 opt ';attn=8'
+prints 'golden check, attention in int8' '^golden +outputs agree' out
 if [ -n "$portable" ] && [ -n "$n" ] && [ $((n * 8)) -lt "$portable" ]; then
 	ok 'an eighth of the instructions'
 else

@@ -1,7 +1,7 @@
 /* Four queries of a head at once: scores of four keys, whose columns a gathering load
  * brings together, then softmax a query, then four columns of the mix. A lone query has
  * loops of its own. */
-#include "src/infer/opt/armv81m-mve/vector.h"
+#include "src/infer/opt/armv81m-mve/scores.h"
 
 #define QUERIES 4
 
@@ -80,18 +80,6 @@ ALWAYS_INLINE void multiply_keys(
 	s[3] = s3;
 }
 
-/* Biases of four keys from j on, seen from token i. */
-ALWAYS_INLINE float32x4_t biases(const struct block *b, uint32_t i, int32x4_t j)
-{
-	int32_t r = (int32_t)b->a->rel_radius;
-	int32x4_t far = vsubq_n_s32(j, (int32_t)i);
-
-	far = vmaxq_s32(vminq_s32(far, vdupq_n_s32(r)), vdupq_n_s32(-r));
-	return vldrwq_gather_shifted_offset_f32(
-		b->a->rel + b->head * (2 * b->a->rel_radius + 1),
-		vreinterpretq_u32_s32(vaddq_n_s32(far, r)));
-}
-
 ALWAYS_INLINE void scores(const struct block *b, const int rows)
 {
 	const uint32_t bytes = (uint32_t)b->kv_step * 4;
@@ -108,17 +96,10 @@ ALWAYS_INLINE void scores(const struct block *b, const int rows)
 			s[r] = vmulq_n_f32(s[r], b->a->scale);
 			if (b->a->rel)
 				s[r] = vaddq_f32(
-					s[r], biases(b, b->first + r,
-						      vreinterpretq_s32_u32(at)));
+					s[r], biases(b->a, b->head, b->first + r, at));
 			vst1q_f32(b->row + r * b->m16 + j, s[r]);
 		}
 	}
-}
-
-/* Of a score that is none of the largest; lanes that are not used may be anything. */
-ALWAYS_INLINE float32x4_t weight(float32x4_t score, float32x4_t large)
-{
-	return exp_within(vmaxnmq_f32(vsubq_f32(score, large), vdupq_n_f32(-87.0f)));
 }
 
 static float largest_of(const float *row, uint32_t m)
