@@ -95,7 +95,7 @@ TALLY := build/tally
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all help deps tests unit fuzz-genomes fuzz-frames gradients e2e soak lint check test bench bench-core \
-	bench-arm bench-mve bench-build bench-line demo install clean \
+	bench-arm bench-mcu bench-mve bench-build bench-line demo install clean \
 	format FORCE
 
 CROSS_AGENTS := $(CROSS:%=$(BUILD)/hawser-agent-%)
@@ -249,7 +249,7 @@ test: PACKAGES += openssh-server iproute2 sqlite3
 test: deps ## install what is missing, then run every test
 	@JOBS=$(JOBS) tests/all $(TALLY) $(MAKE)
 
-bench: bench-core bench-build bench-line bench-arm ## every benchmark
+bench: bench-core bench-build bench-line bench-arm bench-mcu bench-mve ## every benchmark
 
 # BENCH_QUICK=1: under a minute. BENCH_PEER=0: without ONNX Runtime (it needs the network once).
 BENCH_PEER ?= 1
@@ -266,6 +266,9 @@ $(BUILD)/count.so: tests/count/plugin.c $(BUILD)/flags
 bench-arm: $(BUILD)/count $(BUILD)/count.so ## instructions a multiply-add on Arm, under QEMU
 	@$(BUILD)/count $(BUILD)/count.so
 
+bench-mcu: all $(BUILD)/count.so ## instructions of the Cortex-M kernels on an emulated board, and sizes
+	@tests/bench/mcu $(BUILD)/hawser $(BUILD)/count.so $(BUILD)
+
 # The kernels for Cortex-M55, and the portable ones under other names, on the emulated board.
 MVE_SRC := $(wildcard src/infer/opt/armv81m-mve/*.c)
 MVE_PORTABLE := linear_f32 linear_i8 linear_i4 norm_ln norm_rms act_gelu quant_rows attention attention_dot8
@@ -278,9 +281,8 @@ build/mve/count.elf: tests/count/mve.c tests/cross/bare.c tests/cross/bare.ld $(
 	$(MVE_CC) tests/count/mve.c tests/cross/bare.c $(MVE_SRC) $(MVE_PORTABLE:%=$(@D)/%.o) -nostartfiles \
 		--specs=rdimon.specs -Ttests/cross/bare.ld -Wl,--gc-sections -o $@
 
-bench-mve: build/mve/count.elf ## instructions a multiply-add on Cortex-M55 with MVE, under QEMU
-	@qemu-system-arm -M mps3-an547 -icount shift=6,sleep=off -display none -nodefaults -nic none \
-		-semihosting -kernel $<
+bench-mve: all $(if $(BOARDS),build/mve/count.elf) ## the same of Cortex-M55 with MVE
+	@tests/bench/mve $(BUILD)/hawser build/mve/count.elf
 
 bench-build: $(BUILD)/bench-build ## from genome to image and to the first answer
 	@$(BUILD)/bench-build

@@ -52,8 +52,9 @@ static const struct kernel_panels panels_mve = {
 	.f32 = {4, 4, 1, 0}, .i8 = {4, 4, 16, 0}, .i4 = {4, 4, 32, 0}};
 
 /* Rows of whole words; the set's SXTB16 takes columns as they come. */
-static const char *const cortexm_dsp[] = {"embed_i4", "embed_i8", "linear_back_i4",
-	"linear_back_i8", "linear_i4", "linear_i8", NULL};
+static const char *const cortexm_dsp[] = {"act_quant_rows", "attention", "embed_i4",
+	"embed_i8", "linear_back_i4", "linear_back_i8", "linear_i4", "linear_i8",
+	"norm_ln", "norm_ln_quant", "norm_rms", "norm_rms_quant", "quant_rows", NULL};
 static const struct kernel_panels panels_rows = {
 	.f32 = {1, 1, 1, 0}, .i8 = {1, 1, 8, 0}, .i4 = {1, 1, 8, 0}};
 
@@ -115,6 +116,7 @@ static const struct kernel_set sets[] = {
 		.cflags = "-O2 -fno-schedule-insns",
 		.kernels = cortexm_dsp,
 		.panels = &panels_rows,
+		.fuses = FUSES_QUANT,
 		.macros = "__arm__ __thumb2__ __ARM_FEATURE_DSP __ARM_FEATURE_FMA"},
 	/* For small code; half the registers, so panels of half the width. */
 	{.isa = "armhf-neon",

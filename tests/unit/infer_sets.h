@@ -136,6 +136,13 @@ DECLARE_ARM(armhf_neon);
 linear_fn cortexm_dsp_linear_i8, cortexm_dsp_linear_i4;
 embed_fn cortexm_dsp_embed_i8, cortexm_dsp_embed_i4;
 back_fn cortexm_dsp_linear_back_i8, cortexm_dsp_linear_back_i4;
+quant_fn cortexm_dsp_quant_rows;
+attention_fn cortexm_dsp_attention;
+ln_fn cortexm_dsp_norm_ln;
+rms_fn cortexm_dsp_norm_rms;
+act_quant_fn cortexm_dsp_act_quant_rows;
+ln_quant_fn cortexm_dsp_norm_ln_quant;
+rms_quant_fn cortexm_dsp_norm_rms_quant;
 #endif
 
 static const struct kernels all[] = {
@@ -153,7 +160,14 @@ static const struct kernels all[] = {
 		.i4 = cortexm_dsp_linear_i4,
 		.embed = {embed_f32, cortexm_dsp_embed_i8, cortexm_dsp_embed_i4},
 		.back = {linear_back_f32, cortexm_dsp_linear_back_i8,
-			cortexm_dsp_linear_back_i4}},
+			cortexm_dsp_linear_back_i4},
+		.quant = cortexm_dsp_quant_rows,
+		.attention = cortexm_dsp_attention,
+		.ln = cortexm_dsp_norm_ln,
+		.rms = cortexm_dsp_norm_rms,
+		.act_quant = cortexm_dsp_act_quant_rows,
+		.ln_quant = cortexm_dsp_norm_ln_quant,
+		.rms_quant = cortexm_dsp_norm_rms_quant},
 #endif
 	{.isa = NULL},
 };

@@ -1,0 +1,13 @@
+#include "src/infer/opt/cortexm-dsp/norm.h"
+
+void norm_rms_quant(uint32_t n, uint32_t d, const float *x, const float *gain, float *y,
+	int8_t *q, float *scale)
+{
+	struct norm o = {.d = d, .gain = gain};
+
+	for (uint32_t t = 0; t < n; t++, x += d, q += d) {
+		o.scale = row_scale(x, d, 0);
+		scale[t] = norm_and_quantise(&o, x, y, q);
+		y += y ? d : 0;
+	}
+}
