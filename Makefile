@@ -163,10 +163,10 @@ $(CROSS_AGENTS): $(BUILD)/hawser-agent-%: $(AGENT_SRC) $(AGENT_HEADERS) $(BUILD)
 	$(CROSS_$*) $(CPPFLAGS) -std=c11 $(WARN) -O2 $(AGENT_SRC) -static -s -lm -o $@
 
 MCU_SRC := $(wildcard devices/agent/mcu/*.c) devices/agent/agent.c \
-	$(addprefix devices/proto/,frame.c message.c record.c crc32.c sha256.c)
+	$(addprefix devices/proto/,frame.c message.c crc32.c)
 $(FIRMWARE): $(BUILD)/hawser-agent-%.elf: $(MCU_SRC) $(AGENT_HEADERS) $(wildcard devices/agent/mcu/*) \
 		$(wildcard devices/boards/*/*.h devices/boards/*/agent.ld devices/boards/*/cflags) $(BUILD)/flags
-	$(MCU_CC) $(shell cat devices/boards/$*/cflags) -mthumb -I. -std=c11 $(WARN) -Os -DCRC32_SMALL -DSHA256_SMALL -ffreestanding \
+	$(MCU_CC) $(shell cat devices/boards/$*/cflags) -mthumb -I. -std=c11 $(WARN) -Os -DCRC32_SMALL -ffreestanding \
 		-nostdlib -fno-tree-loop-distribute-patterns -flto -flto-partition=one \
 		-include devices/boards/$*/board.h -Wl,--gc-sections -T devices/boards/$*/agent.ld \
 		$(MCU_SRC) -lgcc -o $@
@@ -188,7 +188,7 @@ tests: $(TESTS) ## build the unit tests
 
 # What starts compilers and emulators only is the same under the sanitisers: once is enough.
 COMPILED_ONLY := $(addprefix $(BUILD)/tests/,test_codegen_loops test_infer_arm test_cross_candidates \
-	test_mcu)
+	test_mcu test_mcu_upload)
 unit: all tests $(BUILD)/count.so ## run the unit tests (CONFIG=asan: under the sanitisers)
 	@JOBS=$(JOBS) tests/run "unit, $(CONFIG)" $(TALLY) $(if $(filter asan,$(CONFIG)),$(filter-out $(COMPILED_ONLY),$(TESTS)),$(TESTS))
 

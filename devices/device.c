@@ -9,9 +9,7 @@
 #include "devices/result.h"
 #include "devices/cpu_arch.h"
 #include "devices/transport/power.h"
-#include "src/base/file.h"
 
-#define MAX_IMAGE (1u << 30)
 #define SILENCE_MS 2500 /* more than two BEATs */
 #define MAX_SILENCES 6
 #define GRACE_MS 15000 /* for idle power, start and end of a run */
@@ -48,6 +46,44 @@ static void tell_emulator(const struct device_profile *p, struct device_info *in
 		(unsigned)info->instruction_ns);
 }
 
+/* Takes "KEY: HEX\n" out of the description: it changes while the device stays the same. */
+static int take_number(struct device_info *info, const char *key, uint32_t *out)
+{
+	char *line = strstr(info->description, key), *end;
+	unsigned long v;
+
+	if (!line || (line != info->description && line[-1] != '\n'))
+		return 0;
+	v = strtoul(line + strlen(key), &end, 16);
+	if (*end != '\n' || v > UINT32_MAX)
+		return 0;
+	*out = (uint32_t)v;
+	memmove(line, end + 1, strlen(end + 1) + 1);
+	return 1;
+}
+
+/* devices/PROTOCOL.md, "The description" */
+#define RESET_FAULT 0x100u
+static void take_boot(struct device_info *info)
+{
+	static const char *const text[] = {"power was switched on", "it was asked to",
+		"its watchdog bit",
+		"the reset pin, or a cause that the board does not tell"};
+	uint32_t why = 0;
+
+	take_number(info, "boots: ", &info->boots);
+	if (!take_number(info, "reset: ", &why))
+		return;
+	if (why < sizeof(text) / sizeof(text[0]))
+		snprintf(info->reset, sizeof(info->reset), "%s", text[why]);
+	else if (why < 2 * RESET_FAULT && why >= RESET_FAULT)
+		snprintf(info->reset, sizeof(info->reset),
+			"the agent itself failed, exception %u",
+			(unsigned)(why - RESET_FAULT));
+	else
+		snprintf(info->reset, sizeof(info->reset), "reason %x", (unsigned)why);
+}
+
 static enum err read_info(struct device *d, struct device_info *info, struct err_ctx *ctx)
 {
 	const struct wire_welcome *w = &d->link.welcome;
@@ -72,6 +108,7 @@ static enum err read_info(struct device *d, struct device_info *info, struct err
 	buf_release(&text);
 	if (e)
 		return e;
+	take_boot(info);
 	if (d->profile.threads > 1) { /* the same machine, but another one to compare */
 		size_t len = strlen(info->description);
 
@@ -85,8 +122,8 @@ static enum err read_info(struct device *d, struct device_info *info, struct err
 	info->simulated = (w->flags & WIRE_IS_SIMULATED) != 0;
 	cpu_arch_line(info->description, "emulated", emulated, sizeof(emulated));
 	info->emulated = emulated[0] != '\0';
-	if (info->simulated && (!strcmp(d->driver->name, "local") ||
-				       !strcmp(d->driver->name, "ssh")))
+	if (info->simulated &&
+		(!strcmp(d->driver->name, "local") || !strcmp(d->driver->name, "ssh")))
 		return err_set(ctx, ERR_LINK,
 			"the agent calls itself simulated, which its profile does not");
 	info->can_evaluate = (w->flags & WIRE_CAN_EVAL) != 0;
@@ -108,6 +145,7 @@ static enum err start(struct device *d, struct device_info *info, struct err_ctx
 	if (e)
 		return e;
 	link_attach(&d->link, t);
+	probe_begin(d);
 	e = link_hello(&d->link, ctx);
 	return e ? e : read_info(d, info, ctx);
 }
@@ -223,85 +261,6 @@ enum err device_recover(struct device *d, struct err_ctx *ctx)
 		       : unavailable(d, e, ctx);
 }
 
-/* Uploads */
-
-static struct upload_note *find_upload(struct device *d, const struct hash *image)
-{
-	for (size_t i = d->n_uploads; i > 0; i--)
-		if (hash_equal(&d->uploads[i - 1].image, image))
-			return &d->uploads[i - 1];
-	return NULL;
-}
-
-static enum err note_upload(
-	struct device *d, const struct hash *image, const char *path, struct err_ctx *ctx)
-{
-	struct upload_note *note = find_upload(d, image);
-	char *copy = strdup(path);
-
-	if (copy && !note && d->n_uploads == d->cap_uploads) {
-		size_t cap = d->cap_uploads ? 2 * d->cap_uploads : 32;
-		struct upload_note *p = realloc(d->uploads, cap * sizeof(*p));
-
-		if (p) {
-			d->uploads = p;
-			d->cap_uploads = cap;
-		}
-	}
-	if (!copy || (!note && d->n_uploads == d->cap_uploads)) {
-		free(copy);
-		return err_set(ctx, ERR_NOMEM, "out of memory");
-	}
-	if (!note) {
-		note = &d->uploads[d->n_uploads++];
-		note->path = NULL;
-	}
-	free(note->path);
-	note->image = *image;
-	note->path = copy;
-	return ERR_OK;
-}
-
-static enum err send_image(
-	struct device *d, const char *path, const struct hash *image, struct err_ctx *ctx)
-{
-	struct hash found;
-	struct buf file;
-	enum err e;
-
-	buf_init(&file);
-	e = file_read(path, MAX_IMAGE, &file, ctx);
-	hash_bytes(&found, buf_str(&file), file.len);
-	if (!e && (file.len == 0 || !hash_equal(&found, image)))
-		e = err_set(
-			ctx, ERR_INVALID, "'%s' is not the image its hash says", path);
-	if (!e) {
-		e = cpu_arch_check_image(
-			d->info.description, buf_str(&file), file.len, ctx);
-		if (e)
-			err_prefix(ctx, e, "device '%s'", d->profile.name);
-	}
-	if (!e)
-		e = link_upload(
-			&d->link, image->b, (const uint8_t *)file.data, file.len, ctx);
-	buf_release(&file);
-	return e;
-}
-
-enum err device_upload(
-	struct device *d, const char *path, const struct hash *image, struct err_ctx *ctx)
-{
-	enum err e = send_image(d, path, image, ctx);
-
-	/* An upload that was cut goes on where it stopped. */
-	if (e == ERR_LINK || e == ERR_DEVICE) {
-		e = device_recover(d, ctx);
-		if (!e)
-			e = send_image(d, path, image, ctx);
-	}
-	return e ? e : note_upload(d, image, path, ctx);
-}
-
 /* Runs */
 
 static struct lost_run *find_lost(struct device *d, const struct run_request *rq)
@@ -411,13 +370,13 @@ static enum err run_with_image(struct device *d, const struct run_request *rq,
 
 	if (e != ERR_INVALID || d->link.refusal.code != WIRE_E_NOT_FOUND)
 		return e;
-	note = find_upload(d, &rq->image);
+	note = upload_find(d, &rq->image);
 	if (!note)
 		return err_set(ctx, ERR_NOTFOUND, "the image was not uploaded to '%s'",
 			d->profile.name);
-	e = send_image(d, note->path, &rq->image, ctx);
+	e = upload_image(d, note->path, &rq->image, ctx);
 	if (!e && rq->mode == RUN_EVAL)
-		e = link_upload(&d->link, input->b, rq->input, rq->input_len, ctx);
+		e = upload_input(d, rq, input, ctx);
 	return e ? e : run_once(d, rq, input, a, ctx);
 }
 
@@ -434,7 +393,7 @@ static enum err run_and_fetch(struct device *d, const struct run_request *rq,
 		if (!rq->input || rq->input_len == 0)
 			return err_set(ctx, ERR_INVALID, "nothing to evaluate");
 		hash_bytes(&input, rq->input, rq->input_len);
-		e = link_upload(&d->link, input.b, rq->input, rq->input_len, ctx);
+		e = upload_input(d, rq, &input, ctx);
 	}
 	if (!e)
 		e = run_with_image(d, rq, &input, &a, ctx);

@@ -27,8 +27,10 @@ struct device_profile {
 	char cache[256];      /* ssh: the agent's folder there; "" its own choice */
 	char port[256];	      /* serial: the line, "/dev/serial/by-id/..." */
 	uint32_t baud;	      /* serial */
-	char emulator[512];   /* serial: a command of this host instead of a port */
-	char board[64];	      /* serial, with an emulator: whose firmware it runs */
+	char probe[128]; /* serial: a debug probe's GDB server, "localhost:3333"; "none":
+				 nor an emulator's own; "" as it comes */
+	char emulator[512]; /* serial: a command of this host instead of a port */
+	char board[64];	    /* serial, with an emulator: whose firmware it runs */
 	char cc[256]; /* the target's compiler: "gcc"; "none" for sim (not compiled) */
 	char cflags[512];    /* target flags: "-march=native" */
 	char isa[32];	     /* kernel folder in src/infer/opt for KERNELS_OPT; "" none */
@@ -74,6 +76,8 @@ struct device_info {
 	char sensor[64];       /* the energy sensor in use; "" none */
 	char sensor_note[192]; /* what it covers, or why there is none */
 	int can_evaluate;      /* offers RUN_EVAL */
+	uint32_t boots;	       /* of a board since power was switched on; 0: not told */
+	char reset[64];	       /* why it booted last; "" not told */
 	int host_judges;       /* its agent leaves an image's records to us */
 };
 
@@ -121,6 +125,8 @@ const struct device_profile *device_profile(const struct device *d);
 /* Sends an image unless the device has it already; verified by hash there. */
 enum err device_upload(struct device *d, const char *path, const struct hash *image,
 	struct err_ctx *ctx);
+/* Why an upload last took a slower way than its profile names; "" when none did. */
+const char *device_upload_note(const struct device *d);
 /* ERR_OK with a verdict for everything that the candidate or the device did; other
  * codes are faults of the caller or of this host. After VERDICT_DEVICE_LOST or
  * VERDICT_LINK_LOST the device is reopened by device_recover. */

@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -130,6 +131,34 @@ static size_t split(char *text, const char *argv[], size_t n, size_t cap)
 	return n;
 }
 
+/* A fresh folder for the socket of an emulator's debugger: who reaches that has the emulator.
+ * The guard removes it. */
+static enum err make_probe(char *path, size_t cap, struct err_ctx *ctx)
+{
+	static const char name[] = "/hawser-probe-XXXXXX";
+	const char *tmp = getenv("TMPDIR");
+
+	/* A comma would end the path for the emulator; a long one is no socket's. */
+	if (!tmp || !tmp[0] || strchr(tmp, ',') || strlen(tmp) > 64)
+		tmp = "/tmp";
+	snprintf(path, cap, "%s%s", tmp, name);
+	if (!mkdtemp(path))
+		return err_set(ctx, ERR_IO, "cannot make a folder '%s': %s", path,
+			strerror(errno));
+	strcat(path, "/gdb");
+	return ERR_OK;
+}
+
+static void remove_probe(char *path)
+{
+	char *slash = strrchr(path, '/');
+
+	unlink(path);
+	if (slash)
+		*slash = '\0';
+	rmdir(path);
+}
+
 /* An emulator with the board's firmware, the line at its standard input and output; it ends
  * with this process. */
 static enum err start_emulator(
@@ -140,7 +169,8 @@ static enum err start_emulator(
 		"-serial", "chardev:line", "-kernel"};
 	const size_t n_line = sizeof(line) / sizeof(line[0]);
 	char agent[4200], firmware[4200], name[128], words[sizeof(p->emulator)];
-	const char *argv[EMULATOR_WORDS] = {agent, "--guard"};
+	char probe[100] = "", chardev[160];
+	const char *argv[EMULATOR_WORDS] = {agent, "--guard", probe};
 	enum err e = find_agent(agent, sizeof(agent), ctx);
 	size_t n;
 
@@ -154,17 +184,36 @@ static enum err start_emulator(
 			"gcc-arm-none-eabi libnewlib-arm-none-eabi) and run make",
 			name);
 	snprintf(words, sizeof(words), "%s", p->emulator);
-	n = split(words, argv, 2, EMULATOR_WORDS - n_line - 2);
+	n = split(words, argv, 3, EMULATOR_WORDS - n_line - 6);
+	if (!p->probe[0]) {
+		e = make_probe(probe, sizeof(probe), ctx);
+		snprintf(chardev, sizeof(chardev),
+			"socket,id=probe,path=%s,server=on,wait=off", probe);
+		argv[n++] = "-chardev";
+		argv[n++] = chardev;
+		argv[n++] = "-gdb";
+		argv[n++] = "chardev:probe";
+	}
 	memcpy(argv + n, line, sizeof(line));
 	argv[n + n_line] = firmware;
-	return transport_pipe_open(out, argv, ctx);
+	e = e ? e : transport_pipe_open(out, argv, ctx);
+	if (!e)
+		snprintf((*out)->probe, sizeof((*out)->probe), "%s", probe);
+	else if (probe[0])
+		remove_probe(probe);
+	return e;
 }
 
 static enum err start_serial(
 	const struct device_profile *p, struct transport **out, struct err_ctx *ctx)
 {
-	return p->emulator[0] ? start_emulator(p, out, ctx)
-			      : transport_serial_open(out, p->port, p->baud, ctx);
+	enum err e;
+
+	e = p->emulator[0] ? start_emulator(p, out, ctx)
+			   : transport_serial_open(out, p->port, p->baud, ctx);
+	if (!e && p->probe[0] && strcmp(p->probe, "none") != 0)
+		snprintf((*out)->probe, sizeof((*out)->probe), "%s", p->probe);
+	return e;
 }
 
 static const struct device_driver driver_local = {

@@ -28,7 +28,22 @@ struct device {
 	size_t n_uploads, cap_uploads;
 	struct lost_run lost[N_LOST];
 	size_t n_lost;
+	unsigned probe_failures; /* in a row */
+	char probe_note[256];	 /* the last one; "" none */
 	struct link link;
 };
+
+/* What was uploaded by that hash, or NULL. */
+const struct upload_note *upload_find(struct device *d, const struct hash *image);
+/* One try. */
+enum err upload_image(struct device *d, const char *path, const struct hash *image,
+	struct err_ctx *ctx);
+enum err upload_input(struct device *d, const struct run_request *rq,
+	const struct hash *input, struct err_ctx *ctx);
+
+/* Uploads go by the debug probe of the transport that was attached, if it has one. */
+void probe_begin(struct device *d);
+/* An image has arrived. */
+void probe_worked(struct device *d);
 
 #endif

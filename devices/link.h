@@ -17,6 +17,7 @@
 #include "src/base/buf.h"
 #include "src/base/err.h"
 
+#define LINK_TRIES 8
 #define LINK_MAX_PAYLOAD 65536
 #define LINK_MAX_BLOB (64u << 20) /* as a Linux agent's largest result */
 
@@ -27,8 +28,18 @@ struct link {
 	uint32_t chunk;	    /* bytes per PUT or FETCH now: halved on a bad line */
 	uint32_t bad, good; /* in a row */
 	uint64_t until_ms;  /* when the upload or fetch under way has to be over */
+	uint64_t sent;	    /* bytes of frames, since link_attach */
 	int fresh; /* nothing was said on this line yet: no need to wait for quiet */
 	struct wire_error refusal;
+	/* Another way into the device's memory, or NULL: puts bytes there and tells where. Set
+	 * after link_attach. Its failures are its own to tell: the line then serves. */
+	enum err (*stage)(void *self, const uint8_t *data, size_t len, uint64_t *address,
+		struct err_ctx *ctx);
+	void *stage_self;
+	/* The image that was verified last in this session; owned. */
+	uint8_t *held;
+	size_t held_len;
+	uint8_t held_hash[SHA256_BYTES];
 	struct put body; /* of the request being made */
 	struct frame_decoder decoder;
 	/* Received bytes that are not decoded yet. */
@@ -38,6 +49,9 @@ struct link {
 	uint8_t tx[FRAME_WIRE_BYTES(LINK_MAX_PAYLOAD)];
 	uint8_t body_bytes[LINK_MAX_PAYLOAD];
 };
+
+/* How long an answer is waited for, one try after the other. */
+extern const int link_try_ms[LINK_TRIES];
 
 void link_init(struct link *l);
 /* Closes what is open; takes the transport. */
@@ -63,9 +77,19 @@ enum err link_next(struct link *l, int timeout_ms, struct wire_header *h, struct
 	struct err_ctx *ctx);
 enum err link_refused(const struct link *l, struct err_ctx *ctx);
 
-/* Content by hash, resumed where an earlier upload ended. */
-enum err link_upload(struct link *l, const uint8_t hash[SHA256_BYTES],
-	const uint8_t *data, size_t len, struct err_ctx *ctx);
+struct link_content {
+	const uint8_t *hash; /* SHA256_BYTES; borrowed, as the data */
+	const uint8_t *data;
+	size_t len;
+	int is_image;	 /* may be sent as what differs from the image before */
+	int once;	 /* no second try when the bytes do not match the hash */
+	uint8_t spoiled; /* 1: with a wrong CRC, for whoever wants it refused */
+};
+
+/* Content by hash, resumed where an earlier upload ended. By the quickest way there is:
+ * `stage`, what differs from the image before, the line; the device's hash decides. */
+enum err link_upload(struct link *l, const struct link_content *c, struct err_ctx *ctx);
+void link_forget_held(struct link *l);
 /* Appends `len` bytes of a blob to `out` and compares their CRC-32. */
 enum err link_fetch(struct link *l, enum wire_blob blob, uint32_t run, uint32_t len,
 	uint32_t crc, struct buf *out, struct err_ctx *ctx);

@@ -3,13 +3,14 @@
 
 #include "devices/device.h"
 #include "devices/profile_folder.h"
+#include "devices/transport/dial.h"
 #include "devices/transport/ssh.h"
 #include "src/base/yaml.h"
 
 static const char *const keys[] = {"driver", "uri", "port", "baud", "emulator", "board",
-	"ssh_config", "cache", "cc", "cflags", "isa", "cpu", "threads", "timeout_ms",
-	"memory_bytes", "flash_bytes", "ram_bytes", "sensor", "sysfs_root", "law",
-	"about", "health_factor", "power_cycle", NULL};
+	"probe", "ssh_config", "cache", "cc", "cflags", "isa", "cpu", "threads",
+	"timeout_ms", "memory_bytes", "flash_bytes", "ram_bytes", "sensor", "sysfs_root",
+	"law", "about", "health_factor", "power_cycle", NULL};
 
 struct loader {
 	struct yaml_doc *doc;
@@ -126,6 +127,17 @@ static enum err check_ssh(struct loader *l, struct device_profile *p)
 	return e;
 }
 
+static enum err check_probe(struct loader *l, struct device_profile *p)
+{
+	enum err e = text(l, "probe", p->probe, sizeof(p->probe));
+
+	if (e || !p->probe[0] || strcmp(p->probe, "none") == 0 ||
+		dial_is_address(p->probe))
+		return e;
+	return yaml_err(l->doc, yaml_get(l->root, "probe"), ERR_INVALID, l->ctx,
+		"'probe' must be HOST:PORT of a GDB server, the path of its socket, or none");
+}
+
 static enum err check_serial(struct loader *l, struct device_profile *p)
 {
 	enum err e = text(l, "port", p->port, sizeof(p->port));
@@ -133,6 +145,7 @@ static enum err check_serial(struct loader *l, struct device_profile *p)
 	e = e ? e : text(l, "emulator", p->emulator, sizeof(p->emulator));
 	e = e ? e : text(l, "board", p->board, sizeof(p->board));
 	e = e ? e : small(l, "baud", 300, 4000000, &p->baud);
+	e = e ? e : check_probe(l, p);
 	if (e || strcmp(p->driver, "serial") != 0)
 		return e;
 	if (!p->port[0] == !p->emulator[0])

@@ -196,11 +196,12 @@ static int on_offer(
 	return 0;
 }
 
+/* PUT and COPY */
 static int on_put(struct agent *a, const struct wire_header *h, struct get *g, char *why)
 {
 	struct wire_put m;
 
-	if (!get_put(g, &m))
+	if (!(h->type == WIRE_COPY ? get_copy(g, &m) : get_put(g, &m)))
 		return WIRE_E_REQUEST;
 	if (!a->upload_open)
 		return WIRE_E_NOT_FOUND;
@@ -209,9 +210,10 @@ static int on_put(struct agent *a, const struct wire_header *h, struct get *g, c
 
 		if (m.len > a->upload.size - a->have)
 			return WIRE_E_REQUEST;
-		code = a->ops->store_append(a->self, m.data, m.len, why);
-		if (code) {
-			a->upload_open = 0;
+		code = m.data ? a->ops->store_append(a->self, m.data, m.len, why)
+			      : a->ops->store_copy(a->self, &m, why);
+		if (code) { /* what cannot be copied may still be sent */
+			a->upload_open = !m.data;
 			return code;
 		}
 		a->have += m.len;
@@ -231,7 +233,7 @@ static int on_verify(
 		memcmp(m.hash, a->upload.hash, sizeof(m.hash)) != 0)
 		return WIRE_E_NOT_FOUND;
 	if (!a->upload_complete && a->have == a->upload.size) {
-		int code = a->ops->store_verify(a->self, why);
+		int code = a->ops->store_verify(a->self, m.crc, why);
 
 		if (code) {
 			a->upload_open = 0;
@@ -358,11 +360,16 @@ static int on_reset(struct agent *a, const struct wire_header *h, struct get *g)
 static int handle(struct agent *a, const struct wire_header *h, struct get *g, char *why)
 {
 	if (a->running && (h->type == WIRE_OFFER || h->type == WIRE_PUT ||
-				  h->type == WIRE_VERIFY || h->type == WIRE_FETCH))
+				  h->type == WIRE_COPY || h->type == WIRE_VERIFY ||
+				  h->type == WIRE_FETCH))
 		return WIRE_E_BUSY; /* it would disturb what is being timed */
 	switch (h->type) {
 	case WIRE_OFFER:
 		return on_offer(a, h, g, why);
+	case WIRE_COPY:
+		if (!a->ops->store_copy)
+			return WIRE_E_UNKNOWN;
+		return on_put(a, h, g, why);
 	case WIRE_PUT:
 		return on_put(a, h, g, why);
 	case WIRE_VERIFY:

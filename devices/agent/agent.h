@@ -29,8 +29,12 @@ struct agent_ops {
 	int (*store_open)(void *self, const uint8_t hash[SHA256_BYTES], uint64_t size,
 		uint64_t *have, int *complete, char *why);
 	int (*store_append)(void *self, const uint8_t *data, size_t len, char *why);
-	/* Hashes the opened content; WIRE_E_HASH after deleting it when it differs. */
-	int (*store_verify)(void *self, char *why);
+	/* Adds bytes that are there already (m->data is NULL); WIRE_E_NOT_FOUND when they
+	 * are not. NULL: it cannot, and config.flags say so. */
+	int (*store_copy)(void *self, const struct wire_put *m, char *why);
+	/* Hashes the opened content, or finds its CRC-32; WIRE_E_HASH after deleting it when
+	 * it differs. */
+	int (*store_verify)(void *self, uint32_t crc, char *why);
 
 	/* Begins; WIRE_E_NOT_FOUND when image or input is not stored and verified. */
 	int (*run_start)(void *self, const struct wire_run *rq, char *why);

@@ -2,8 +2,6 @@
 
 #include <string.h>
 
-#include "devices/proto/message.h"
-
 void ram_store_init(struct ram_store *s, void *mem, size_t cap)
 {
 	memset(s, 0, sizeof(*s));
@@ -73,6 +71,18 @@ int ram_store_append(struct ram_store *s, const uint8_t *data, size_t len)
 	memcpy(s->mem + slot->at + slot->have, data, len);
 	slot->have += len;
 	return 0;
+}
+
+int ram_store_copy(struct ram_store *s, const struct wire_put *m)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		const struct ram_slot *from = &s->slot[i];
+
+		if (from->complete && wire_hash_start(from->hash) == m->held &&
+			m->from <= from->size && m->len <= from->size - m->from)
+			return ram_store_append(s, s->mem + from->at + m->from, m->len);
+	}
+	return WIRE_E_NOT_FOUND;
 }
 
 int ram_store_verify(struct ram_store *s)

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "devices/proto/sha256.h"
+#include "devices/proto/message.h"
 
 #define RAM_STORE_SLOTS 128
 
@@ -30,6 +30,8 @@ void ram_store_init(struct ram_store *s, void *mem, size_t cap);
 int ram_store_open(struct ram_store *s, const uint8_t hash[SHA256_BYTES], uint64_t size,
 	uint64_t *have, int *complete);
 int ram_store_append(struct ram_store *s, const uint8_t *data, size_t len);
+/* From another, verified content; memory by address is not to be had. */
+int ram_store_copy(struct ram_store *s, const struct wire_put *m);
 int ram_store_verify(struct ram_store *s);
 /* Verified content, or NULL. Valid until the next open. */
 const uint8_t *ram_store_find(

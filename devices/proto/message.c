@@ -132,6 +132,7 @@ int get_welcome(struct get *g, struct wire_welcome *m)
 static const struct field offer_fields[] = {
 	FIXED(wire_offer, hash),
 	FIXED(wire_offer, size),
+	FIXED(wire_offer, crc),
 };
 
 void put_offer(struct put *p, const struct wire_offer *m)
@@ -172,6 +173,26 @@ int get_put(struct get *g, struct wire_put *m)
 	m->offset = get_u64(g);
 	m->len = (uint32_t)get_left(g);
 	m->data = get_bytes(g, m->len);
+	m->held = 0;
+	m->from = 0;
+	return get_end(g) && m->len > 0;
+}
+
+void put_copy(struct put *p, const struct wire_put *m)
+{
+	put_u64(p, m->offset);
+	put_u32(p, m->held);
+	put_u64(p, m->from);
+	put_u32(p, m->len);
+}
+
+int get_copy(struct get *g, struct wire_put *m)
+{
+	m->offset = get_u64(g);
+	m->held = get_u32(g);
+	m->from = get_u64(g);
+	m->len = get_u32(g);
+	m->data = NULL;
 	return get_end(g) && m->len > 0;
 }
 
@@ -220,6 +241,7 @@ static const struct field done_fields[] = {
 	FIXED(wire_done, energy_uj),
 	FIXED(wire_done, idle_uw),
 	TEXT(wire_done, energy_note),
+	FIXED(wire_done, stack_bytes),
 };
 
 void put_done(struct put *p, const struct wire_done *m)

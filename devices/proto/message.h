@@ -11,7 +11,7 @@
 #include "devices/proto/bytes.h"
 #include "devices/proto/sha256.h"
 
-#define WIRE_VERSION 2
+#define WIRE_VERSION 3
 #define WIRE_MIN_PAYLOAD 512 /* every agent takes at least this */
 #define WIRE_HEADER_BYTES 9
 #define WIRE_ANSWER_BYTES 1024 /* no answer but DATA is larger */
@@ -29,6 +29,7 @@ enum wire_type {
 	WIRE_CANCEL = 0x07,
 	WIRE_PING = 0x08,
 	WIRE_RESET = 0x09,
+	WIRE_COPY = 0x0a,
 	WIRE_ANSWER = 0x80, /* answer to a request: its type with this bit */
 	WIRE_BEAT = 0x85,   /* the RUN goes on */
 	WIRE_DONE = 0x90,   /* the RUN has ended */
@@ -79,6 +80,7 @@ struct wire_hello {
 
 #define WIRE_CAN_EVAL 1u
 #define WIRE_IS_SIMULATED 2u
+#define WIRE_CAN_COPY 4u
 /* A small agent that does not look into records: it gives them after an exit of any code,
  * and says OUTCOME_OK after 0. */
 #define WIRE_HOST_JUDGES 8u
@@ -103,6 +105,7 @@ struct wire_welcome {
 struct wire_offer {
 	uint8_t hash[SHA256_BYTES];
 	uint64_t size;
+	uint32_t crc; /* CRC-32 of the whole, for agents that do not hash */
 };
 
 struct wire_have {
@@ -110,10 +113,13 @@ struct wire_have {
 	uint8_t complete; /* all there and verified */
 };
 
+/* PUT, or COPY: bytes that the device has already. */
 struct wire_put {
 	uint64_t offset;
-	const uint8_t *data;
+	const uint8_t *data; /* NULL: COPY */
 	uint32_t len;
+	uint32_t held; /* wire_hash_start of a verified content; 0: none, but its memory */
+	uint64_t from; /* offset there, or address */
 };
 
 struct wire_run {
@@ -145,6 +151,7 @@ struct wire_done {
 	double energy_uj; /* per inference, idle taken off; NaN: not measured */
 	double idle_uw;
 	char energy_note[96]; /* why there is no figure */
+	uint32_t stack_bytes; /* the most that the image's stack has held; 0: unknown */
 };
 
 enum wire_blob { BLOB_DESCRIPTION, BLOB_RESULT, N_BLOBS };
@@ -173,6 +180,16 @@ struct wire_error {
 	char text[200]; /* "": wire_code_text says it all */
 };
 
+/* The first four bytes of a hash, by which COPY names what it copies from. */
+static inline uint32_t wire_hash_start(const uint8_t hash[SHA256_BYTES])
+{
+	struct get g;
+
+	get_init(&g, hash, 4);
+	return get_u32(&g);
+}
+
+/* What a code means; never empty. */
 const char *wire_code_text(uint16_t code);
 
 void put_header(struct put *p, const struct wire_header *h);
@@ -181,6 +198,7 @@ void put_welcome(struct put *p, const struct wire_welcome *m);
 void put_offer(struct put *p, const struct wire_offer *m);
 void put_have(struct put *p, const struct wire_have *m);
 void put_put(struct put *p, const struct wire_put *m);
+void put_copy(struct put *p, const struct wire_put *m);
 void put_run(struct put *p, const struct wire_run *m);
 void put_done(struct put *p, const struct wire_done *m);
 void put_fetch(struct put *p, const struct wire_fetch *m);
@@ -194,6 +212,7 @@ int get_welcome(struct get *g, struct wire_welcome *m);
 int get_offer(struct get *g, struct wire_offer *m);
 int get_have(struct get *g, struct wire_have *m);
 int get_put(struct get *g, struct wire_put *m);
+int get_copy(struct get *g, struct wire_put *m);
 int get_run(struct get *g, struct wire_run *m);
 int get_done(struct get *g, struct wire_done *m);
 int get_fetch(struct get *g, struct wire_fetch *m);

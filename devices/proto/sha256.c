@@ -78,6 +78,19 @@ static uint32_t ror(uint32_t x, unsigned n)
 	return x >> n | x << (32 - n);
 }
 
+static void schedule(uint32_t w[64], const uint8_t *block)
+{
+	for (int i = 0; i < 16; i++, block += 4)
+		w[i] = (uint32_t)block[0] << 24 | (uint32_t)block[1] << 16 |
+		       (uint32_t)block[2] << 8 | block[3];
+	for (int i = 16; i < 64; i++) {
+		uint32_t a = w[i - 15], b = w[i - 2];
+
+		w[i] = w[i - 16] + w[i - 7] + (ror(a, 7) ^ ror(a, 18) ^ a >> 3) +
+		       (ror(b, 17) ^ ror(b, 19) ^ b >> 10);
+	}
+}
+
 /* a..h of the standard are v[0..7]; the eight rounds of a turn rename them instead of
  * moving them. */
 static void step(uint32_t v[8], unsigned turn, uint32_t kw)
@@ -90,40 +103,6 @@ static void step(uint32_t v[8], unsigned turn, uint32_t kw)
 	v[(3 - turn) & 7] += t1;
 	v[(7 - turn) & 7] = t1 + (ror(a, 2) ^ ror(a, 13) ^ ror(a, 22)) +
 			    ((a & b) ^ (a & c) ^ (b & c));
-}
-
-#ifdef SHA256_SMALL
-static void compress(uint32_t h[8], const uint8_t *block)
-{
-	uint32_t w[16], v[8];
-
-	memcpy(v, h, sizeof(v));
-	for (unsigned i = 0; i < 64; i++, block += 4) {
-		uint32_t *at = &w[i & 15], a = w[(i + 1) & 15], b = w[(i + 14) & 15];
-
-		if (i < 16)
-			*at = (uint32_t)block[0] << 24 | (uint32_t)block[1] << 16 |
-			      (uint32_t)block[2] << 8 | block[3];
-		else
-			*at += w[(i + 9) & 15] + (ror(a, 7) ^ ror(a, 18) ^ a >> 3) +
-			       (ror(b, 17) ^ ror(b, 19) ^ b >> 10);
-		step(v, i, k[i] + *at);
-	}
-	for (int i = 0; i < 8; i++)
-		h[i] += v[i];
-}
-#else
-static void schedule(uint32_t w[64], const uint8_t *block)
-{
-	for (int i = 0; i < 16; i++, block += 4)
-		w[i] = (uint32_t)block[0] << 24 | (uint32_t)block[1] << 16 |
-		       (uint32_t)block[2] << 8 | block[3];
-	for (int i = 16; i < 64; i++) {
-		uint32_t a = w[i - 15], b = w[i - 2];
-
-		w[i] = w[i - 16] + w[i - 7] + (ror(a, 7) ^ ror(a, 18) ^ a >> 3) +
-		       (ror(b, 17) ^ ror(b, 19) ^ b >> 10);
-	}
 }
 
 static void compress(uint32_t h[8], const uint8_t *block)
@@ -145,7 +124,6 @@ static void compress(uint32_t h[8], const uint8_t *block)
 	for (int i = 0; i < 8; i++)
 		h[i] += v[i];
 }
-#endif
 
 /* The processor's own instructions: two rounds each on the state as two vectors, a b e f
  * and c d g h; four words of the schedule at a time. */

@@ -27,7 +27,7 @@ void sim_config(const struct sim *s, struct agent_config *c)
 	memset(c, 0, sizeof(*c));
 	c->max_payload = 32768;
 	c->window = 8;
-	c->flags = WIRE_IS_SIMULATED;
+	c->flags = WIRE_IS_SIMULATED | WIRE_CAN_COPY;
 	c->storage_bytes = s->store.cap;
 	c->output_bytes = SIM_RESULT_BYTES;
 	c->clock_resolution_ns = 1;
@@ -208,8 +208,15 @@ static int op_store_append(void *self, const uint8_t *data, size_t len, char *wh
 	return ram_store_append(&((struct sim *)self)->store, data, len);
 }
 
-static int op_store_verify(void *self, char *why)
+static int op_store_copy(void *self, const struct wire_put *m, char *why)
 {
+	(void)why;
+	return ram_store_copy(&((struct sim *)self)->store, m);
+}
+
+static int op_store_verify(void *self, uint32_t crc, char *why)
+{
+	(void)crc; /* its SHA-256 is checked */
 	(void)why;
 	return ram_store_verify(&((struct sim *)self)->store);
 }
@@ -283,6 +290,7 @@ const struct agent_ops sim_ops = {
 	.lease = op_lease,
 	.store_open = op_store_open,
 	.store_append = op_store_append,
+	.store_copy = op_store_copy,
 	.store_verify = op_store_verify,
 	.run_start = op_run_start,
 	.run_poll = op_run_poll,

@@ -16,6 +16,7 @@ struct transport_ops;
 /* The first member of every carrier's struct. */
 struct transport {
 	const struct transport_ops *ops;
+	char probe[128]; /* where a debug probe reaches the memory there; "" nowhere */
 };
 
 struct transport_ops {

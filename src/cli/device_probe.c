@@ -68,6 +68,9 @@ void device_print_probe(const struct device_profile *p, const struct device_info
 			key ? colon + 2 : s);
 		s += line + (s[line] == '\n');
 	}
+	if (i->boots)
+		printf("boots             %u, the last one because %s\n",
+			(unsigned)i->boots, i->reset);
 	printf("clock resolution  %llu ns\n", (unsigned long long)i->clock_resolution_ns);
 	printf("evaluates inputs  %s\n", i->can_evaluate ? "yes" : "no");
 	printf("energy sensor     %s%s%s\n", i->sensor[0] ? i->sensor : "none",
@@ -85,14 +88,14 @@ json_t *device_probe_json(const struct device_profile *p, const struct device_in
 
 	hash_to_hex(&i->fingerprint, hex);
 	return json_pack(
-		"{s:s, s:s, s:s, s:b, s:b, s:s, s:I, s:I, s:s, s:I, s:b, s:s, s:s, s:f, "
+		"{s:s, s:s, s:s, s:b, s:b, s:I, s:s, s:s, s:I, s:I, s:s, s:I, s:b, s:s, s:s, s:f, "
 		"s:f, s:f}",
 		"name", p->name, "driver", p->driver, "fingerprint", hex, "simulated",
-		i->simulated, "emulated", i->emulated, "agent", i->agent, "protocol",
-		(json_int_t)i->protocol, "max_frame_bytes",
-		(json_int_t)i->max_frame_bytes, "description", i->description,
-		"clock_resolution_ns", (json_int_t)i->clock_resolution_ns, "can_evaluate",
-		i->can_evaluate, "sensor", i->sensor, "sensor_note", i->sensor_note,
-		"round_trip_ns", q->ping_p50_ns, "round_trip_p99_ns", q->ping_p99_ns,
-		"upload_bytes_per_s", q->upload_bytes_per_s);
+		i->simulated, "emulated", i->emulated, "boots", (json_int_t)i->boots,
+		"reset", i->reset, "agent", i->agent, "protocol", (json_int_t)i->protocol,
+		"max_frame_bytes", (json_int_t)i->max_frame_bytes, "description",
+		i->description, "clock_resolution_ns", (json_int_t)i->clock_resolution_ns,
+		"can_evaluate", i->can_evaluate, "sensor", i->sensor, "sensor_note",
+		i->sensor_note, "round_trip_ns", q->ping_p50_ns, "round_trip_p99_ns",
+		q->ping_p99_ns, "upload_bytes_per_s", q->upload_bytes_per_s);
 }

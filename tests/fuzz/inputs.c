@@ -28,9 +28,9 @@ static void printable(const char *s)
 /* ---- messages */
 
 /* Decoders accept exactly what encoders write; texts become printable first. */
-#define SAME(kind)                                                                       \
+#define SAME_AS(kind, type)                                                              \
 	do {                                                                             \
-		struct wire_##kind m, again;                                             \
+		struct wire_##type m, again;                                             \
 		memset(&m, 0, sizeof(m));                                                \
 		memset(&again, 0, sizeof(again));                                        \
 		if (!get_##kind(&g, &m))                                                 \
@@ -41,6 +41,7 @@ static void printable(const char *s)
 		get_init(&g, wire, p.len);                                               \
 		must(get_##kind(&g, &again));                                            \
 	} while (0)
+#define SAME(kind) SAME_AS(kind, kind)
 
 static void read_message(uint8_t type, const uint8_t *body, size_t len)
 {
@@ -68,6 +69,9 @@ static void read_message(uint8_t type, const uint8_t *body, size_t len)
 		return;
 	case WIRE_PUT:
 		SAME(put);
+		return;
+	case WIRE_COPY:
+		SAME_AS(copy, put);
 		return;
 	case WIRE_RUN:
 		SAME(run);

@@ -161,13 +161,14 @@ void input_peer_text(struct input_peer *p, const uint8_t *text, size_t len)
 static void ask(struct link *l, uint8_t what, struct err_ctx *ctx)
 {
 	static const uint8_t data[300], hash[SHA256_BYTES];
+	static const struct link_content c = {hash, data, sizeof(data), 1, 0, 0};
 	struct buf out;
 	struct get g;
 
 	buf_init(&out);
 	switch (what % 3) {
 	case 0:
-		link_upload(l, hash, data, sizeof(data), ctx);
+		link_upload(l, &c, ctx);
 		break;
 	case 1:
 		link_fetch(
@@ -201,7 +202,7 @@ void input_through_link(const uint8_t *data, size_t len)
 			abort();
 	if (l.welcome.max_payload > LINK_MAX_PAYLOAD)
 		abort();
-	l.t = NULL;
+	link_close(&l);
 }
 
 /* ---- the agent's side */
@@ -259,8 +260,15 @@ static int m_append(void *self, const uint8_t *data, size_t len, char *why)
 	return ram_store_append(&((struct machine *)self)->store, data, len);
 }
 
-static int m_verify(void *self, char *why)
+static int m_copy(void *self, const struct wire_put *put, char *why)
 {
+	(void)why;
+	return ram_store_copy(&((struct machine *)self)->store, put);
+}
+
+static int m_verify(void *self, uint32_t crc, char *why)
+{
+	(void)crc;
 	(void)why;
 	return ram_store_verify(&((struct machine *)self)->store);
 }
@@ -304,6 +312,7 @@ static const struct agent_ops machine_ops = {
 	.lease = m_lease,
 	.store_open = m_open,
 	.store_append = m_append,
+	.store_copy = m_copy,
 	.store_verify = m_verify,
 	.run_start = m_run,
 	.run_poll = m_poll,

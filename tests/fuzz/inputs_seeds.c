@@ -39,7 +39,7 @@ static uint8_t m_welcome(struct put *p)
 
 static uint8_t m_offer(struct put *p)
 {
-	put_offer(p, &(struct wire_offer){{0}, 20});
+	put_offer(p, &(struct wire_offer){{0}, 20, 0});
 	return WIRE_OFFER;
 }
 
@@ -56,6 +56,12 @@ static uint8_t m_put(struct put *p)
 
 	put_put(p, &m);
 	return WIRE_PUT;
+}
+
+static uint8_t m_copy(struct put *p)
+{
+	put_copy(p, &(struct wire_put){.offset = 100, .held = 7, .from = 40, .len = 60});
+	return WIRE_COPY;
 }
 
 static uint8_t m_put_answer(struct put *p)
@@ -154,7 +160,7 @@ static uint8_t m_reset(struct put *p)
 }
 
 typedef uint8_t (*message_fn)(struct put *p);
-static const message_fn messages[] = {m_hello, m_welcome, m_offer, m_have, m_put,
+static const message_fn messages[] = {m_hello, m_welcome, m_offer, m_have, m_put, m_copy,
 	m_put_answer, m_verify, m_verified, m_run, m_beat, m_done, m_fetch, m_data,
 	m_ping, m_pong, m_error, m_cancel, m_reset};
 
@@ -225,8 +231,8 @@ static void seed_link(unsigned i, struct put *out)
 
 static void seed_agent(unsigned i, struct put *out)
 {
-	static const message_fn asked[] = {m_hello, m_ping, m_offer, m_put, m_verify,
-		m_run, m_cancel, m_fetch, m_reset};
+	static const message_fn asked[] = {m_hello, m_ping, m_offer, m_copy, m_put,
+		m_verify, m_run, m_cancel, m_fetch, m_reset};
 
 	put_u8(out, INPUT_AGENT);
 	for (size_t k = 0; k < N_ELEMENTS(asked); k++)

@@ -305,8 +305,8 @@ static void random_genomes_build_and_answer_without_sanitisers(void **state)
 				continue;
 			draw_genome(&d, &spaces, SEED, i);
 			d.genome.kernels = k ? KERNELS_OPT : KERNELS_REF;
-			ASSERT_OK(codegen_build(&d.in, &t, shared_cache(), &a, &hit,
-					  &ctx),
+			ASSERT_OK(
+				codegen_build(&d.in, &t, shared_cache(), &a, &hit, &ctx),
 				&ctx);
 			run_image(&a, set->isa);
 		}

@@ -70,21 +70,24 @@ struct image {
 };
 static struct image images[N_IMAGES];
 
-/* Cards with a tail of noise: up to 20 KB each. */
+/* Cards with a tail of noise: up to 20 KB each, every second one the same noise, so that COPY
+ * has something to do. */
 static void make_images(void)
 {
 	struct rng rng;
 
 	rng_init(&rng, 6);
 	for (int i = 0; i < N_IMAGES; i++) {
+		struct rng shared, *tail = i % 2 ? &shared : &rng;
 		struct buf b;
 
+		rng_init(&shared, 7);
 		buf_init(&b);
 		buf_printf(&b,
 			"noise HAWSER-CARD-BEGIN\nmacs_f32: %d\nn_ops: 20\nHAWSER-CARD-END\n",
 			5000 * (i + 1));
 		for (uint64_t n = rng_below(&rng, 20000); n > 0; n--)
-			buf_putc(&b, (char)rng_below(&rng, 256));
+			buf_putc(&b, (char)rng_below(tail, 256));
 		snprintf(images[i].path, sizeof(images[i].path), "%s/%d", dir, i);
 		assert_int_equal(
 			file_write_atomic(images[i].path, b.data, b.len, 0600, NULL),

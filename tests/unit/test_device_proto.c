@@ -200,7 +200,7 @@ static void frame_decoder_accepts_no_mutation(void **state)
 static const struct wire_welcome welcome = {
 	1, 2, 3, 512, 1, 0, 1 << 20, 4096, 40, 10, 99, "agent", "sensor", "note"};
 static const struct wire_done done = {OUTCOME_CRASH, -11, "signal 11", 0, 0, 1, 2, 3, 4,
-	5, 6, 7, -8, 9, "performance", 1.5, 2.5, "why"};
+	5, 6, 7, -8, 9, "performance", 1.5, 2.5, "why", 11};
 static const struct wire_run run_message = {
 	{1}, {2}, MODE_TIME, 1, 3, 4, 5, 6, 7, 8, 9, 10};
 
@@ -217,7 +217,7 @@ static size_t build(int kind, uint8_t *out, size_t cap)
 		put_welcome(&p, &welcome);
 		break;
 	case 2:
-		put_offer(&p, &(struct wire_offer){{9}, 77});
+		put_offer(&p, &(struct wire_offer){{9}, 77, 5});
 		break;
 	case 3:
 		put_have(&p, &(struct wire_have){77, 1});
@@ -234,6 +234,9 @@ static size_t build(int kind, uint8_t *out, size_t cap)
 	case 7:
 		put_ping(&p, &(struct wire_ping){1, "abc", 3});
 		break;
+	case 8:
+		put_copy(&p, &(struct wire_put){1, NULL, 2, 3, 4});
+		break;
 	default:
 		put_error(&p, &(struct wire_error){WIRE_E_BUSY, "busy"});
 	}
@@ -247,6 +250,7 @@ static int parse(int kind, const uint8_t *in, size_t len)
 		struct wire_welcome welcome;
 		struct wire_offer offer;
 		struct wire_have have;
+		struct wire_put put;
 		struct wire_run run;
 		struct wire_done done;
 		struct wire_fetch fetch;
@@ -273,11 +277,13 @@ static int parse(int kind, const uint8_t *in, size_t len)
 		return get_fetch(&g, &m.fetch);
 	case 7:
 		return get_ping(&g, &m.ping);
+	case 8:
+		return get_copy(&g, &m.put);
 	default:
 		return get_error(&g, &m.error);
 	}
 }
-#define N_KINDS 9
+#define N_KINDS 10
 
 static void message_of_any_kind_is_refused_when_short_or_long(void **state)
 {

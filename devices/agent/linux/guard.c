@@ -39,7 +39,7 @@ static int line_ended(void)
 	       line.revents & (POLLRDHUP | POLLHUP | POLLERR | POLLNVAL);
 }
 
-int guard(char *const argv[])
+static int watch(char *const argv[])
 {
 	pid_t pid = start(argv);
 	int status;
@@ -54,4 +54,18 @@ int guard(char *const argv[])
 	kill(pid, SIGKILL);
 	waitpid(pid, &status, 0);
 	return 0;
+}
+
+int guard(const char *socket, char *const argv[])
+{
+	int code = watch(argv);
+	const char *slash = strrchr(socket, '/');
+	char folder[200];
+
+	if (slash && (size_t)snprintf(folder, sizeof(folder), "%.*s",
+			     (int)(slash - socket), socket) < sizeof(folder)) {
+		unlink(socket);
+		rmdir(folder);
+	}
+	return code;
 }

@@ -119,8 +119,9 @@ static int op_store_append(void *self, const uint8_t *data, size_t len, char *wh
 	return image_cache_append(&((struct linux_agent *)self)->cache, data, len, why);
 }
 
-static int op_store_verify(void *self, char *why)
+static int op_store_verify(void *self, uint32_t crc, char *why)
 {
+	(void)crc; /* its SHA-256 is checked */
 	return image_cache_verify(&((struct linux_agent *)self)->cache, why);
 }
 
@@ -332,8 +333,8 @@ int main(int argc, char **argv)
 		printf("hawser-agent 1, protocol %d\n", WIRE_VERSION);
 		return 0;
 	}
-	if (argc > 2 && strcmp(argv[1], "--guard") == 0)
-		return guard(argv + 2);
+	if (argc > 3 && strcmp(argv[1], "--guard") == 0)
+		return guard(argv[2], argv + 3);
 	if (parse(&o, argc, argv) != 0) {
 		fputs(usage, stderr);
 		return 2;

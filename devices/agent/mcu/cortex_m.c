@@ -12,8 +12,9 @@ static struct {
 	uint32_t magic, boots, reason, count;
 } keep __attribute__((section(".noinit")));
 
+static uint32_t reason; /* of the last reset */
 static struct run_report report;
-static volatile int in_payload;
+static volatile int in_payload, trying;
 static volatile uint32_t turns; /* of the clock in this run */
 static uint64_t past_ticks;	/* of the runs before */
 static uint64_t limit;
@@ -100,6 +101,7 @@ __attribute__((noreturn)) static void leave(enum run_end end)
 {
 	report.ticks = clock_stop();
 	report.end = end;
+	board_edge(0);
 #ifdef __ARM_FP
 	FPU_FPCCR &= ~1u; /* registers that were to be saved lazily are dropped */
 #endif
@@ -110,6 +112,7 @@ __attribute__((noreturn)) static void leave(enum run_end end)
 static void on_clock(const uint32_t *frame)
 {
 	turns++;
+	watchdog_feed();
 	if ((uint64_t)turns * TICKS_PER_TURN >= limit) {
 		report.pc = frame[6];
 		report.lr = frame[5];
@@ -124,6 +127,10 @@ static void on_clock(const uint32_t *frame)
 
 static void on_svc(uint32_t *frame)
 {
+	if (frame[0] == PAYLOAD_EDGE) {
+		board_edge(frame[1]);
+		return;
+	}
 	if (frame[0] == PAYLOAD_TICKS) {
 		uint64_t t = run_ticks();
 
@@ -134,6 +141,10 @@ static void on_svc(uint32_t *frame)
 	report.code = (int32_t)frame[1];
 	leave(RUN_EXIT);
 }
+
+#define NMI 2 /* numbers of exceptions */
+#define SVC 11
+#define SYSTICK 15
 
 /* Stacking failed: there is no frame to read. */
 #define NO_FRAME 0x00001010u
@@ -159,11 +170,20 @@ __attribute__((used)) void handle(
 {
 	int of_payload = in_payload && exc_return & 4;
 
+	if (exception == NMI)
+		core_reset(CORE_RESET_WATCHDOG);
+	if (trying) { /* what failed is one instruction of four bytes */
+		trying = 0;
+		frame[6] += 4;
+		SCB_CFSR = SCB_CFSR;
+		SCB_HFSR = SCB_HFSR;
+		return;
+	}
 	if (!of_payload) /* the agent's own fault; it runs without a clock */
-		core_reset(0x100u | exception);
-	if (exception == 15)
+		core_reset(CORE_RESET_FAULT | exception);
+	if (exception == SYSTICK)
 		on_clock(frame);
-	else if (exception == 11)
+	else if (exception == SVC)
 		on_svc(frame);
 	else
 		on_fault(frame, exception);
@@ -195,11 +215,55 @@ void core_run(uint32_t entry, uint32_t argument, uint32_t stack_top, uint32_t gu
 	*out = report;
 }
 
+/* Trials: an instruction of four bytes that the core may lack. */
+
+#define TRY(name, code)                                                                  \
+	static int try_##name(void)                                                      \
+	{                                                                                \
+		trying = 1;                                                              \
+		__asm volatile(".inst.w " code "\n dsb\n isb" ::: "r0", "memory");       \
+		return trying;                                                           \
+	}
+TRY(fpu, "0xEEB00A40") /* vmov.f32 s0, s0 */
+TRY(dsp, "0xFB213002") /* smlad r0, r1, r2, r3 */
+TRY(mve, "0xEF000840") /* vadd.i8 q0, q0, q0 */
+
+static int cycles_count(void)
+{
+	uint32_t before;
+
+	SCB_DEMCR |= 1u << 24;
+	DWT_CTRL |= 1;
+	before = DWT_CYCCNT;
+	for (volatile int i = 0; i < 100; i++)
+		;
+	return DWT_CYCCNT != before;
+}
+
+#define PART(cpuid) ((cpuid) >> 4 & 0xfff)
+#define PART_CORTEX_M3 0xc23
+
+uint32_t core_features(void)
+{
+	uint32_t found = 0;
+
+	if (FPU_MVFR0 && try_fpu())
+		found |= CORE_FPU | (FPU_MVFR0 >> 8 & 15 ? CORE_DOUBLE : 0);
+	/* An emulated M3 executes these, and ID_ISAR3 of an emulated M4 denies them. */
+	if (PART(SCB_CPUID) != PART_CORTEX_M3 && try_dsp())
+		found |= CORE_DSP;
+	if (FPU_MVFR1 >> 8 & 15 && try_mve())
+		found |= CORE_MVE;
+	trying = 0;
+	return cycles_count() ? found | CORE_CYCLES : found;
+}
+
 /* Start */
 
-void core_reset(uint32_t reason)
+void core_reset(uint32_t why)
 {
-	keep.reason = reason;
+	board_edge(0);
+	keep.reason = why;
 	__asm volatile("dsb" ::: "memory");
 	SCB_AIRCR = 0x05FA0004u;
 	for (;;)
@@ -213,7 +277,7 @@ uint32_t core_boots(void)
 
 uint32_t core_reset_reason(void)
 {
-	return keep.reason;
+	return reason;
 }
 
 uint32_t core_counter(void)
@@ -226,23 +290,6 @@ uint32_t core_cpuid(void)
 	return SCB_CPUID;
 }
 
-int core_has_fpu(void)
-{
-	return (SCB_CPACR >> 20 & 15) == 15 && FPU_MVFR0 != 0;
-}
-
-int core_has_cycle_counter(void)
-{
-	uint32_t before;
-
-	SCB_DEMCR |= 1u << 24;
-	DWT_CTRL |= 1;
-	before = DWT_CYCCNT;
-	for (volatile int i = 0; i < 100; i++)
-		;
-	return DWT_CYCCNT != before;
-}
-
 void core_init(void)
 {
 	if (keep.magic != KEEP_MAGIC) {
@@ -250,6 +297,8 @@ void core_init(void)
 		keep.boots = keep.reason = 0;
 	}
 	keep.boots++;
+	reason = watchdog_bit() && keep.reason ? CORE_RESET_WATCHDOG : keep.reason;
+	keep.reason = CORE_RESET_UNKNOWN; /* unless it is told before */
 	__asm volatile("cpsid i" ::: "memory");
 }
 
@@ -270,7 +319,7 @@ void agent_reset(void)
 	for (uint32_t *to = agent_bss_start; to < agent_bss_end; to++)
 		*to = 0;
 	main();
-	core_reset(0x200);
+	core_reset(CORE_RESET_RETURNED);
 }
 
 typedef void (*vector)(void);

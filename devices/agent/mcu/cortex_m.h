@@ -26,12 +26,27 @@ struct run_report {
  * reset leaves alone. */
 void core_init(void);
 uint32_t core_boots(void);
-uint32_t core_reset_reason(void); /* 0: power; else what core_reset was told */
-void core_reset(uint32_t reason) __attribute__((noreturn));
+
+/* As devices/PROTOCOL.md tells them. */
+#define CORE_RESET_POWER 0u
+#define CORE_RESET_ASKED 1u
+#define CORE_RESET_WATCHDOG 2u
+#define CORE_RESET_UNKNOWN 3u	/* the reset pin, or what this board does not tell */
+#define CORE_RESET_FAULT 0x100u /* and the number of the exception: of the agent itself */
+#define CORE_RESET_RETURNED 0x200u
+uint32_t core_reset_reason(void); /* of the last reset */
+void core_reset(uint32_t why) __attribute__((noreturn));
 uint32_t core_counter(void); /* never the same since power was switched on */
 uint32_t core_cpuid(void);
-int core_has_fpu(void);
-int core_has_cycle_counter(void); /* probed: enabled, and seen to move */
+
+/* Probed: what the identification registers tell of and what does not fault when it is
+ * executed; the cycle counter was seen to move. */
+#define CORE_FPU 1u
+#define CORE_DOUBLE 2u /* of the FPU */
+#define CORE_DSP 4u
+#define CORE_MVE 8u
+#define CORE_CYCLES 16u
+uint32_t core_features(void);
 
 uint64_t core_ticks(void); /* of the runs, at BOARD_CLOCK_HZ */
 /* `beat` is called now and then while the payload runs; the clock stands meanwhile. */

@@ -12,7 +12,7 @@
 #define MAX_PAYLOAD 1024
 
 static uint8_t rx[FRAME_WIRE_BYTES(MAX_PAYLOAD)], tx[FRAME_WIRE_BYTES(MAX_PAYLOAD)];
-static char description[256], note[64];
+static char description[256];
 static struct agent agent;
 static struct store_layout layout;
 static struct wire_run request;
@@ -20,6 +20,9 @@ static struct payload_call *call;
 int main(void);
 
 /* Text */
+
+#define TEXT_OF_TOKENS(x) #x
+#define TEXT_OF(x) TEXT_OF_TOKENS(x)
 
 static char *add(char *at, const char *text)
 {
@@ -121,17 +124,42 @@ static void fill_done(struct wire_done *d, const struct run_report *r)
 	tell_fault(d, r);
 }
 
+/* The most that the stack has held: where its paint is gone. */
+#define PAINT 0xa5c35a3cu
+
+static uint32_t *stack_bottom(void)
+{
+	return (uint32_t *)(uintptr_t)(layout.guard + STORE_GUARD_BYTES);
+}
+
+static void paint_stack(void)
+{
+	for (uint32_t *p = stack_bottom(); p < (uint32_t *)call; p++)
+		*p = PAINT;
+}
+
+static uint32_t stack_depth(void)
+{
+	const uint32_t *p = stack_bottom();
+
+	while (p < (uint32_t *)call && *p == PAINT)
+		p++;
+	return (uint32_t)((uint8_t *)call - (const uint8_t *)p);
+}
+
 static int run_poll(void *self, struct wire_done *done)
 {
 	struct run_report r;
 
 	(void)self;
 	fill_call();
+	paint_stack();
 	uart_deafen();
 	core_run(layout.entry, (uint32_t)(uintptr_t)call, (uint32_t)(uintptr_t)call & ~7u,
 		layout.guard, (uint64_t)request.timeout_ms * (BOARD_CLOCK_HZ / 1000),
 		beat, &r);
 	fill_done(done, &r);
+	done->stack_bytes = stack_depth();
 	return 1;
 }
 
@@ -175,22 +203,39 @@ static int lease(void *self, char *why)
 static void reset(void *self)
 {
 	(void)self;
-	core_reset(1);
+	core_reset(CORE_RESET_ASKED);
 }
 
 static void describe(void)
 {
+	uint32_t has = core_features();
 	char *at = add(description, "arch: " BOARD_CORE "\nboard: " BOARD_NAME "\n");
 
 	at = add_hex(at, "cpuid: ", core_cpuid());
-	at = add(at, core_has_fpu() ? "\nfeatures: fpu\n" : "\n");
-	at = add_hex(at, "window: ", BOARD_WINDOW_BASE);
+	at = add(at, "\nfeatures:");
+	at = add(at, has & CORE_FPU ? " fpu" : "");
+	at = add(at, has & CORE_DOUBLE ? " double" : "");
+	at = add(at, has & CORE_DSP ? " dsp" : "");
+	at = add(at, has & CORE_MVE ? " mve" : has & CORE_DSP ? "" : " none");
+	at = add_hex(at, "\nwindow: ", BOARD_WINDOW_BASE);
 	at = add_hex(at, " ", BOARD_WINDOW_BYTES);
-	at = add_hex(at, "\nclock_hz: ", BOARD_CLOCK_HZ);
-	add(at, core_has_cycle_counter() ? "\nticks: systick, dwt\n"
-					 : "\nticks: systick\n");
-	at = add_hex(note, "this board has none; boots ", core_boots());
-	add_hex(at, " reset ", core_reset_reason());
+	at = add(at, "\nclock_hz: " TEXT_OF(BOARD_CLOCK_HZ) "\nticks: systick");
+	at = add(at, has & CORE_CYCLES ? ", dwt" : "");
+	at = add_hex(at, "\nboots: ", core_boots());
+	at = add_hex(at, "\nreset: ", core_reset_reason());
+	add(at, "\n");
+}
+
+static uint8_t await_byte(void)
+{
+	watchdog_rest();
+	uart_listen();
+	while (!uart_has()) {
+		__asm volatile("wfi");
+		watchdog_woken();
+	}
+	watchdog_start();
+	return uart_take();
 }
 
 int main(void)
@@ -202,6 +247,7 @@ int main(void)
 		.lease = lease,
 		.store_open = store_open,
 		.store_append = store_append,
+		.store_copy = store_copy,
 		.store_verify = store_verify,
 		.run_start = run_start,
 		.run_poll = run_poll,
@@ -212,7 +258,7 @@ int main(void)
 	static const struct agent_config config = {
 		.max_payload = MAX_PAYLOAD,
 		.window = 1,
-		.flags = WIRE_CAN_EVAL | WIRE_HOST_JUDGES,
+		.flags = WIRE_CAN_EVAL | WIRE_CAN_COPY | WIRE_HOST_JUDGES,
 		.storage_bytes = BOARD_WINDOW_BYTES - STORE_BEHIND,
 		.output_bytes = BOARD_WINDOW_BYTES,
 		.clock_resolution_ns =
@@ -220,7 +266,7 @@ int main(void)
 		.description = description,
 		.version = "hawser-agent-mcu",
 		.sensor = "",
-		.sensor_note = note,
+		.sensor_note = "this board has none",
 		.rx = rx,
 		.tx = tx,
 	};
@@ -231,7 +277,7 @@ int main(void)
 	describe();
 	agent_init(&agent, &ops, NULL, &config);
 	for (;;) {
-		uint8_t c = uart_take();
+		uint8_t c = await_byte();
 
 		agent_receive(&agent, &c, 1);
 	}

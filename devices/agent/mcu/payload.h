@@ -27,6 +27,7 @@ struct payload_head {
 enum payload_svc {
 	PAYLOAD_EXIT,  /* r1: exit code; output_len of the call tells what was written */
 	PAYLOAD_TICKS, /* answers the ticks since the start in r0, r1 (low, high) */
+	PAYLOAD_EDGE,  /* r1: 1 before what is timed, 0 after it: a pin for a meter */
 	N_PAYLOAD_SVCS
 };
 

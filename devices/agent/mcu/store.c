@@ -3,14 +3,13 @@
 #include <string.h>
 
 #include "devices/proto/crc32.h"
-#include "devices/proto/message.h"
 
 #define WINDOW_END (BOARD_WINDOW_BASE + BOARD_WINDOW_BYTES)
 
 struct slot {
 	uint8_t hash[SHA256_BYTES];
 	uint32_t at, size, have;
-	uint32_t crc; /* of what was verified */
+	uint32_t crc; /* as it was offered */
 	uint8_t verified;
 };
 
@@ -85,34 +84,45 @@ int store_append(void *self, const uint8_t *data, size_t len, char *why)
 	/* A run may have taken the room meanwhile. */
 	if (!open_slot || len > open_slot->size - open_slot->have)
 		return WIRE_E_NOT_FOUND;
-	memcpy(memory(open_slot->at + open_slot->have), data, len);
+	memmove(memory(open_slot->at + open_slot->have), data, len);
 	open_slot->have += (uint32_t)len;
 	return 0;
 }
 
-static int is_sound(const struct slot *s)
+int store_copy(void *self, const struct wire_put *m, char *why)
 {
-	struct sha256 h;
-	uint8_t found[SHA256_BYTES];
+	uint64_t from = m->from, end = WINDOW_END - BOARD_WINDOW_BASE;
 
-	sha256_init(&h);
-	sha256_update(&h, memory(s->at), s->size);
-	sha256_final(&h, found);
-	return memcmp(found, s->hash, SHA256_BYTES) == 0;
+	if (m->held) {
+		if (!image.verified || wire_hash_start(image.hash) != m->held)
+			return WIRE_E_NOT_FOUND;
+		end = image.size;
+	} else {
+		from -= BOARD_WINDOW_BASE;
+	}
+	if (from > end || m->len > end - from)
+		return WIRE_E_NOT_FOUND;
+	return store_append(
+		self, memory(BOARD_WINDOW_BASE + (uint32_t)from), m->len, why);
 }
 
-int store_verify(void *self, char *why)
+static int is_sound(const struct slot *s)
+{
+	return crc32_update(0, memory(s->at), s->size) == s->crc;
+}
+
+int store_verify(void *self, uint32_t crc, char *why)
 {
 	(void)self;
 	(void)why;
 	if (!open_slot || !open_slot->size)
 		return WIRE_E_NOT_FOUND;
+	open_slot->crc = crc;
 	if (!is_sound(open_slot)) {
 		memset(open_slot, 0, sizeof(*open_slot));
 		return WIRE_E_HASH;
 	}
 	open_slot->verified = 1;
-	open_slot->crc = crc32_update(0, memory(open_slot->at), open_slot->size);
 	if (open_slot == &other && is_payload(&other)) {
 		memmove(memory(BOARD_WINDOW_BASE), memory(other.at), other.size);
 		image = other;
@@ -123,13 +133,12 @@ int store_verify(void *self, char *why)
 	return 0;
 }
 
-/* Of this hash, verified, and still what it was, which its CRC tells fast enough for every
- * run. */
+/* Of this hash, verified, and still what it was. */
 static int holds(struct slot *s, const uint8_t hash[SHA256_BYTES])
 {
 	if (!s->verified || memcmp(s->hash, hash, SHA256_BYTES) != 0)
 		return 0;
-	if (crc32_update(0, memory(s->at), s->size) == s->crc)
+	if (is_sound(s))
 		return 1;
 	memset(s, 0, sizeof(*s));
 	return 0;

@@ -25,14 +25,21 @@ static inline void uart_init(void)
 	(void)UART_DATA;
 }
 
+/* From here on a byte ends WFI. */
+static inline void uart_listen(void)
+{
+	NVIC_WORD(0xE000E100u) = UART_BITS;
+}
+
+static inline int uart_has(void)
+{
+	return (UART_STATE & 2) != 0;
+}
+
 static inline uint8_t uart_take(void)
 {
-	uint8_t c;
+	uint8_t c = (uint8_t)UART_DATA;
 
-	NVIC_WORD(0xE000E100u) = UART_BITS;
-	while (!(UART_STATE & 2))
-		__asm volatile("wfi");
-	c = (uint8_t)UART_DATA;
 	UART_INT = 2;
 	NVIC_WORD(0xE000E280u) = UART_BITS;
 	return c;

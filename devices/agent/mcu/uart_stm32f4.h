@@ -24,15 +24,22 @@ static inline void uart_init(void)
 	(void)UART_DR;
 }
 
+/* From here on a byte ends WFI. */
+static inline void uart_listen(void)
+{
+	NVIC_WORD(0xE000E100u) = UART_BIT;
+}
+
+/* An overrun is pending as well; reading SR, then DR, clears it. */
+static inline int uart_has(void)
+{
+	return (UART_SR & (1u << 5 | 1u << 3)) != 0;
+}
+
 static inline uint8_t uart_take(void)
 {
-	uint8_t c;
+	uint8_t c = (uint8_t)UART_DR;
 
-	NVIC_WORD(0xE000E100u) = UART_BIT;
-	/* An overrun is pending as well; reading SR, then DR, clears it. */
-	while (!(UART_SR & (1u << 5 | 1u << 3)))
-		__asm volatile("wfi");
-	c = (uint8_t)UART_DR;
 	NVIC_WORD(0xE000E280u) = UART_BIT;
 	return c;
 }

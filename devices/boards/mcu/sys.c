@@ -18,6 +18,11 @@ uint64_t payload_ticks(void)
 	return svc(PAYLOAD_TICKS, 0);
 }
 
+void payload_edge(uint32_t high)
+{
+	svc(PAYLOAD_EDGE, high);
+}
+
 void _exit(int code)
 {
 	svc(PAYLOAD_EXIT, (uint32_t)code);

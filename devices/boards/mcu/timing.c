@@ -75,12 +75,14 @@ static int take_samples(void)
 	if (calibrate() != 0)
 		return -1;
 	start = payload_ticks();
+	payload_edge(1);
 	for (uint32_t i = 0; i < payload->n_samples; i++) {
 		ticks = sample();
 		if (!ticks)
 			return -1;
 		sample_ns[i] = (float)((double)ticks * 1e9 / payload->clock_hz / rounds);
 	}
+	payload_edge(0);
 	write_time(start, payload_ticks());
 	return 0;
 }
