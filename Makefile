@@ -264,7 +264,7 @@ test: PACKAGES += openssh-server iproute2 sqlite3
 test: deps ## install what is missing, then run every test
 	@JOBS=$(JOBS) tests/all $(TALLY) $(MAKE)
 
-bench: bench-core bench-build bench-line bench-arm bench-mcu ## every benchmark
+bench: bench-core bench-build bench-line bench-arm bench-mcu bench-mve ## every benchmark
 
 # BENCH_QUICK=1: under a minute. BENCH_PEER=0: without ONNX Runtime (it needs the network once).
 BENCH_PEER ?= 1
@@ -281,10 +281,13 @@ $(BUILD)/count.so: tests/count/plugin.c $(BUILD)/flags
 bench-arm: $(BUILD)/count $(BUILD)/count.so ## instructions a multiply-add on Arm, under QEMU
 	@$(BUILD)/count $(BUILD)/count.so
 
+bench-mcu: all $(BUILD)/count.so ## instructions of the Cortex-M kernels on an emulated board, and sizes
+	@tests/bench/mcu $(BUILD)/hawser $(BUILD)/count.so $(BUILD)
+
 # The kernels for Cortex-M55, and the portable ones under other names, on the emulated board.
 MVE_SRC := $(wildcard src/infer/opt/armv81m-mve/*.c)
-MVE_PORTABLE := linear_f32 linear_i8 linear_i4 norm_ln norm_rms act_gelu quant_rows attention
-MVE_CC := $(MCU_CC) -mcpu=cortex-m55 -mthumb -mfloat-abi=hard -std=c11 $(WARN) -I. -O3 -ffunction-sections
+MVE_PORTABLE := linear_f32 linear_i8 linear_i4 norm_ln norm_rms act_gelu quant_rows attention attention_dot8
+MVE_CC := $(MCU_CC) -mcpu=cortex-m55 -mthumb -mfloat-abi=hard -std=c11 $(WARN) -I. -O2 -fno-schedule-insns -ffunction-sections
 build/mve/count.elf: tests/count/mve.c tests/cross/bare.c tests/cross/bare.ld $(MVE_SRC) \
 		$(MVE_PORTABLE:%=src/infer/ref/%.c) $(wildcard src/infer/*.h src/infer/opt/armv81m-mve/*.h)
 	@mkdir -p $(@D)
@@ -293,12 +296,8 @@ build/mve/count.elf: tests/count/mve.c tests/cross/bare.c tests/cross/bare.ld $(
 	$(MVE_CC) tests/count/mve.c tests/cross/bare.c $(MVE_SRC) $(MVE_PORTABLE:%=$(@D)/%.o) -nostartfiles \
 		--specs=rdimon.specs -Ttests/cross/bare.ld -Wl,--gc-sections -o $@
 
-bench-mve: build/mve/count.elf ## instructions a multiply-add on Cortex-M55 with MVE, under QEMU
-	@qemu-system-arm -M mps3-an547 -icount shift=6,sleep=off -display none -nodefaults -nic none \
-		-semihosting -kernel $<
-
-bench-mcu: all $(BUILD)/count.so ## instructions of the Cortex-M kernels on an emulated board, and sizes
-	@tests/bench/mcu $(BUILD)/hawser $(BUILD)/count.so $(BUILD)
+bench-mve: all $(if $(BOARDS),build/mve/count.elf) ## the same of Cortex-M55 with MVE
+	@tests/bench/mve $(BUILD)/hawser build/mve/count.elf
 
 bench-build: $(BUILD)/bench-build ## from genome to image and to the first answer
 	@$(BUILD)/bench-build

@@ -53,8 +53,9 @@ struct kernel_set {
 	uint8_t fuses;			    /* enum kernel_fusion, or-ed */
 	const char *macros; /* blank-separated, that a compiler for the ISA defines */
 	/* Rows of m floats in attention's scratch, m tokens seen rounded up to 16: of scores,
-	 * and d_head more for the transposed keys of a head. 0: one row of m floats. */
-	uint8_t attention_rows;
+	 * and d_head more for the transposed keys of a head, unless they are read where
+	 * they are. 0: one row of m floats. */
+	uint8_t attention_rows, attention_in_place;
 	struct kernel_schedules schedules;
 };
 

@@ -303,7 +303,9 @@ static uint32_t score_floats(const struct program *p, const struct layer_genes *
 		return m;
 	if (p->genome->kv != 32)
 		return (m + 15) / 16 * 16;
-	return (m + 15) / 16 * 16 * (p->set->attention_rows + l->d_head);
+	return (m + 15) / 16 * 16 *
+	       (p->set->attention_rows +
+		       (p->set->attention_in_place ? 0u : l->d_head));
 }
 
 static void lower_attention(struct lowering *lo)

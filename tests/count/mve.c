@@ -19,15 +19,20 @@ void portable_linear_i4(const struct linear *l, uint32_t n, const int8_t *x,
 	const float *x_scale, const float *add, float *y);
 void portable_norm_ln(uint32_t n, uint32_t d, const float *x, const float *gain,
 	const float *bias, float *y);
-void portable_norm_rms(uint32_t n, uint32_t d, const float *x, const float *gain, float *y);
+void portable_norm_rms(
+	uint32_t n, uint32_t d, const float *x, const float *gain, float *y);
 void portable_act_gelu(uint32_t n, float *x);
 void portable_quant_rows(uint32_t n, uint32_t d, const float *x, int8_t *q, float *scale);
 void portable_attention(const struct attention *a, uint32_t n, uint32_t n_past,
 	const struct attention_data *data);
 
+void portable_attention_dot8(
+	const struct attention *a, uint32_t n, const struct attention_data *data);
+
 static int8_t q[TOKENS * MOST], weights[64 * MOST * 4] __attribute__((aligned(64)));
 static uint16_t scales[64 * MOST / KERNEL_GROUP * 4];
-static float x[TOKENS * MOST], y[TOKENS * MOST], x_scale[TOKENS], bias[MOST], row[512];
+static float x[TOKENS * MOST], y[TOKENS * MOST], x_scale[TOKENS], bias[MOST];
+static float row[1024] __attribute__((aligned(64)));
 
 /* ---- SysTick, which counts down from 2^24 at the processor's 32 MHz */
 
@@ -126,18 +131,22 @@ static double other(int which, int portable)
 	case 3:
 		(portable ? portable_act_gelu : act_gelu)(TOKENS * 64, y);
 		return instructions() / (TOKENS * 64);
+	case 4:
+		(portable ? portable_attention : attention)(&heads, TOKENS, 0, &data);
+		return instructions() / (2.0 * TOKENS * TOKENS * 64);
 	}
-	(portable ? portable_attention : attention)(&heads, TOKENS, 0, &data);
+	(portable ? portable_attention_dot8 : attention_dot8)(&heads, TOKENS, &data);
 	return instructions() / (2.0 * TOKENS * TOKENS * 64);
 }
 
 static void others(void)
 {
-	static const char *const names[] = {"quantisation of rows", "LayerNorm", "RMSNorm",
-		"GELU", "attention, 4 heads of 16, a multiply-add"};
+	static const char *const names[] = {"quantisation of rows", "LayerNorm",
+		"RMSNorm", "GELU", "attention, 4 heads of 16, a multiply-add",
+		"attention in int8, the same"};
 
 	printf("instructions a number, 16 x 64                           portable\n");
-	for (int i = 0; i < 5; i++)
+	for (int i = 0; i < 6; i++)
 		printf("  %-42s %9.3f %9.3f\n", names[i], other(i, 0), other(i, 1));
 }
 

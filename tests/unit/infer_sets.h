@@ -129,7 +129,7 @@ DECLARE_ARM(arm64_neon);
 DECLARE_ARM(arm64_dotprod);
 DECLARE_ARM(arm64_i8mm);
 #elif defined(__ARM_FEATURE_MVE)
-DECLARE(armv81m_mve);
+DECLARE_ARM(armv81m_mve);
 #elif !defined(TEST_CORTEXM)
 DECLARE_ARM(armhf_neon);
 #else
@@ -151,7 +151,7 @@ static const struct kernels all[] = {
 	ARM("arm64-dotprod", arm64_dotprod),
 	ARM("arm64-i8mm", arm64_i8mm),
 #elif defined(__ARM_FEATURE_MVE)
-	{.isa = "armv81m-mve", COMMON(armv81m_mve)},
+	ARM("armv81m-mve", armv81m_mve),
 #elif !defined(TEST_CORTEXM)
 	ARM("armhf-neon", armhf_neon),
 #else

@@ -286,7 +286,9 @@ static void auto_takes_the_best_set_for_arm(void **state)
 		{"arm-none-eabi-gcc", "-mcpu=cortex-m3 -mthumb", ""},
 		{"arm-none-eabi-gcc",
 			"-mcpu=cortex-m4 -mthumb -mfpu=fpv4-sp-d16 -mfloat-abi=hard",
-			"cortexm-dsp"}};
+			"cortexm-dsp"},
+		{"arm-none-eabi-gcc", "-mcpu=cortex-m55 -mthumb -mfloat-abi=hard",
+			"armv81m-mve"}};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

@@ -30,15 +30,15 @@ static const char *const needed[] = {"src/codegen/kernel_sets.c", "src/model/qua
 /* Where a set is run. */
 struct machine {
 	const struct cross *cross;
-	const char *start; /* what a program begins with, or NULL: the system's */
-	const char *link;  /* words of the linker */
+	const char *start;   /* what a program begins with, or NULL: the system's */
+	const char *link;    /* words of the linker */
 	const char *run[10]; /* the emulator's before the program's name */
 };
 
 #define BOARD "-display", "none", "-nodefaults", "-nic", "none", "-semihosting", "-kernel"
-static const struct cross cortex_m55 = {
-	"armv81m-", "arm-none-eabi-gcc", {"qemu-system-arm", "qemu-system-arm"},
-	"-mcpu=cortex-m55 -mthumb -mfloat-abi=hard"};
+static const struct cross cortex_m55 = {"armv81m-", "arm-none-eabi-gcc",
+	{"qemu-system-arm", "qemu-system-arm"},
+	"-mcpu=cortex-m55 -mthumb -mfloat-abi=hard -DTEST_STEP=3"};
 
 static const struct machine arm64 = {&crosses[0], NULL, "-static", {"-cpu", "max"}};
 static const struct machine armhf = {&crosses[1], NULL, "-static", {"-cpu", "max"}};

@@ -20,6 +20,10 @@
 #include "tests/unit/infer_sets.h"
 #include "tests/unit/matrix_fixture.h"
 
+#ifndef TEST_STEP
+#define TEST_STEP 1 /* of the variants, every which is tried; more where it takes long */
+#endif
+
 /* ---- products */
 
 /* Variants below 16 are sums of: 1 extreme values, 2 whole numbers, 4 with `add`, 8
@@ -66,7 +70,7 @@ static void integer_products_give_the_portable_sums(void **state)
 	(void)state;
 	for (const struct kernels *k = NULL; (k = next_set(k));)
 		for (size_t i = 0; i < N_SHAPES; i++)
-			for (int v = 0; v < 20; v++) {
+			for (int v = 0; v < 20; v += TEST_STEP) {
 				compare_integers(k, shapes[i], 8, v);
 				compare_integers(k, shapes[i], 4, v);
 			}
@@ -113,6 +117,9 @@ static void every_kernel_set_of_this_family_is_tested(void **state)
 #elif defined(__aarch64__)
 		if (!strncmp(set->isa, "arm64-", 6))
 			assert_non_null(all[k].isa);
+#elif defined(__ARM_FEATURE_MVE)
+		if (!strncmp(set->isa, "armv81m-", 8))
+			assert_non_null(all[k].isa);
 #endif
 	}
 }
@@ -125,7 +132,7 @@ static void integer_products_take_long_rows(void **state)
 	(void)state;
 	for (const struct kernels *k = NULL; (k = next_set(k));)
 		for (size_t i = 0; i < sizeof(longs) / sizeof(longs[0]); i++)
-			for (int v = 0; v < 20; v += 3) {
+			for (int v = 0; v < 20; v += 3 * TEST_STEP) {
 				compare_integers(k, longs[i], 8, v);
 				compare_integers(k, longs[i], 4, v | 2);
 			}

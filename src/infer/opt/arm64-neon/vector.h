@@ -7,8 +7,7 @@
  *   vector_near_gelu  absolute error <= 1.2e-5, on AArch64
  *
  * exp: Cody and Waite's reduction and a polynomial through the Chebyshev nodes. GELU: erf
- * by Abramowitz and Stegun 7.1.26. Near GELU: x / 2 + E(|x|), E(a) = a (Phi(a) - 1/2) in
- * sixteen pieces of degree three, looked up by TBL.
+ * by Abramowitz and Stegun 7.1.26. Near GELU's pieces are looked up by TBL.
  */
 #ifndef HAWSER_INFER_OPT_ARM64_NEON_VECTOR_H
 #define HAWSER_INFER_OPT_ARM64_NEON_VECTOR_H
@@ -18,6 +17,7 @@
 
 #include "src/infer/fmath.h"
 #include "src/infer/kernels.h"
+#include "src/infer/opt/near_gelu.h"
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
@@ -181,27 +181,6 @@ ALWAYS_INLINE float32x4_t vector_gelu(float32x4_t x)
 }
 
 #ifdef __aarch64__
-#define NEAR_STEPS (15 / 5.6f)
-/* Coefficients of |x|; the last piece is |x| / 2. */
-static const _Alignas(16) float near_pieces[4][16] = {
-	{0, 7.82231335e-04f, 6.49165455e-03f, -1.35437204e-02f, -1.30287752e-01f,
-		-3.46337438e-01f, -5.42958617e-01f, -5.93001187e-01f, -4.85634297e-01f,
-		-3.10638696e-01f, -1.59213945e-01f, -6.65213168e-02f, -2.29353290e-02f,
-		-6.58470159e-03f, -1.58504245e-03f, 0},
-	{-8.94892873e-05f, -9.87767056e-03f, -4.20856886e-02f, 1.77053269e-02f,
-		2.82751977e-01f, 6.69555068e-01f, 9.60130990e-01f, 1.02476418e+00f,
-		9.10757720e-01f, 7.45112598e-01f, 6.16475344e-01f, 5.45122147e-01f,
-		5.14459789e-01f, 5.03871083e-01f, 5.00871956e-01f, 5.00000000e-01f},
-	{4.01710033e-01f, 4.43884403e-01f, 5.05472958e-01f, 4.45987701e-01f,
-		2.44768590e-01f, 1.34623377e-02f, -1.29861563e-01f, -1.57667682e-01f,
-		-1.17290720e-01f, -6.49963617e-02f, -2.85537560e-02f, -1.02384351e-02f,
-		-3.04616429e-03f, -7.59902876e-04f, -1.60084543e-04f, 0},
-	{-2.46055517e-02f, -8.87195021e-02f, -1.28534928e-01f, -1.08800747e-01f,
-		-5.77142984e-02f, -1.15148593e-02f, 1.20785153e-02f, 1.60633158e-02f,
-		1.12936515e-02f, 5.78741217e-03f, 2.34452682e-03f, 7.76890549e-04f,
-		2.14386149e-04f, 4.98024638e-05f, 9.80825007e-06f, 0},
-};
-
 /* Sixteen bytes of each of four registers: what near_pieces[degree] holds. */
 ALWAYS_INLINE uint8x16x4_t near_table(int degree)
 {

@@ -1,7 +1,7 @@
 /* Four queries of a head at once: scores of four keys, whose columns a gathering load
  * brings together, then softmax a query, then four columns of the mix. A lone query has
  * loops of its own. */
-#include "src/infer/opt/armv81m-mve/vector.h"
+#include "src/infer/opt/armv81m-mve/scores.h"
 
 #define QUERIES 4
 
@@ -20,58 +20,64 @@ ALWAYS_INLINE void multiply_keys(
 	const struct block *b, uint32x4_t keys, float32x4_t *s, const int rows)
 {
 	const float *q0 = b->q, *q1 = b->q, *q2 = b->q, *q3 = b->q;
-	float32x4_t s0 = vdupq_n_f32(0), s1 = s0, s2 = s0, s3 = s0, k;
-	uint32_t x0, x1;
+	float32x4_t s0 = vdupq_n_f32(0), s1 = s0, s2 = s0, s3 = s0, k, l;
+	uint32_t x0, x1, y0, y1;
 
 	keys = vsubq_n_u32(keys, 4);
 	if (rows > 1) {
 		q1 += b->n > 1 ? b->q_step : 0;
 		q2 += b->n > 2 ? 2 * b->q_step : 0;
 		q3 += b->n > 3 ? 3 * b->q_step : 0;
-		__asm volatile("	dls lr, %[d]\n"
-			       "1:	vldrw.u32 %q[k], [%q[keys], #4]!\n"
-			       "	ldr %[x0], [%[q0]], #4\n"
-			       "	ldr %[x1], [%[q1]], #4\n"
-			       "	vfma.f32 %q[s0], %q[k], %[x0]\n"
-			       "	ldr %[x0], [%[q2]], #4\n"
-			       "	vfma.f32 %q[s1], %q[k], %[x1]\n"
-			       "	ldr %[x1], [%[q3]], #4\n"
-			       "	vfma.f32 %q[s2], %q[k], %[x0]\n"
-			       "	vfma.f32 %q[s3], %q[k], %[x1]\n"
-			       "	le lr, 1b\n"
-			       : [keys] "+w"(keys), [k] "=&w"(k), [x0] "=&r"(x0),
-			       [x1] "=&r"(x1), [q0] "+r"(q0), [q1] "+r"(q1),
-			       [q2] "+r"(q2), [q3] "+r"(q3), [s0] "+w"(s0), [s1] "+w"(s1),
-			       [s2] "+w"(s2), [s3] "+w"(s3)
-			       : [d] "r"(b->a->d_head)
-			       : "lr", "memory");
+		__asm volatile(
+			"	wls lr, %[d], 2f\n"
+			"1:	vldrw.u32 %q[k], [%q[keys], #4]!\n"
+			"	ldrd %[x0], %[x1], [%[q0]], #8\n"
+			"	vldrw.u32 %q[l], [%q[keys], #4]!\n"
+			"	ldrd %[y0], %[y1], [%[q1]], #8\n"
+			"	vfma.f32 %q[s0], %q[k], %[x0]\n"
+			"	vfma.f32 %q[s1], %q[k], %[y0]\n"
+			"	vfma.f32 %q[s0], %q[l], %[x1]\n"
+			"	ldrd %[x0], %[x1], [%[q2]], #8\n"
+			"	vfma.f32 %q[s1], %q[l], %[y1]\n"
+			"	ldrd %[y0], %[y1], [%[q3]], #8\n"
+			"	vfma.f32 %q[s2], %q[k], %[x0]\n"
+			"	vfma.f32 %q[s3], %q[k], %[y0]\n"
+			"	vfma.f32 %q[s2], %q[l], %[x1]\n"
+			"	vfma.f32 %q[s3], %q[l], %[y1]\n"
+			"	le lr, 1b\n"
+			"2:\n"
+			: [keys] "+w"(keys), [k] "=&w"(k), [l] "=&w"(l), [x0] "=&r"(x0),
+			[x1] "=&r"(x1), [y0] "=&r"(y0), [y1] "=&r"(y1), [q0] "+r"(q0),
+			[q1] "+r"(q1), [q2] "+r"(q2), [q3] "+r"(q3), [s0] "+w"(s0),
+			[s1] "+w"(s1), [s2] "+w"(s2), [s3] "+w"(s3)
+			: [d] "r"(b->a->d_head / 2)
+			: "lr", "memory");
 	} else {
-		__asm volatile("	dls lr, %[d]\n"
-			       "1:	vldrw.u32 %q[k], [%q[keys], #4]!\n"
-			       "	ldr %[x0], [%[q0]], #4\n"
-			       "	vfma.f32 %q[s0], %q[k], %[x0]\n"
-			       "	le lr, 1b\n"
-			       : [keys] "+w"(keys), [k] "=&w"(k), [x0] "=&r"(x0),
-			       [q0] "+r"(q0), [s0] "+w"(s0)
-			       : [d] "r"(b->a->d_head)
-			       : "lr", "memory");
+		__asm volatile(
+			"	wls lr, %[d], 2f\n"
+			"1:	vldrw.u32 %q[k], [%q[keys], #4]!\n"
+			"	ldrd %[x0], %[x1], [%[q0]], #8\n"
+			"	vldrw.u32 %q[l], [%q[keys], #4]!\n"
+			"	vfma.f32 %q[s0], %q[k], %[x0]\n"
+			"	vfma.f32 %q[s0], %q[l], %[x1]\n"
+			"	le lr, 1b\n"
+			"2:\n"
+			: [keys] "+w"(keys), [k] "=&w"(k), [l] "=&w"(l), [x0] "=&r"(x0),
+			[x1] "=&r"(x1), [q0] "+r"(q0), [s0] "+w"(s0)
+			: [d] "r"(b->a->d_head / 2)
+			: "lr", "memory");
+	}
+	if (b->a->d_head % 2) {
+		k = vldrwq_gather_base_f32(keys, 4);
+		s0 = vfmaq_n_f32(s0, k, *q0);
+		s1 = vfmaq_n_f32(s1, k, *q1);
+		s2 = vfmaq_n_f32(s2, k, *q2);
+		s3 = vfmaq_n_f32(s3, k, *q3);
 	}
 	s[0] = s0;
 	s[1] = s1;
 	s[2] = s2;
 	s[3] = s3;
-}
-
-/* Biases of four keys from j on, seen from token i. */
-ALWAYS_INLINE float32x4_t biases(const struct block *b, uint32_t i, int32x4_t j)
-{
-	int32_t r = (int32_t)b->a->rel_radius;
-	int32x4_t far = vsubq_n_s32(j, (int32_t)i);
-
-	far = vmaxq_s32(vminq_s32(far, vdupq_n_s32(r)), vdupq_n_s32(-r));
-	return vldrwq_gather_shifted_offset_f32(
-		b->a->rel + b->head * (2 * b->a->rel_radius + 1),
-		vreinterpretq_u32_s32(vaddq_n_s32(far, r)));
 }
 
 ALWAYS_INLINE void scores(const struct block *b, const int rows)
@@ -89,33 +95,45 @@ ALWAYS_INLINE void scores(const struct block *b, const int rows)
 		for (uint32_t r = 0; r < (uint32_t)rows; r++) {
 			s[r] = vmulq_n_f32(s[r], b->a->scale);
 			if (b->a->rel)
-				s[r] = vaddq_f32(s[r], biases(b, b->first + r,
-							       vreinterpretq_s32_u32(at)));
+				s[r] = vaddq_f32(
+					s[r], biases(b->a, b->head, b->first + r, at));
 			vst1q_f32(b->row + r * b->m16 + j, s[r]);
 		}
 	}
 }
 
+static float largest_of(const float *row, uint32_t m)
+{
+	float32x4_t large = vdupq_n_f32(row[0]);
+
+	for (uint32_t k = m / 4; k; k--, row += 4)
+		large = vmaxnmq_f32(large, vld1q_f32(row));
+	if (m % 4) {
+		mve_pred16_t rest = vctp32q(m % 4);
+
+		large = vmaxnmq_m_f32(large, large, vld1q_z_f32(row, rest), rest);
+	}
+	return vmaxnmvq_f32(vgetq_lane_f32(large, 0), large);
+}
+
 /* Leaves weights that are to be divided by what it returns. */
 static float weigh(float *row, uint32_t m)
 {
-	float32x4_t large = vdupq_n_f32(row[0]), sum = vdupq_n_f32(0);
-	mve_pred16_t rest = vctp32q(m % 4);
-	float32x4_t v;
-	uint32_t j;
+	float32x4_t large = vdupq_n_f32(largest_of(row, m)), sum = vdupq_n_f32(0), v;
 
-	for (j = 0; j + 4 <= m; j += 4)
-		large = vmaxnmq_f32(large, vld1q_f32(row + j));
-	large = vmaxnmq_m_f32(large, large, vld1q_z_f32(row + j, rest), rest);
-	large = vdupq_n_f32(vmaxnmvq_f32(row[0], large));
-	for (j = 0; j + 4 <= m; j += 4) {
-		v = vector_exp(vsubq_f32(vld1q_f32(row + j), large));
-		vst1q_f32(row + j, v);
+	for (uint32_t k = m / 4; k; k--, row += 4) {
+		v = weight(vld1q_f32(row), large);
+		vst1q_f32(row, v);
 		sum = vaddq_f32(sum, v);
 	}
-	v = vector_exp(vsubq_f32(vld1q_z_f32(row + j, rest), large));
-	vst1q_p_f32(row + j, v, rest);
-	return reduce_add(vaddq_m_f32(sum, sum, v, rest));
+	if (m % 4) {
+		mve_pred16_t rest = vctp32q(m % 4);
+
+		v = weight(vld1q_z_f32(row, rest), large);
+		vst1q_p_f32(row, v, rest);
+		sum = vaddq_m_f32(sum, sum, v, rest);
+	}
+	return reduce_add(sum);
 }
 
 /* Four columns of the mix, v their first value. */
@@ -123,39 +141,59 @@ ALWAYS_INLINE void mix_4(
 	const struct block *b, const float *v, float32x4_t *s, const int rows)
 {
 	const float *r0 = b->row, *r1 = r0 + b->m16, *r2 = r1 + b->m16, *r3 = r2 + b->m16;
-	float32x4_t s0 = vdupq_n_f32(0), s1 = s0, s2 = s0, s3 = s0, x;
-	uint32_t w0, w1;
+	float32x4_t s0 = vdupq_n_f32(0), s1 = s0, s2 = s0, s3 = s0, x, y;
+	uint32_t w0, w1, u0, u1;
 
 	if (rows > 1)
-		__asm volatile("	dls lr, %[m]\n"
+		__asm volatile("	wls lr, %[m], 2f\n"
 			       "1:	vldrw.32 %q[x], [%[v]]\n"
-			       "	ldr %[w0], [%[r0]], #4\n"
-			       "	ldr %[w1], [%[r1]], #4\n"
+			       "	add %[v], %[step]\n"
+			       "	ldrd %[w0], %[w1], [%[r0]], #8\n"
+			       "	vldrw.32 %q[y], [%[v]]\n"
+			       "	ldrd %[u0], %[u1], [%[r1]], #8\n"
 			       "	vfma.f32 %q[s0], %q[x], %[w0]\n"
-			       "	ldr %[w0], [%[r2]], #4\n"
-			       "	vfma.f32 %q[s1], %q[x], %[w1]\n"
-			       "	ldr %[w1], [%[r3]], #4\n"
+			       "	vfma.f32 %q[s1], %q[x], %[u0]\n"
+			       "	vfma.f32 %q[s0], %q[y], %[w1]\n"
+			       "	ldrd %[w0], %[w1], [%[r2]], #8\n"
+			       "	vfma.f32 %q[s1], %q[y], %[u1]\n"
+			       "	ldrd %[u0], %[u1], [%[r3]], #8\n"
 			       "	vfma.f32 %q[s2], %q[x], %[w0]\n"
 			       "	add %[v], %[step]\n"
-			       "	vfma.f32 %q[s3], %q[x], %[w1]\n"
+			       "	vfma.f32 %q[s3], %q[x], %[u0]\n"
+			       "	vfma.f32 %q[s2], %q[y], %[w1]\n"
+			       "	vfma.f32 %q[s3], %q[y], %[u1]\n"
 			       "	le lr, 1b\n"
-			       : [v] "+r"(v), [x] "=&w"(x), [w0] "=&r"(w0),
-			       [w1] "=&r"(w1), [r0] "+r"(r0), [r1] "+r"(r1),
-			       [r2] "+r"(r2), [r3] "+r"(r3), [s0] "+w"(s0), [s1] "+w"(s1),
-			       [s2] "+w"(s2), [s3] "+w"(s3)
-			       : [m] "r"(b->m), [step] "r"(b->kv_step * 4)
+			       "2:\n"
+			       : [v] "+r"(v), [x] "=&w"(x), [y] "=&w"(y), [w0] "=&r"(w0),
+			       [w1] "=&r"(w1), [u0] "=&r"(u0), [u1] "=&r"(u1),
+			       [r0] "+r"(r0), [r1] "+r"(r1), [r2] "+r"(r2), [r3] "+r"(r3),
+			       [s0] "+w"(s0), [s1] "+w"(s1), [s2] "+w"(s2), [s3] "+w"(s3)
+			       : [m] "r"(b->m / 2), [step] "r"(b->kv_step * 4)
 			       : "lr", "memory");
 	else
-		__asm volatile("	dls lr, %[m]\n"
+		__asm volatile("	wls lr, %[m], 2f\n"
 			       "1:	vldrw.32 %q[x], [%[v]]\n"
-			       "	ldr %[w0], [%[r0]], #4\n"
+			       "	add %[v], %[step]\n"
+			       "	ldrd %[w0], %[w1], [%[r0]], #8\n"
+			       "	vldrw.32 %q[y], [%[v]]\n"
 			       "	add %[v], %[step]\n"
 			       "	vfma.f32 %q[s0], %q[x], %[w0]\n"
+			       "	vfma.f32 %q[s0], %q[y], %[w1]\n"
 			       "	le lr, 1b\n"
-			       : [v] "+r"(v), [x] "=&w"(x), [w0] "=&r"(w0), [r0] "+r"(r0),
-			       [s0] "+w"(s0)
-			       : [m] "r"(b->m), [step] "r"(b->kv_step * 4)
+			       "2:\n"
+			       : [v] "+r"(v), [x] "=&w"(x), [y] "=&w"(y), [w0] "=&r"(w0),
+			       [w1] "=&r"(w1), [r0] "+r"(r0), [s0] "+w"(s0)
+			       : [m] "r"(b->m / 2), [step] "r"(b->kv_step * 4)
 			       : "lr", "memory");
+	if (b->m % 2) {
+		x = vld1q_f32(v);
+		s0 = vfmaq_n_f32(s0, x, *r0);
+		if (rows > 1) {
+			s1 = vfmaq_n_f32(s1, x, *r1);
+			s2 = vfmaq_n_f32(s2, x, *r2);
+			s3 = vfmaq_n_f32(s3, x, *r3);
+		}
+	}
 	s[0] = s0;
 	s[1] = s1;
 	s[2] = s2;

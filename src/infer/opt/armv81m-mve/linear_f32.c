@@ -11,24 +11,37 @@ ALWAYS_INLINE void multiply(const struct tile *t, float32x4_t *sum)
 {
 	const float *w0 = t->w0, *w1 = t->w1, *x0 = t->x0, *x1 = t->x1;
 	float32x4_t a = vdupq_n_f32(0), b = a, c = a, d = a, v0, v1;
-	uint32_t k0, k1;
+	uint32_t k0, k1, l0, l1;
 
-	__asm volatile("	wls lr, %[n], 2f\n"
-		       "1:	vldrw.32 %q[v0], [%[w0]], #16\n"
-		       "	vldrw.32 %q[v1], [%[w1]], #16\n"
-		       "	ldr %[k0], [%[x0]], #4\n"
-		       "	ldr %[k1], [%[x1]], #4\n"
-		       "	vfma.f32 %q[a], %q[v0], %[k0]\n"
-		       "	vfma.f32 %q[b], %q[v1], %[k0]\n"
-		       "	vfma.f32 %q[c], %q[v0], %[k1]\n"
-		       "	vfma.f32 %q[d], %q[v1], %[k1]\n"
-		       "	le lr, 1b\n"
-		       "2:\n"
-		       : [a] "+w"(a), [b] "+w"(b), [c] "+w"(c), [d] "+w"(d),
-		       [v0] "=&w"(v0), [v1] "=&w"(v1), [k0] "=&r"(k0), [k1] "=&r"(k1),
-		       [w0] "+r"(w0), [w1] "+r"(w1), [x0] "+r"(x0), [x1] "+r"(x1)
-		       : [n] "r"(t->in)
-		       : "lr", "memory");
+	__asm volatile(
+		"	wls lr, %[n], 2f\n"
+		"1:	vldrw.32 %q[v0], [%[w0]], #16\n"
+		"	ldrd %[k0], %[k1], [%[x0]], #8\n"
+		"	vldrw.32 %q[v1], [%[w1]], #16\n"
+		"	ldrd %[l0], %[l1], [%[x1]], #8\n"
+		"	vfma.f32 %q[a], %q[v0], %[k0]\n"
+		"	vfma.f32 %q[b], %q[v1], %[k0]\n"
+		"	vfma.f32 %q[c], %q[v0], %[l0]\n"
+		"	vldrw.32 %q[v0], [%[w0]], #16\n"
+		"	vfma.f32 %q[d], %q[v1], %[l0]\n"
+		"	vldrw.32 %q[v1], [%[w1]], #16\n"
+		"	vfma.f32 %q[a], %q[v0], %[k1]\n"
+		"	vfma.f32 %q[b], %q[v1], %[k1]\n"
+		"	vfma.f32 %q[c], %q[v0], %[l1]\n"
+		"	vfma.f32 %q[d], %q[v1], %[l1]\n"
+		"	le lr, 1b\n"
+		"2:\n"
+		: [a] "+w"(a), [b] "+w"(b), [c] "+w"(c), [d] "+w"(d), [v0] "=&w"(v0),
+		[v1] "=&w"(v1), [k0] "=&r"(k0), [k1] "=&r"(k1), [l0] "=&r"(l0),
+		[l1] "=&r"(l1), [w0] "+r"(w0), [w1] "+r"(w1), [x0] "+r"(x0), [x1] "+r"(x1)
+		: [n] "r"(t->in / 2)
+		: "lr", "memory");
+	if (t->in % 2) {
+		a = vfmaq_n_f32(a, vld1q_f32(w0), *x0);
+		b = vfmaq_n_f32(b, vld1q_f32(w1), *x0);
+		c = vfmaq_n_f32(c, vld1q_f32(w0), *x1);
+		d = vfmaq_n_f32(d, vld1q_f32(w1), *x1);
+	}
 	sum[0] = a;
 	sum[1] = b;
 	sum[2] = c;

@@ -41,8 +41,8 @@ static void norm_row(uint32_t d, const float *x, const float *g, const float *b,
 	float scale = fmath_rsqrt(row_variance(x, d, mean) + 1e-5f);
 
 	for (uint32_t k = d / 4; k; k--, x += 4, g += 4, b += 4, y += 4)
-		vst1q_f32(y,
-			norm_4(vld1q_f32(x), vld1q_f32(g), vld1q_f32(b), mean, scale));
+		vst1q_f32(
+			y, norm_4(vld1q_f32(x), vld1q_f32(g), vld1q_f32(b), mean, scale));
 	if (d % 4) {
 		mve_pred16_t which = vctp32q(d % 4);
 

@@ -19,8 +19,7 @@ static void norm_row(uint32_t d, const float *x, const float *g, float *y)
 	float scale = row_scale(x, d);
 
 	for (uint32_t k = d / 4; k; k--, x += 4, g += 4, y += 4)
-		vst1q_f32(
-			y, vmulq_f32(vmulq_n_f32(vld1q_f32(x), scale), vld1q_f32(g)));
+		vst1q_f32(y, vmulq_f32(vmulq_n_f32(vld1q_f32(x), scale), vld1q_f32(g)));
 	if (d % 4) {
 		mve_pred16_t which = vctp32q(d % 4);
 		float32x4_t v = vmulq_n_f32(vld1q_z_f32(x, which), scale);

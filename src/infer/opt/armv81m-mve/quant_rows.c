@@ -20,8 +20,7 @@ void quant_rows(uint32_t n, uint32_t d, const float *x, int8_t *q, float *scale)
 		float inverse = largest < 1e-30f ? 0 : 127 / largest;
 
 		for (uint32_t k = d / 4; k; k--, x += 4, q += 4)
-			vstrbq_s32(
-				q, vcvtaq_s32_f32(vmulq_n_f32(vld1q_f32(x), inverse)));
+			vstrbq_s32(q, vcvtaq_s32_f32(vmulq_n_f32(vld1q_f32(x), inverse)));
 		if (d % 4) {
 			mve_pred16_t which = vctp32q(d % 4);
 			float32x4_t v = vld1q_z_f32(x, which);

@@ -47,25 +47,28 @@ ALWAYS_INLINE float32x4_t reciprocal(float32x4_t x)
 	return vmulq_f32(r, vfmsq_f32(two, x, r));
 }
 
-ALWAYS_INLINE float32x4_t vector_exp(float32x4_t x)
+/* For -87 <= x <= 88. What is added to each term comes from a general register: VFMAS. */
+ALWAYS_INLINE float32x4_t exp_within(float32x4_t x)
 {
-	float32x4_t n, r, p;
-	int32x4_t k;
+	int32x4_t k = vcvtnq_s32_f32(vmulq_n_f32(x, 1.44269504f));
+	float32x4_t n = vcvtq_f32_s32(k), p;
 
-	x = vmaxnmq_f32(x, vdupq_n_f32(-87.0f));
-	x = vminnmq_f32(x, vdupq_n_f32(88.0f));
-	k = vcvtnq_s32_f32(vmulq_n_f32(x, 1.44269504f));
-	n = vcvtq_f32_s32(k);
-	r = vfmaq_n_f32(x, n, -0.693359375f);
-	r = vfmaq_n_f32(r, n, 2.12194440e-4f);
-	p = vfmaq_n_f32(vdupq_n_f32(4.166634008e-02f), r, 8.375967853e-03f);
-	p = vfmaq_f32(p, vmulq_f32(r, r), vdupq_n_f32(1.394215971e-03f));
-	p = vfmaq_f32(vdupq_n_f32(1.666640490e-01f), p, r);
-	p = vfmaq_f32(vdupq_n_f32(0.5f), p, r);
-	p = vfmaq_f32(vdupq_n_f32(1.0f), p, r);
-	p = vfmaq_f32(vdupq_n_f32(1.0f), p, r);
+	x = vfmaq_n_f32(x, n, -0.693359375f);
+	x = vfmaq_n_f32(x, n, 2.12194440e-4f);
+	p = vaddq_n_f32(vmulq_n_f32(x, 1.394215971e-03f), 8.375967853e-03f);
+	p = vfmasq_n_f32(p, x, 4.166634008e-02f);
+	p = vfmasq_n_f32(p, x, 1.666640490e-01f);
+	p = vfmasq_n_f32(p, x, 0.5f);
+	p = vfmasq_n_f32(p, x, 1.0f);
+	p = vfmasq_n_f32(p, x, 1.0f);
 	return vreinterpretq_f32_s32(
 		vaddq_s32(vreinterpretq_s32_f32(p), vshlq_n_s32(k, 23)));
+}
+
+ALWAYS_INLINE float32x4_t vector_exp(float32x4_t x)
+{
+	x = vmaxnmq_f32(x, vdupq_n_f32(-87.0f));
+	return exp_within(vminnmq_f32(x, vdupq_n_f32(88.0f)));
 }
 
 ALWAYS_INLINE float32x4_t vector_gelu(float32x4_t x)
@@ -74,13 +77,13 @@ ALWAYS_INLINE float32x4_t vector_gelu(float32x4_t x)
 	float32x4_t a = vmulq_n_f32(vabsq_f32(x), 0.70710678f), t, p, e;
 
 	t = reciprocal(vfmaq_n_f32(one, a, 0.3275911f));
-	p = vfmaq_n_f32(vdupq_n_f32(-1.453152027f), t, 1.061405429f);
-	p = vfmaq_f32(vdupq_n_f32(1.421413741f), p, t);
-	p = vfmaq_f32(vdupq_n_f32(-0.284496736f), p, t);
-	p = vfmaq_f32(vdupq_n_f32(0.254829592f), p, t);
+	p = vaddq_n_f32(vmulq_n_f32(t, 1.061405429f), -1.453152027f);
+	p = vfmasq_n_f32(p, t, 1.421413741f);
+	p = vfmasq_n_f32(p, t, -0.284496736f);
+	p = vfmasq_n_f32(p, t, 0.254829592f);
 	p = vmulq_f32(p, t);
-	e = vector_exp(vnegq_f32(vmulq_f32(a, a)));
-	e = vfmsq_f32(one, p, e); /* erf(a) */
+	a = vmaxnmq_f32(vnegq_f32(vmulq_f32(a, a)), vdupq_n_f32(-87.0f));
+	e = vfmsq_f32(one, p, exp_within(a)); /* erf(a) */
 	x = vmulq_n_f32(x, 0.5f);
 	return vfmaq_f32(x, vabsq_f32(x), e);
 }
