@@ -95,7 +95,7 @@ TALLY := build/tally
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all help deps tests unit fuzz-genomes fuzz-frames gradients e2e soak soak-mcu lint check test bench bench-core \
+.PHONY: all help deps tests unit fuzz-genomes fuzz-frames gradients e2e soak soak-mcu counts-mcu lint check test bench bench-core \
 	bench-arm bench-mcu bench-mve bench-build bench-line demo install clean \
 	format FORCE
 
@@ -199,7 +199,7 @@ tests: $(TESTS) ## build the unit tests
 # is the training of a network whose kernels have tests of their own.
 COMPILED_ONLY := $(addprefix $(BUILD)/tests/,test_codegen_loops test_infer_arm test_cross_candidates \
 	test_mcu test_mcu_upload test_mcu_noise test_mcu_port test_mcu_delta \
-	test_integer_accuracy)
+	test_mcu_counts test_integer_accuracy)
 unit: all tests $(BUILD)/count.so $(BUILD)/line-noise ## run the unit tests (CONFIG=asan: under the sanitisers)
 	@JOBS=$(JOBS) tests/run "unit, $(CONFIG)" $(TALLY) $(if $(filter asan,$(CONFIG)),$(filter-out $(COMPILED_ONLY),$(TESTS)),$(TESTS))
 
@@ -280,6 +280,10 @@ $(BUILD)/count.so: tests/count/plugin.c $(BUILD)/flags
 
 bench-arm: $(BUILD)/count $(BUILD)/count.so ## instructions a multiply-add on Arm, under QEMU
 	@$(BUILD)/count $(BUILD)/count.so
+
+counts-mcu: N ?= 1000
+counts-mcu: all $(BUILD)/tests/test_mcu_counts ## one candidate N times on each emulated board: one count
+	@MCU_COUNTS=$(N) $(BUILD)/tests/test_mcu_counts
 
 bench-mcu: all $(BUILD)/count.so ## instructions of the Cortex-M kernels on an emulated board, and sizes
 	@tests/bench/mcu $(BUILD)/hawser $(BUILD)/count.so $(BUILD)
