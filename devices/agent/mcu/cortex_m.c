@@ -327,3 +327,8 @@ __attribute__((section(".vectors"), used)) static const vector vectors[16] = {
 	(vector)(uintptr_t)agent_stack_top, agent_reset, any_exception, any_exception,
 	any_exception, any_exception, any_exception, any_exception, 0, 0, 0,
 	any_exception, any_exception, 0, any_exception, any_exception};
+
+#ifdef BOARD_BOOT_BLOCK
+__attribute__((section(".boot"), used)) static const uint32_t boot_block[] =
+	BOARD_BOOT_BLOCK;
+#endif
