@@ -11,6 +11,7 @@
 #define CPU_SLACK 20e3	/* ns a sample; and 1000 for each time that its clocks are read */
 #define LEAST_SHARE 0.05 /* of the mean CPU time that the least sample may have */
 #define MAX_POWER_W 10e3
+#define MAX_STACK (64u << 20)
 #define MAX_FREQ_KHZ 100000000u
 
 static const enum verdict verdicts[N_OUTCOMES] = {
@@ -191,6 +192,7 @@ static void fill_environment(struct process_run *run, const struct answer *a)
 
 	run->peak_rss_bytes =
 		d->peak_rss_bytes < (uint64_t)1 << 50 ? d->peak_rss_bytes : 0;
+	run->stack_bytes = d->stack_bytes <= MAX_STACK ? d->stack_bytes : 0;
 	run->freq_khz = slower(d->freq_before_khz, d->freq_after_khz);
 	if (run->freq_khz > MAX_FREQ_KHZ)
 		run->freq_khz = 0;

@@ -173,10 +173,13 @@ static void print_text(const struct genome *g, const struct single_options *o,
 		printf("golden      outputs agree with the host's reference "
 		       "(largest difference %.2g)\n",
 			r->job.golden_error);
+	if (m->stack_bytes)
+		printf("stack       %u bytes at most, of harness and model\n",
+			(unsigned)m->stack_bytes);
 	if (r->instruction_ns) {
 		printf("instructions %.0f  for one inference, counted by the emulator; "
 		       "its time is not measured\n",
-			m->latency_ns / r->instruction_ns);
+			round(m->latency_ns / r->instruction_ns));
 		return;
 	}
 	printf("latency     %.2f us  [%.2f, %.2f]  processor time, %u processes%s\n",
@@ -231,6 +234,8 @@ static enum err print_json(const struct genome *g, const struct single_options *
 						 : r->instruction_ns ? PROV_EMULATED
 								     : PROV_MEASURED]));
 	}
+	if (r->job.verdict == VERDICT_OK && m->stack_bytes)
+		json_object_set_new(j, "stack_bytes", json_integer(m->stack_bytes));
 	if (r->job.verdict == VERDICT_OK && r->instruction_ns)
 		json_object_set_new(j, "instructions",
 			json_real(round(m->latency_ns / r->instruction_ns)));

@@ -35,6 +35,7 @@ static void clear_summary(struct measurement *m)
 	m->latency_ci = none;
 	m->wall_p50_ns = m->wall_p90_ns = m->wall_p99_ns = NAN;
 	m->peak_rss_bytes = 0;
+	m->stack_bytes = 0;
 	m->energy_uj = NAN;
 	m->energy_ci = none;
 	m->step_ns = NAN;
@@ -203,7 +204,10 @@ void measurement_summarise(struct measurement *m, struct rng *rng)
 		summarise_steps(m, x, rng);
 	}
 	free(x);
-	for (uint32_t i = 0; i < m->n_runs; i++)
+	for (uint32_t i = 0; i < m->n_runs; i++) {
 		if (m->runs[i].peak_rss_bytes > m->peak_rss_bytes)
 			m->peak_rss_bytes = m->runs[i].peak_rss_bytes;
+		if (m->runs[i].stack_bytes > m->stack_bytes)
+			m->stack_bytes = m->runs[i].stack_bytes;
+	}
 }

@@ -49,6 +49,7 @@ struct process_run {
 	struct step_samples steps;
 	uint32_t n_vcsw, n_ivcsw; /* context switches, voluntary and not, during timing */
 	uint64_t peak_rss_bytes;  /* 0: unknown */
+	uint32_t stack_bytes;	  /* the most that its stack held; 0: unknown */
 	uint32_t freq_khz;	  /* 0: the OS does not tell */
 	int32_t temp_mc;	  /* INT32_MIN: the OS does not tell */
 	double reference_ratio;	  /* this process / reference build beside it; 0: none */
@@ -74,6 +75,7 @@ struct measurement {
 	struct interval step_ci;
 	uint32_t n_cached;
 	uint64_t peak_rss_bytes; /* largest */
+	uint32_t stack_bytes;	 /* largest; 0: unknown */
 	double energy_uj;	 /* per inference; NAN where no sensor measured it */
 	struct interval energy_ci;
 	char energy_source[64]; /* "rapl:package-0"; "" when none */

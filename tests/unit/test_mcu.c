@@ -11,7 +11,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "devices/device.h"
+#include "devices/handle.h"
+#include "devices/transport/gdb_remote.h"
+#include "devices/transport/transport.h"
 #include "src/base/file.h"
 #include "src/codegen/codegen.h"
 
@@ -21,13 +23,14 @@ static const struct board {
 	const char *name; /* of the profile */
 	const char *cpu;
 	uint32_t agent; /* a word of the agent's memory */
+	int watchdog;	/* the emulator has it; of three kinds */
 } boards[] = {
-	{"mps2-an385", "-mcpu=cortex-m3", 0x20000010},
-	{"mps2-an386", "-mcpu=cortex-m4", 0x20000010},
-	{"mps2-an500", "-mcpu=cortex-m7", 0x20000010},
-	{"mps2-an505", "-mcpu=cortex-m33", 0x38000010},
-	{"mps3-an547", "-mcpu=cortex-m55", 0x31000010},
-	{"netduinoplus2", "-mcpu=cortex-m4", 0x20000010},
+	{"mps2-an385", "-mcpu=cortex-m3", 0x20000010, 0},
+	{"mps2-an386", "-mcpu=cortex-m4", 0x20000010, 1},
+	{"mps2-an500", "-mcpu=cortex-m7", 0x20000010, 0},
+	{"mps2-an505", "-mcpu=cortex-m33", 0x38000010, 1},
+	{"mps3-an547", "-mcpu=cortex-m55", 0x31000010, 1},
+	{"netduinoplus2", "-mcpu=cortex-m4", 0x20000010, 0},
 };
 #define N_BOARDS (sizeof(boards) / sizeof(boards[0]))
 
@@ -56,14 +59,39 @@ static void find_window(uint32_t out[2])
 	out[1] = (uint32_t)strtoul(strstr(text, "window: ") + 16, NULL, 16);
 }
 
+static int start(void **state)
+{
+	struct device_profile p;
+	struct err_ctx ctx = {{0}};
+
+	(void)state;
+	if (device_profile_load(&p, board->name, &ctx)) {
+		print_error("%s\n", ctx.msg);
+		return -1;
+	}
+	p.timeout_ms = 300;
+	if (device_open(&device, &p, &ctx)) {
+		print_error("%s\n", ctx.msg);
+		return -1;
+	}
+	return 0;
+}
+
+static int stop(void **state)
+{
+	(void)state;
+	device_close(device);
+	return 0;
+}
+
 /* Compiles tests/mcu/payload.c with a fault. */
 static void make_payload(int fault, struct payload *p)
 {
 	char elf[64], define[16], agent[32], base[64], bytes[64], home[4096];
 	const char *const cc[] = {"arm-none-eabi-gcc", board->cpu, "-mthumb", "-Os",
 		"-std=c11", "-ffreestanding", "-nostdlib", "-I.", define, agent, base,
-		bytes, "-T", "devices/boards/mcu/payload.ld", "tests/mcu/payload.c", "-o", elf,
-		NULL};
+		bytes, "-T", "devices/boards/mcu/payload.ld", "tests/mcu/payload.c", "-o",
+		elf, NULL};
 	const char *const flatten[] = {
 		"arm-none-eabi-objcopy", "-O", "binary", elf, p->path, NULL};
 	struct err_ctx ctx = {{0}};
@@ -136,8 +164,8 @@ static void fault_names_its_place_and_the_next_payload_runs(void **state)
 		make_payload(cases[i].fault, &bad);
 		v = run(&bad, detail);
 		if (v != cases[i].verdict)
-			fail_msg("%s: fault %d: %s: %s", board->name, cases[i].fault, verdict_names[v],
-				detail);
+			fail_msg("%s: fault %d: %s: %s", board->name, cases[i].fault,
+				verdict_names[v], detail);
 		if (cases[i].place)
 			assert_true(number_after(detail, "pc ") - window[0] < 4096);
 		assert_int_equal(run(&good, detail), VERDICT_EXIT);
@@ -163,29 +191,115 @@ static void payload_that_wrote_over_itself_is_sent_again(void **state)
 	}
 }
 
-static int start(void **state)
+/* The stack is painted, and what is gone of the paint was used. */
+static void run_tells_how_deep_its_stack_was(void **state)
 {
-	struct device_profile p;
+	struct run_request rq = {.mode = RUN_GOLDEN};
 	struct err_ctx ctx = {{0}};
+	struct payload p;
+	struct run_result r;
+	uint32_t deep[2];
 
 	(void)state;
-	if (device_profile_load(&p, board->name, &ctx)) {
-		print_error("%s\n", ctx.msg);
-		return -1;
+	for (int i = 0; i < 2; i++) {
+		make_payload(i ? 11 : 0, &p);
+		rq.image = p.hash;
+		if (device_upload(device, p.path, &p.hash, &ctx) ||
+			device_run(device, &rq, &r, &ctx))
+			fail_msg("%s", ctx.msg);
+		assert_int_equal(r.verdict, VERDICT_EXIT);
+		deep[i] = r.run.stack_bytes;
+		run_result_release(&r);
 	}
-	p.timeout_ms = 300;
-	if (device_open(&device, &p, &ctx)) {
-		print_error("%s\n", ctx.msg);
-		return -1;
-	}
-	return 0;
+	assert_in_range(deep[0], 16, 400); /* the frame of an exception, at least */
+	assert_in_range(deep[1], 3000, 3200);
 }
 
-static int stop(void **state)
+/* Each run takes the same ticks, whatever this host does and after a new start too.
+ * HAWSER_MCU_RUNS: how many instead of a few. */
+static void same_payload_takes_the_same_ticks(void **state)
 {
+	const char *wanted = getenv("HAWSER_MCU_RUNS");
+	int n = wanted ? atoi(wanted) : 24;
+	char first[256] = "", detail[256];
+	struct payload p;
+
+	make_payload(12, &p);
+	for (int i = 0; i < n; i++) {
+		if (i && i % (n / 3) == 0) {
+			stop(state);
+			assert_int_equal(start(state), 0);
+		}
+		assert_int_equal(run(&p, detail), VERDICT_EXIT);
+		if (!i)
+			memcpy(first, detail, sizeof(first));
+		if (strcmp(first, detail) != 0)
+			fail_msg(
+				"%s: run %d: %s after %s", board->name, i, detail, first);
+	}
+}
+
+/* Address of a function of the running firmware. */
+static uint32_t find_symbol(const char *name)
+{
+	char command[512], line[256], exe[256], want[64];
+	uint32_t at = 0;
+	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+	FILE *f;
+
+	assert_true(n > 0);
+	exe[n] = '\0';
+	*strrchr(exe, '/') = '\0';
+	snprintf(command, sizeof(command), "arm-none-eabi-nm '%s/../hawser-agent-%s.elf'",
+		exe, board->name);
+	snprintf(want, sizeof(want), " %s\n", name);
+	f = popen(command, "r");
+	assert_non_null(f);
+	while (fgets(line, sizeof(line), f))
+		if (strstr(line, want))
+			at = (uint32_t)strtoul(line, NULL, 16);
+	assert_int_equal(pclose(f), 0);
+	assert_int_not_equal(at, 0);
+	return at;
+}
+
+/* What the agent does next, with each byte that comes, is to mask interrupts and loop. */
+static void hang_agent(void)
+{
+	static const uint8_t code[] = {0x72, 0xb6, 0xfe, 0xe7}; /* cpsid i; b . */
+	struct err_ctx ctx = {{0}};
+	struct gdb_remote *g;
+	enum err e = gdb_remote_open(&g, device->link.t->probe, &ctx);
+
+	if (!e)
+		e = gdb_remote_write(g, find_symbol("memchr"), code, sizeof(code), &ctx);
+	if (e || gdb_remote_close(g, &ctx))
+		fail_msg("%s", ctx.msg);
+}
+
+static void hung_agent_is_reset_by_its_watchdog(void **state)
+{
+	struct run_request rq = {.mode = RUN_GOLDEN};
+	struct err_ctx ctx = {{0}};
+	struct payload good;
+	struct run_result r;
+	char detail[256];
+
 	(void)state;
-	device_close(device);
-	return 0;
+	if (!board->watchdog)
+		return;
+	make_payload(0, &good);
+	assert_int_equal(run(&good, detail), VERDICT_EXIT);
+	hang_agent();
+	rq.image = good.hash;
+	assert_int_equal(device_run(device, &rq, &r, &ctx), ERR_OK);
+	assert_int_equal(r.verdict, VERDICT_DEVICE_LOST);
+	run_result_release(&r);
+	if (device_recover(device, &ctx))
+		fail_msg("%s", ctx.msg);
+	assert_int_equal(device_info(device)->boots, 2);
+	assert_string_equal(device_info(device)->reset, "its watchdog bit");
+	assert_int_equal(run(&good, detail), VERDICT_EXIT);
 }
 
 static int is_there(const char *program)
@@ -201,6 +315,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(fault_names_its_place_and_the_next_payload_runs),
 		cmocka_unit_test(payload_that_wrote_over_itself_is_sent_again),
+		cmocka_unit_test(run_tells_how_deep_its_stack_was),
+		cmocka_unit_test(same_payload_takes_the_same_ticks),
+		cmocka_unit_test(hung_agent_is_reset_by_its_watchdog),
 	};
 
 	if (!is_there("qemu-system-arm") || !is_there("arm-none-eabi-gcc")) {

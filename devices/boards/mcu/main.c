@@ -2,7 +2,7 @@
 #include "devices/boards/mcu/board.h"
 #include "devices/proto/message.h"
 
-#define STACK_BYTES 16384
+#define STACK_BYTES 8192 /* as in payload.ld; overflow is caught */
 
 extern uint32_t payload_data_load[], payload_data_start[], payload_data_end[],
 	payload_bss_start[], payload_memory_end[], payload_image_end[];
