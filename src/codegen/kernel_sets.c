@@ -46,7 +46,7 @@ static const struct kernel_panels panels_smmla = {
 static const char *const armv81m_mve[] = {"act_gelu", "add", "attention",
 	"attention_dot8", "embed_f32", "embed_i4", "embed_i8", "linear_back_f32",
 	"linear_back_i4", "linear_back_i8", "linear_f32", "linear_i4", "linear_i8",
-	"norm_ln", "norm_rms", "pool_mean", "quant_rows", NULL};
+	"norm_ln", "norm_rms", "pool_mean", "quant_rows", "quant_rows_static", NULL};
 /* A column's 16 int8, or a group of int4, are one vector. */
 static const struct kernel_panels panels_mve = {
 	.f32 = {4, 4, 1, 0}, .i8 = {4, 4, 16, 0}, .i4 = {4, 4, 32, 0}};

@@ -369,6 +369,28 @@ static void quant_rows_gives_the_portable_bits_also_in_place(void **state)
 		}
 }
 
+static void quant_rows_static_gives_the_portable_bits_also_in_place(void **state)
+{
+	static const uint32_t widths[] = {1, 5, 8, 15, 16, 17, 31, 64, 100, 333};
+
+	(void)state;
+	for (const struct kernels *k = NULL; (k = next_set(k));)
+		for (uint32_t i = 0; k->static_quant && i < 400; i++) {
+			uint32_t d = widths[i / 40], n = 1 + i % 3;
+			float *x = floats((size_t)n * d, 60);
+			int8_t *q = malloc((size_t)n * d);
+
+			/* many values on the edge between two integers, and too large */
+			for (size_t j = 0; j < (size_t)n * d && i % 2; j++)
+				x[j] = ((float)pick(270, 0) + (float)pick(1, 0) * 6e-8f) /
+				       2;
+			quant_rows_static(n, d, 1, x, q);
+			k->static_quant(n, d, 1, x, (int8_t *)x);
+			assert_memory_equal(x, q, (size_t)n * d);
+			free(x), free(q);
+		}
+}
+
 static void norms_keep_the_contracts_bound(void **state)
 {
 	static const uint32_t widths[] = {1, 3, 15, 16, 33, 64, 100, 384};
@@ -553,6 +575,7 @@ int main(void)
 		cmocka_unit_test(products_apply_the_activation_that_they_are_asked_for),
 		cmocka_unit_test(look_ups_read_both_forms),
 		cmocka_unit_test(quant_rows_gives_the_portable_bits_also_in_place),
+		cmocka_unit_test(quant_rows_static_gives_the_portable_bits_also_in_place),
 		cmocka_unit_test(norms_keep_the_contracts_bound),
 		cmocka_unit_test(gelu_keeps_its_bound),
 		cmocka_unit_test(attention_answers_like_the_portable_one),
