@@ -11,7 +11,7 @@ for p in qemu-system-arm arm-none-eabi-gcc; do
 		exit
 	fi
 done
-boards="mps2-an385 mps2-an386 mps2-an500 mps2-an505 mps3-an547 netduinoplus2"
+boards="mps2-an385 mps2-an386 mps2-an500 mps2-an505 mps3-an547 netduinoplus2 musca-b1"
 genome() { # BITS
 	echo "enc;v=200;t=12;d=32;e=32;eb=$1;act=gelu;norm=ln;place=pre;pool=mean;abs=1;rel=0;conv=0;opt=O2;kern=ref;L=h2k2x16f48r0b$1"
 }

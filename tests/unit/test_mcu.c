@@ -31,6 +31,7 @@ static const struct board {
 	{"mps2-an505", "-mcpu=cortex-m33", 0x38000010, 1},
 	{"mps3-an547", "-mcpu=cortex-m55", 0x31000010, 1},
 	{"netduinoplus2", "-mcpu=cortex-m4", 0x20000010, 0},
+	{"musca-b1", "-mcpu=cortex-m33", 0x30000010, 0},
 };
 #define N_BOARDS (sizeof(boards) / sizeof(boards[0]))
 
