@@ -179,7 +179,9 @@ enum err program_new_threads(struct program **out, const struct genome *g,
 	p->is_integer = g->act_scales == SCALES_INTEGER;
 	p->threads = p->is_integer ? 1 : threads.n;
 	p->task = *task;
-	p->set = p->is_integer ? kernel_set_integer() : set;
+	if (p->is_integer)
+		set = kernel_set_integer();
+	p->set = set;
 	p->causal = g->arch == ARCH_DECODER;
 	p->stateful = p->causal && task->kind == TASK_LM;
 	p->chunk = p->stateful && g->seq_len > PROGRAM_CHUNK ? PROGRAM_CHUNK : g->seq_len;
