@@ -118,6 +118,7 @@ static const struct kernel_set sets[] = {
 		.kernels = cortexm_dsp,
 		.panels = &panels_rows,
 		.fuses = FUSES_QUANT,
+		.block_rows = 4,
 		.macros = "__arm__ __thumb2__ __ARM_FEATURE_DSP __ARM_FEATURE_FMA"},
 	/* For small code; half the registers, so panels of half the width. */
 	{.isa = "armhf-neon",

@@ -57,6 +57,10 @@ struct kernel_set {
 	 * they are. 0: one row of m floats. */
 	uint8_t attention_rows, attention_in_place;
 	struct kernel_schedules schedules;
+	/* Where memory is scarce: tokens that steps which do not mix them take at a time,
+	 * from product to product, so that what lies between needs that many rows only.
+	 * 0: all. */
+	uint8_t block_rows;
 };
 
 /* ERR_INVALID lists the known sets. "" is the portable set. */
