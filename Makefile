@@ -167,9 +167,12 @@ MCU_SRC := $(wildcard devices/agent/mcu/*.c) devices/agent/agent.c \
 $(FIRMWARE): $(BUILD)/hawser-agent-%.elf: $(MCU_SRC) $(AGENT_HEADERS) $(wildcard devices/agent/mcu/*) \
 		$(wildcard devices/boards/*/*.h devices/boards/*/agent.ld devices/boards/*/cflags) $(BUILD)/flags
 	$(MCU_CC) $(shell cat devices/boards/$*/cflags) -mthumb -I. -std=c11 $(WARN) -Os -DCRC32_SMALL -ffreestanding \
-		-nostdlib -fno-tree-loop-distribute-patterns -flto -flto-partition=one \
+		-nostdlib -fno-tree-loop-distribute-patterns -flto -flto-partition=one -fno-inline-small-functions -ffunction-sections -fdata-sections \
 		-include devices/boards/$*/board.h -Wl,--gc-sections -T devices/boards/$*/agent.ld \
 		$(MCU_SRC) -lgcc -o $@
+	@arm-none-eabi-size $@ | awk -v b=$* 'NR == FNR { if ($$1 == b) { c = $$2; r = $$3 } next } \
+		FNR == 2 { printf "agent of %s: %d bytes of code (%+d), %d of RAM (%+d)\n", \
+		b, $$1 + $$2, $$1 + $$2 - c, $$2 + $$3, $$2 + $$3 - r }' tests/mcu/sizes -
 
 $(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $(LIB) $(TEST_LIB)
 	@mkdir -p $(@D)

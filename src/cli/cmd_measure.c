@@ -179,7 +179,7 @@ static void print_text(const struct genome *g, const struct single_options *o,
 	if (r->instruction_ns) {
 		printf("instructions %.0f  for one inference, counted by the emulator; "
 		       "its time is not measured\n",
-			m->latency_ns / r->instruction_ns);
+			round(m->latency_ns / r->instruction_ns));
 		return;
 	}
 	printf("latency     %.2f us  [%.2f, %.2f]  processor time, %u processes%s\n",
