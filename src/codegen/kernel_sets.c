@@ -44,9 +44,10 @@ static const struct kernel_panels panels_smmla = {
 	.f32 = {16, 8, 1, 0}, .i8 = {16, 8, 8, 0}, .i4 = {16, 8, 16, 0}};
 
 static const char *const armv81m_mve[] = {"act_gelu", "add", "attention",
-	"attention_dot8", "embed_f32", "embed_i4", "embed_i8", "linear_back_f32",
-	"linear_back_i4", "linear_back_i8", "linear_f32", "linear_i4", "linear_i8",
-	"norm_ln", "norm_rms", "pool_mean", "quant_rows", "quant_rows_static", NULL};
+	"attention_dot8", "attention_f16", "attention_i8", "embed_f32", "embed_i4",
+	"embed_i8", "linear_back_f32", "linear_back_i4", "linear_back_i8", "linear_f32",
+	"linear_i4", "linear_i8", "norm_ln", "norm_rms", "pool_mean", "quant_rows",
+	"quant_rows_static", NULL};
 /* A column's 16 int8, or a group of int4, are one vector. */
 static const struct kernel_panels panels_mve = {
 	.f32 = {4, 4, 1, 0}, .i8 = {4, 4, 16, 0}, .i4 = {4, 4, 32, 0}};

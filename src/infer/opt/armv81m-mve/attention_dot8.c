@@ -143,7 +143,7 @@ ALWAYS_INLINE int32x4_t weights_4(const float *row, float32x4_t large)
 }
 
 /* Weights of a row, those of tokens that are not seen zero; returns their sum. */
-static int32_t weigh(
+static int32_t weigh_255(
 	const struct head *b, const float *row, uint32_t sees, float largest, int8_t *to)
 {
 	const int32x4_t none = vdupq_n_s32(-128);
@@ -202,7 +202,7 @@ static void run_queries(const struct head *b, uint32_t i)
 		uint32_t sees = b->a->causal ? i + r + 1 : b->n;
 		float largest = score(b, b->sums + 4 * r, i + r, sees, b->row);
 
-		scale[r] = b->v_scale / (float)weigh(b, b->row, sees, largest,
+		scale[r] = b->v_scale / (float)weigh_255(b, b->row, sees, largest,
 						b->weights + r * b->m16);
 	}
 	sums_of(&(struct sums_call){b->values, b->weights,
