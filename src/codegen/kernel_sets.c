@@ -134,6 +134,7 @@ static const struct kernel_set sets[] = {
 		.kernels = armv81m_mve,
 		.panels = &panels_mve,
 		.fuses = FUSES_ACT,
+		.block_rows = 4,
 		.macros = "__arm__ __ARM_FEATURE_MVE=3",
 		.attention_rows = 4,
 		.attention_in_place = 1},
