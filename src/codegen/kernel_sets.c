@@ -134,7 +134,8 @@ static const struct kernel_set sets[] = {
 		.kernels = armv81m_mve,
 		.panels = &panels_mve,
 		.fuses = FUSES_ACT,
-		.macros = "__arm__ __ARM_FEATURE_MVE",
+		.block_rows = 4,
+		.macros = "__arm__ __ARM_FEATURE_MVE=3",
 		.attention_rows = 4,
 		.attention_in_place = 1},
 };
@@ -181,14 +182,16 @@ enum err kernel_set_find(
 		"unknown kernel set '%s', known are %s, 'auto' or none", isa, known);
 }
 
-/* "#define __AVX2__ 1" for each of the blank-separated names. */
+/* "#define __AVX2__ 1" for each of the blank-separated names, "NAME=VALUE" to the letter. */
 static int defines_all(const char *text, const char *macros)
 {
 	while (*macros) {
 		char line[80];
-		size_t len = strcspn(macros, " ");
+		size_t len = strcspn(macros, " "), name = strcspn(macros, " =");
+		size_t value = len > name ? len - name - 1 : 0;
 
-		snprintf(line, sizeof(line), "#define %.*s ", (int)len, macros);
+		snprintf(line, sizeof(line), "#define %.*s %.*s%s", (int)name, macros,
+			(int)value, macros + len - value, value ? "\n" : "");
 		if (!strstr(text, line))
 			return 0;
 		macros += len;

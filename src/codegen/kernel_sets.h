@@ -51,7 +51,8 @@ struct kernel_set {
 	const char *const *kernels;	    /* NULL-terminated */
 	const struct kernel_panels *panels; /* NULL: row-major as in kernels.h */
 	uint8_t fuses;			    /* enum kernel_fusion, or-ed */
-	const char *macros; /* blank-separated, that a compiler for the ISA defines */
+	/* Blank-separated, that a compiler for the ISA defines; NAME=VALUE: as just that. */
+	const char *macros;
 	/* Rows of m floats in attention's scratch, m tokens seen rounded up to 16: of scores,
 	 * and d_head more for the transposed keys of a head, unless they are read where
 	 * they are. 0: one row of m floats. */

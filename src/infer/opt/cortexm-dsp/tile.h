@@ -17,9 +17,9 @@
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
 #define TILE_ROWS 4
-#define STRIP 32
-#define STRIP_BYTES "128" /* of one token's sums */
-#define COLUMNS 256
+#define STRIP 24	 /* a multiple of 4 */
+#define STRIP_BYTES "96" /* of one token's sums */
+#define COLUMNS 128	 /* a multiple of KERNEL_GROUP */
 
 struct tile {
 	const struct linear *l;
