@@ -102,11 +102,8 @@ kill_agent() {
 freeze() { # it neither answers nor ends
 	frozen=$(agent_of "$1") && kill -STOP $frozen
 }
-kill_image() { # they are short
-	for _ in $(seq 20); do
-		mid_run "$1"
-		pkill -9 -f "^$S/$1/home/agent/[0-9a-f]*\.img " && return
-	done
+kill_image() {
+	signal_image "$1" 9 >/dev/null
 }
 strike 'a session is killed' three kill_sessions three
 strike 'a client is killed' two kill_client two
