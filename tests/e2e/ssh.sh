@@ -290,7 +290,7 @@ fi
 # ---- images that crash, loop, fork, eat memory, print what is no record
 verdicts=$(dirname "$HAWSER")/tests/test_device_verdicts
 check 'every way an image can end' env HAWSER_TEST_URI="$address" HAWSER_TEST_SSH="$S/config" \
-	HAWSER_TEST_CACHE="$CACHE" "$verdicts"
+	HAWSER_TEST_IMAGES="$CACHE" "$verdicts"
 is 'and all of them were tried there' "$(cat "$DIR/out" "$DIR/err" | grep -c '^ok\|OK ')" -ge 3
 
 # ---- two controllers; one that is killed
