@@ -87,6 +87,9 @@ BENCH_MAIN := $(BUILD)/tests/bench/core.o $(BUILD)/tests/bench/build.o $(BUILD)/
 FUZZ_OBJ := $(FUZZ_SRC:%.c=$(BUILD)/%.o)
 SERIAL_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/serial/*.c))
 TESTS := $(foreach t,$(TEST_SRC),$(BUILD)/tests/$(basename $(notdir $(t))))
+# Those that take a minute and more begin first, so that none is left alone at the end.
+SLOW := $(addprefix $(BUILD)/tests/,test_codegen_models test_infer_arm test_codegen_presets test_fuzz_genomes test_codegen_loops)
+TESTS := $(filter $(SLOW),$(TESTS)) $(filter-out $(SLOW),$(TESTS))
 E2E ?= $(sort $(wildcard tests/e2e/*.sh))
 GRADIENT_TESTS := $(filter $(BUILD)/tests/test_train_grad%,$(TESTS))
 LIB := $(BUILD)/libhawser.a
