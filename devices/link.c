@@ -91,15 +91,12 @@ static enum err next_frame(struct link *l, uint64_t until_ms, struct wire_header
 	for (;;) {
 		uint64_t now;
 		enum err e;
-		size_t n;
 
 		while (l->raw_at < l->raw_len) {
-			int sound;
+			size_t n = frame_decoder_take(&l->decoder, l->raw[l->raw_at++]);
 
-			l->raw_at += frame_decoder_take(&l->decoder, l->raw + l->raw_at,
-				l->raw_len - l->raw_at, &n, &sound);
-			get_init(g, l->decoder.buf, sound ? n : 0);
-			if (sound && get_header(g, h) && h->type & WIRE_ANSWER)
+			get_init(g, l->decoder.buf, n);
+			if (n && get_header(g, h) && h->type & WIRE_ANSWER)
 				return ERR_OK;
 		}
 		l->raw_at = l->raw_len = 0;

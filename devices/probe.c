@@ -51,7 +51,7 @@ static enum err check_core(
 }
 
 static enum err write_all(const struct device *d, const uint8_t *data, size_t len,
-	uint64_t *address, struct err_ctx *ctx)
+	uint32_t *address, struct err_ctx *ctx)
 {
 	struct gdb_remote *g;
 	uint64_t base, size;
@@ -62,7 +62,7 @@ static enum err write_all(const struct device *d, const uint8_t *data, size_t le
 	e = e ? e : gdb_remote_open(&g, d->link.t->probe, ctx);
 	if (e)
 		return e;
-	*address = (base + size - len) & ~(uint64_t)7;
+	*address = (uint32_t)((base + size - len) & ~(uint64_t)7);
 	e = check_core(d, g, ctx);
 	e = e ? e : gdb_remote_write(g, *address, data, len, ctx);
 	last = gdb_remote_close(g, e ? NULL : ctx);
@@ -70,7 +70,7 @@ static enum err write_all(const struct device *d, const uint8_t *data, size_t le
 }
 
 /* link.stage of the device `self`. */
-static enum err stage(void *self, const uint8_t *data, size_t len, uint64_t *address,
+static enum err stage(void *self, const uint8_t *data, size_t len, uint32_t *address,
 	struct err_ctx *ctx)
 {
 	struct device *d = self;

@@ -59,7 +59,6 @@ static void read_message(uint8_t type, const uint8_t *body, size_t len)
 		SAME(welcome);
 		return;
 	case WIRE_OFFER:
-	case WIRE_VERIFY:
 		SAME(offer);
 		return;
 	case WIRE_OFFER | WIRE_ANSWER:
@@ -79,9 +78,8 @@ static void read_message(uint8_t type, const uint8_t *body, size_t len)
 	case WIRE_FETCH:
 		SAME(fetch);
 		return;
-	case WIRE_PING:
-	case WIRE_PING | WIRE_ANSWER:
-		SAME(ping);
+	case INPUT_BOARD:
+		SAME(board);
 		return;
 	case WIRE_DONE:
 		SAME(done);
@@ -102,18 +100,15 @@ static void read_frames(const uint8_t *data, size_t len)
 	size_t cap = 64 + len / 2, n = 0;
 	uint8_t *buf = malloc(cap); /* its end is watched by the sanitiser */
 	struct frame_decoder d;
-	size_t piece = 1 + len % 61;
 
 	must(buf != NULL);
 	frame_decoder_init(&d, buf, cap);
-	for (size_t at = 0; at < len;) {
-		size_t most = len - at < piece ? len - at : piece;
+	for (size_t at = 0; at < len; at++) {
 		struct wire_header h;
 		struct get g;
-		int sound;
 
-		at += frame_decoder_take(&d, data + at, most, &n, &sound);
-		if (!sound)
+		n = frame_decoder_take(&d, data[at]);
+		if (!n)
 			continue;
 		get_init(&g, d.buf, n);
 		if (get_header(&g, &h))
