@@ -55,10 +55,10 @@ static enum err send_frame(struct link *l, uint8_t type, struct err_ctx *ctx)
 
 	if (l->body.failed)
 		return err_set(ctx, ERR_INVALID, "request longer than the agent takes");
-	put_init(&p, l->tx + frame_headroom(len), len);
+	put_init(&p, l->tx + FRAME_HEADROOM(len), len);
 	put_header(&p, &h);
 	put_bytes(&p, l->body_bytes, l->body.len);
-	n = frame_encode(l->tx, sizeof(l->tx), len);
+	n = frame_encode(l->tx, p.at, len);
 	l->sent += n;
 	return l->t->ops->write(l->t, l->tx, n, WRITE_MS, ctx);
 }

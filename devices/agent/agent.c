@@ -37,68 +37,59 @@ int agent_running(const struct agent *a)
 	return running(a);
 }
 
-/* Answers. A payload of unknown length is built behind the headroom of the longest. */
+/* Answers. The body is put where it is sent from; those of a fixed length fit
+ * WIRE_MIN_PAYLOAD. */
 
-static void begin(
-	struct agent *a, struct put *p, uint8_t type, uint32_t session, uint32_t request)
+static uint8_t *body(struct agent *a)
 {
-	const struct wire_header h = {type, session, request};
-	const uint32_t most = CONFIG(a)->max_payload;
-
 	(void)a;
-	put_init(p, CONFIG(a)->tx + frame_headroom(most), most);
-	put_header(p, &h);
+	return CONFIG(a)->tx + FRAME_HEADROOM(CONFIG(a)->max_payload) + WIRE_HEADER_BYTES;
 }
 
-static void finish(struct agent *a, struct put *p)
+/* Session and request are those of `h`; n bytes of body. */
+static void say(struct agent *a, uint8_t type, const struct wire_header *h, size_t n)
 {
-	uint8_t *wire = p->at - frame_headroom(p->len);
-	size_t n;
+	uint8_t *wire = CONFIG(a)->tx, *payload = body(a) - WIRE_HEADER_BYTES;
 
-	if (p->failed)
-		return; /* what we say fits; a bug must not send half */
-	n = frame_encode(wire, FRAME_WIRE_BYTES(CONFIG(a)->max_payload), p->len);
-	OPS(a)->send(SELF(a), wire, n);
+	payload[0] = type;
+	store_u32(payload + 1, h->session);
+	store_u32(payload + 5, h->request);
+	OPS(a)->send(SELF(a), wire, frame_encode(wire, payload, WIRE_HEADER_BYTES + n));
 }
 
-static void answer(
-	struct agent *a, const struct wire_header *h, const void *body, size_t n)
+static void answer(struct agent *a, const struct wire_header *h, size_t n)
 {
-	struct put p;
-
-	begin(a, &p, h->type | WIRE_ANSWER, h->session, h->request);
-	put_bytes(&p, body, n);
-	finish(a, &p);
+	say(a, h->type | WIRE_ANSWER, h, n);
 }
 
 static void answer_error(struct agent *a, const struct wire_header *h, int code)
 {
-	struct put p;
+	size_t n = 0;
 
-	begin(a, &p, WIRE_ERROR, h->session, h->request);
-	put_u16(&p, (uint16_t)code);
-	if (OPS(a)->why)
-		put_str(&p, OPS(a)->why(SELF(a)));
-	else
-		put_u8(&p, 0);
-	finish(a, &p);
+	body(a)[0] = (uint8_t)code;
+	if (OPS(a)->why) {
+		const char *text = OPS(a)->why(SELF(a));
+
+		n = strlen(text);
+		memcpy(body(a) + 2, text, n);
+	}
+	body(a)[1] = (uint8_t)n;
+	say(a, WIRE_ERROR, h, 2 + n);
 }
 
 static void answer_have(struct agent *a, const struct wire_header *h)
 {
-	struct wire_have m = {a->upload->have, a->upload->complete};
-	struct put p;
-
-	begin(a, &p, h->type | WIRE_ANSWER, h->session, h->request);
-	put_have(&p, &m);
-	finish(a, &p);
+	store_u32(body(a), a->upload->have);
+	body(a)[4] = a->upload->complete;
+	answer(a, h, 5);
 }
 
 static void tell_run(struct agent *a, uint8_t type, size_t n)
 {
 	const struct wire_header h = {type, a->session, a->run_id};
 
-	answer(a, &h, a->done, n);
+	memcpy(body(a), a->done, n);
+	say(a, type, &h, n);
 }
 
 void agent_beat(struct agent *a)
@@ -113,17 +104,21 @@ static void send_done(struct agent *a)
 
 /* Sessions */
 
-static void send_welcome(struct agent *a, uint32_t request)
+static void send_welcome(struct agent *a, struct wire_header *h)
 {
-	struct put p;
+	uint8_t *b = body(a);
+	struct put about;
 
-	begin(a, &p, WIRE_HELLO | WIRE_ANSWER, a->session, request);
-	put_u16(&p, WIRE_VERSION);
-	put_u32(&p, a->host_nonce);
-	put_u32(&p, a->session);
-	put_u32(&p, CONFIG(a)->max_payload);
-	OPS(a)->about(SELF(a), &p);
-	finish(a, &p);
+	b[0] = WIRE_VERSION;
+	b[1] = 0;
+	store_u32(b + 2, a->host_nonce);
+	store_u32(b + 6, a->session);
+	store_u32(b + 10, CONFIG(a)->max_payload);
+	put_init(&about, b + 14, CONFIG(a)->max_payload - WIRE_HEADER_BYTES - 14);
+	OPS(a)->about(SELF(a), &about);
+	h->session = a->session;
+	if (!about.failed) /* a bug must not send half */
+		answer(a, h, 14 + about.len);
 }
 
 static void forget_session(struct agent *a)
@@ -135,7 +130,7 @@ static void forget_session(struct agent *a)
 	a->session = a->top = a->run_id = 0;
 }
 
-static int on_hello(struct agent *a, const struct wire_header *h, struct get *g)
+static int on_hello(struct agent *a, struct wire_header *h, struct get *g)
 {
 	struct wire_hello m;
 	int code;
@@ -152,7 +147,7 @@ static int on_hello(struct agent *a, const struct wire_header *h, struct get *g)
 		a->session = OPS(a)->nonce(SELF(a));
 		a->host_nonce = m.host_nonce;
 	}
-	send_welcome(a, h->request);
+	send_welcome(a, h);
 	return ANSWERED;
 }
 
@@ -265,12 +260,10 @@ static void send_range(
 
 	while (at < end) {
 		uint32_t n = end - at < room ? end - at : room;
-		struct put p;
 
-		begin(a, &p, WIRE_DATA, h->session, h->request);
-		put_u32(&p, at);
-		put_bytes(&p, data + at, n);
-		finish(a, &p);
+		store_u32(body(a), at);
+		memcpy(body(a) + 4, data + at, n);
+		say(a, WIRE_DATA, h, 4 + n);
 		at += n;
 	}
 }
@@ -292,11 +285,9 @@ static int on_fetch(struct agent *a, const struct wire_header *h, struct get *g)
 /* A wire_code; 0: HAVE is the answer; ANSWERED. */
 static int handle(struct agent *a, const struct wire_header *h, struct get *g)
 {
-	size_t left = get_left(g);
-	const uint8_t *body = get_bytes(g, left);
+	const size_t left = get_left(g);
 	struct wire_put m;
 
-	get_init(g, body, left);
 	if (running(a) &&
 		(h->type == WIRE_OFFER || h->type == WIRE_PUT || h->type == WIRE_COPY ||
 			h->type == WIRE_VERIFY || h->type == WIRE_FETCH))
@@ -319,18 +310,19 @@ static int handle(struct agent *a, const struct wire_header *h, struct get *g)
 	case WIRE_CANCEL:
 		if (left != 4)
 			return WIRE_E_REQUEST;
-		answer(a, h, NULL, 0);
-		on_cancel(a, load_u32(body));
+		answer(a, h, 0);
+		on_cancel(a, get_u32(g));
 		return ANSWERED;
 	case WIRE_PING:
 		if (left > WIRE_PING_BYTES)
 			return WIRE_E_REQUEST;
-		answer(a, h, body, left);
+		memcpy(body(a), get_bytes(g, left), left);
+		answer(a, h, left);
 		return ANSWERED;
 	case WIRE_RESET:
 		if (left)
 			return WIRE_E_REQUEST;
-		answer(a, h, NULL, 0);
+		answer(a, h, 0);
 		forget_session(a);
 		if (OPS(a)->reset)
 			OPS(a)->reset(SELF(a));

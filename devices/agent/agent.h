@@ -27,13 +27,13 @@ struct agent_ops {
 	uint64_t (*now_ns)(void *self); /* monotonic */
 	/* Never the same again, not even after a reset; not 0. */
 	uint32_t (*nonce)(void *self);
-	/* Puts what a WELCOME says of the machine: as put_about does. */
+	/* Puts what a WELCOME says of the machine: as put_about does. It fits. */
 	void (*about)(void *self, struct put *p);
 	/* Takes the machine for this controller, or WIRE_E_LEASED. Called at each HELLO.
 	 * NULL: the line itself is held by one. */
 	int (*lease)(void *self);
-	/* A text for the host on what failed last, "" where the code says it all; it is not
-	 * told twice. NULL: there are none. */
+	/* A text (below AGENT_WHY) for the host on what failed last, "" where the code says
+	 * it all; it is not told twice. NULL: there are none. */
 	const char *(*why)(void *self);
 
 	/* Storage of content by hash; one upload at a time. `open` gives what it has of it,
@@ -61,7 +61,7 @@ struct agent_ops {
 };
 
 struct agent_config {
-	uint32_t max_payload; /* >= WIRE_MIN_PAYLOAD, and enough for WELCOME and DONE */
+	uint32_t max_payload; /* >= WIRE_MIN_PAYLOAD, and enough for WELCOME */
 	uint8_t *rx, *tx;     /* FRAME_WIRE_BYTES(max_payload) each; borrowed */
 };
 
@@ -77,7 +77,7 @@ struct agent {
 	uint32_t run_id;
 	uint64_t beat_ns;
 	uint32_t done_len;
-	uint8_t done[WIRE_ANSWER_BYTES]; /* body of the last DONE */
+	uint8_t done[WIRE_DONE_BYTES]; /* body of the last DONE */
 };
 
 /* `self` is handed to the table's functions. */

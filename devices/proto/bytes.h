@@ -35,13 +35,16 @@ BYTES_INLINE uint32_t load_u32(const uint8_t *b)
 
 BYTES_INLINE void store_u32(uint8_t *b, uint32_t v)
 {
-	b[0] = (uint8_t)v;
-	b[1] = (uint8_t)(v >> 8);
-	b[2] = (uint8_t)(v >> 16);
-	b[3] = (uint8_t)(v >> 24);
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	__builtin_memcpy(
+		b, &v, sizeof(v)); /* compilers do not see it in the bytes below */
+#else
+	for (int i = 0; i < 4; i++)
+		b[i] = (uint8_t)(v >> (8 * i));
+#endif
 }
 
-static inline void put_init(struct put *p, void *at, size_t cap)
+BYTES_INLINE void put_init(struct put *p, void *at, size_t cap)
 {
 	p->at = at;
 	p->len = 0;
@@ -50,7 +53,7 @@ static inline void put_init(struct put *p, void *at, size_t cap)
 }
 
 /* Where the next n bytes go, which count as put; or NULL. */
-static inline uint8_t *put_room(struct put *p, size_t n)
+BYTES_INLINE uint8_t *put_room(struct put *p, size_t n)
 {
 	uint8_t *at = p->at + p->len;
 
@@ -134,7 +137,7 @@ static inline void put_str(struct put *p, const char *s)
 	put_bytes(p, s, n);
 }
 
-static inline void get_init(struct get *g, const void *at, size_t len)
+BYTES_INLINE void get_init(struct get *g, const void *at, size_t len)
 {
 	g->at = at;
 	g->pos = 0;
@@ -142,13 +145,13 @@ static inline void get_init(struct get *g, const void *at, size_t len)
 	g->failed = 0;
 }
 
-static inline size_t get_left(const struct get *g)
+BYTES_INLINE size_t get_left(const struct get *g)
 {
 	return g->failed ? 0 : g->len - g->pos;
 }
 
 /* n bytes where they lie, or NULL. */
-static inline const uint8_t *get_bytes(struct get *g, size_t n)
+BYTES_INLINE const uint8_t *get_bytes(struct get *g, size_t n)
 {
 	const uint8_t *at;
 
@@ -162,7 +165,7 @@ static inline const uint8_t *get_bytes(struct get *g, size_t n)
 }
 
 /* All that is left where it lies, or NULL when that is not n bytes. */
-static inline const uint8_t *get_rest(struct get *g, size_t n)
+BYTES_INLINE const uint8_t *get_rest(struct get *g, size_t n)
 {
 	if (get_left(g) != n)
 		g->failed = 1;

@@ -5,12 +5,6 @@
 #include "devices/proto/bytes.h"
 #include "devices/proto/crc32.h"
 
-/* Leading 0x00 and one code byte for each 254 bytes of content. */
-size_t frame_headroom(size_t n)
-{
-	return 1 + 1 + (n + 4) / 254;
-}
-
 /* Reads ahead of where it writes: `out` never passes `in`. */
 static size_t cobs_encode(const uint8_t *in, size_t n, uint8_t *out)
 {
@@ -28,13 +22,10 @@ static size_t cobs_encode(const uint8_t *in, size_t n, uint8_t *out)
 	return (size_t)(o - out);
 }
 
-size_t frame_encode(uint8_t *wire, size_t cap, size_t n)
+size_t frame_encode(uint8_t *wire, uint8_t *payload, size_t n)
 {
-	uint8_t *payload = wire + frame_headroom(n);
 	size_t len;
 
-	if (cap < FRAME_WIRE_BYTES(n))
-		return 0;
 	store_u32(payload + n, crc32_update(0, payload, n));
 	len = 1 + cobs_encode(payload, n + 4, wire + 1);
 	wire[0] = 0;

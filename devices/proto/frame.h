@@ -17,12 +17,12 @@
 /* Room that a payload of n bytes needs on the wire. */
 #define FRAME_WIRE_BYTES(n) ((n) + 4 + ((n) + 4) / 254 + 1 + 2)
 
-/* Where in a buffer of FRAME_WIRE_BYTES(n) a payload of n bytes must stand to be encoded
- * in place. */
-size_t frame_headroom(size_t n);
-/* Encodes in place: the payload stands at wire + frame_headroom(n). Returns the
- * number of bytes to send from `wire`; 0 when `cap` is too small. */
-size_t frame_encode(uint8_t *wire, size_t cap, size_t n);
+/* How far behind the start of a buffer of FRAME_WIRE_BYTES(n) a payload of n bytes must
+ * stand, at least, to be encoded in place. */
+#define FRAME_HEADROOM(n) (2 + ((n) + 4) / 254)
+/* Encodes into `wire`; the payload stands there too, and is lost with the 4 bytes behind
+ * it. Returns the number of bytes to send from `wire`. */
+size_t frame_encode(uint8_t *wire, uint8_t *payload, size_t n);
 
 struct frame_decoder {
 	uint8_t *buf; /* borrowed: FRAME_WIRE_BYTES(largest payload) */

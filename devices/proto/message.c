@@ -43,7 +43,7 @@ int get_hello(struct get *g, struct wire_hello *m)
 	m->version_lo = (uint16_t)(b[0] | b[1] << 8);
 	m->version_hi = (uint16_t)(b[2] | b[3] << 8);
 	m->host_nonce = load_u32(b + 4);
-	return m->version_lo <= m->version_hi;
+	return 1;
 }
 
 void put_offer(struct put *p, const struct wire_offer *m)
@@ -86,11 +86,16 @@ void put_put(struct put *p, const struct wire_put *m)
 
 int get_put(struct get *g, struct wire_put *m)
 {
-	m->offset = get_u32(g);
-	m->len = (uint32_t)get_left(g);
-	m->data = get_bytes(g, m->len);
+	size_t n = get_left(g);
+	const uint8_t *b = get_rest(g, n);
+
+	if (!b || n <= 4)
+		return 0;
+	m->offset = load_u32(b);
+	m->len = (uint32_t)(n - 4);
+	m->data = b + 4;
 	m->held = m->from = 0;
-	return m->len > 0;
+	return 1;
 }
 
 void put_copy(struct put *p, const struct wire_put *m)
@@ -358,7 +363,7 @@ int get_done(struct get *g, struct wire_done *m)
 	return get_end(g) && m->outcome < N_OUTCOMES;
 }
 
-const char *wire_code_text(uint16_t code)
+const char *wire_code_text(uint8_t code)
 {
 	static const char *const text[] = {"failed", "unknown request",
 		"malformed request", "no such session", "no common protocol version",

@@ -12,9 +12,9 @@
 #include "devices/proto/sha256.h"
 
 #define WIRE_VERSION 4
-#define WIRE_MIN_PAYLOAD 512 /* every agent takes at least this */
+#define WIRE_MIN_PAYLOAD                                                                 \
+	512 /* every agent takes so much; only WELCOME and DATA are longer */
 #define WIRE_HEADER_BYTES 9
-#define WIRE_ANSWER_BYTES 1024 /* no answer but WELCOME and DATA is larger */
 #define WIRE_DESCRIPTION_BYTES 2048
 #define WIRE_PUT_OVERHEAD (WIRE_HEADER_BYTES + 4)  /* PUT without its bytes */
 #define WIRE_DATA_OVERHEAD (WIRE_HEADER_BYTES + 4) /* DATA without its bytes */
@@ -156,6 +156,7 @@ struct wire_run {
 #define WIRE_TEMP_UNKNOWN INT32_MIN
 
 #define WIRE_MAX_WORDS 8
+#define WIRE_DONE_BYTES (WIRE_MIN_PAYLOAD - WIRE_HEADER_BYTES) /* no body is longer */
 #define WIRE_DONE_OUTPUT_LEN 6 /* where output_len stands in the body */
 struct wire_done {
 	uint8_t outcome;
@@ -197,7 +198,7 @@ struct wire_data {
 #define WIRE_PING_BYTES 64
 
 struct wire_error {
-	uint16_t code;
+	uint8_t code;
 	char text[200]; /* "": wire_code_text says it all */
 };
 
@@ -208,7 +209,7 @@ static inline uint32_t wire_hash_start(const uint8_t hash[SHA256_BYTES])
 }
 
 /* What a code means; never empty. */
-const char *wire_code_text(uint16_t code);
+const char *wire_code_text(uint8_t code);
 
 void put_header(struct put *p, const struct wire_header *h);
 void put_hello(struct put *p, const struct wire_hello *m);

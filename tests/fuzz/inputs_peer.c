@@ -42,10 +42,10 @@ static size_t frame_of(
 	size_t len = WIRE_HEADER_BYTES + e->n;
 	struct put p;
 
-	put_init(&p, wire + frame_headroom(len), len);
+	put_init(&p, wire + FRAME_HEADROOM(len), len);
 	put_header(&p, &h);
 	put_bytes(&p, e->body, e->n);
-	len = frame_encode(wire, MOST_FRAME, len);
+	len = frame_encode(wire, p.at, len);
 	if (e->flags & 4)
 		wire[len / 2] ^= 0x10;
 	return len;

@@ -209,11 +209,11 @@ static void seed_frame(unsigned i, struct put *out)
 	put_init(&p, body, sizeof(body));
 	h.type = messages[i](&p);
 	n = WIRE_HEADER_BYTES + p.len;
-	put_init(&payload, wire + frame_headroom(n), n);
+	put_init(&payload, wire + FRAME_HEADROOM(n), n);
 	put_header(&payload, &h);
 	put_bytes(&payload, body, p.len);
 	put_u8(out, INPUT_FRAMES);
-	put_bytes(out, wire, frame_encode(wire, sizeof(wire), n));
+	put_bytes(out, wire, frame_encode(wire, payload.at, n));
 }
 
 /* ---- sessions */

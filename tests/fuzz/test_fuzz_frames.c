@@ -31,8 +31,8 @@ static size_t send_frame(struct rng *rng, struct sent *s, uint8_t *wire)
 	for (size_t i = 0; i < s->len; i++)
 		s->payload[i] = rng_below(rng, 3) ? (uint8_t)rng_below(rng, 256) : 0;
 	s->payload[0] |= s->payload[0] == 0; /* a message's type is not 0 */
-	memcpy(wire + frame_headroom(s->len), s->payload, s->len);
-	n = frame_encode(wire, WIRE_MAX, s->len);
+	memcpy(wire + FRAME_HEADROOM(s->len), s->payload, s->len);
+	n = frame_encode(wire, wire + FRAME_HEADROOM(s->len), s->len);
 	assert_true(n > 0 && n <= FRAME_WIRE_BYTES(s->len));
 	return n;
 }

@@ -72,8 +72,8 @@ static void liar_say_payload(const uint8_t *payload, size_t len)
 	static uint8_t wire[FRAME_WIRE_BYTES(LIAR_LONGEST)];
 
 	assert_true(len <= LIAR_LONGEST);
-	memcpy(wire + frame_headroom(len), payload, len);
-	buf_append(&liar.in, wire, frame_encode(wire, sizeof(wire), len));
+	memcpy(wire + FRAME_HEADROOM(len), payload, len);
+	buf_append(&liar.in, wire, frame_encode(wire, wire + FRAME_HEADROOM(len), len));
 }
 
 /* What it is, from its next session on. */

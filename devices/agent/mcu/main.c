@@ -72,7 +72,7 @@ static void tell_run(void)
 {
 	uint32_t *w = core_report.words, len = CALL->output_len;
 	const uint32_t *p = stack_bottom();
-	struct put done;
+	uint8_t *d = agent.done;
 
 	while (p < (const uint32_t *)CALL && *p == PAINT)
 		p++;
@@ -81,12 +81,11 @@ static void tell_run(void)
 		w[CORE_OUTPUT_LEN] = len;
 		w[CORE_OUTPUT_CRC] = crc32_update(0, main_result(NULL), len);
 	}
-	put_init(&done, agent.done, sizeof(agent.done));
-	put_u8(&done, core_report.outcome);
-	put_u8(&done, core_report.n_where);
-	for (int i = 0; i < CORE_WORDS + core_report.n_where; i++)
-		put_u32(&done, w[i]);
-	agent.done_len = (uint32_t)done.len;
+	*d++ = core_report.outcome;
+	*d++ = core_report.n_where;
+	for (int n = CORE_WORDS + core_report.n_where; n; n--, d += 4)
+		store_u32(d, *w++);
+	agent.done_len = (uint32_t)(d - agent.done);
 }
 
 /* Sessions */
@@ -115,23 +114,34 @@ void main_reset(void *self)
 
 #define U32(v) (v) & 255, (v) >> 8 & 255, (v) >> 16 & 255, (uint8_t)((uint32_t)(v) >> 24)
 
-/* The texts are the host's to say. */
+/* Bytes alone, so that nothing lies between them. The texts are the host's to say. */
+static const struct {
+	uint8_t numbers[33], core_len;
+	char core[sizeof(BOARD_CORE) - 1];
+	uint8_t name_len;
+	char name[sizeof(BOARD_NAME) - 1];
+} fixed = {{1, 0, /* window */
+		   U32(WIRE_CAN_EVAL | WIRE_CAN_COPY | WIRE_HOST_JUDGES | WIRE_IS_BOARD),
+		   U32(BOARD_WINDOW_BYTES - STORE_BEHIND), U32(BOARD_WINDOW_BYTES),
+		   U32((1000000000u + BOARD_CLOCK_HZ - 1) / BOARD_CLOCK_HZ), 0, 0, 0,
+		   U32(BOARD_WINDOW_BASE), U32(BOARD_WINDOW_BYTES), U32(BOARD_CLOCK_HZ)},
+	sizeof(BOARD_CORE) - 1, BOARD_CORE, sizeof(BOARD_NAME) - 1, BOARD_NAME};
+
 void main_about(void *self, struct put *p)
 {
-	static const uint8_t fixed[] = {1, 0, /* window */
-		U32(WIRE_CAN_EVAL | WIRE_CAN_COPY | WIRE_HOST_JUDGES | WIRE_IS_BOARD),
-		U32(BOARD_WINDOW_BYTES - STORE_BEHIND), U32(BOARD_WINDOW_BYTES),
-		U32((1000000000u + BOARD_CLOCK_HZ - 1) / BOARD_CLOCK_HZ), 0, 0, 0,
-		U32(BOARD_WINDOW_BASE), U32(BOARD_WINDOW_BYTES), U32(BOARD_CLOCK_HZ)};
-	const uint32_t words[] = {SCB_CPUID, FPU_MVFR0, FPU_MVFR1, core_probe(),
-		core_kept.boots, core_kept.reset};
+	uint8_t *b;
 
 	(void)self;
-	put_bytes(p, fixed, sizeof(fixed));
-	put_str(p, BOARD_CORE);
-	put_str(p, BOARD_NAME);
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		put_u32(p, words[i]);
+	put_bytes(p, &fixed, sizeof(fixed));
+	b = put_room(p, 24);
+	if (!b)
+		return;
+	store_u32(b, SCB_CPUID);
+	store_u32(b + 4, FPU_MVFR0);
+	store_u32(b + 8, FPU_MVFR1);
+	store_u32(b + 12, core_probe());
+	store_u32(b + 16, core_kept.boots);
+	store_u32(b + 20, core_kept.reset);
 }
 
 static uint8_t await_byte(void)

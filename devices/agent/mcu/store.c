@@ -75,10 +75,18 @@ int store_open(void *self, const struct wire_offer *m, struct agent_stored **out
 	return 0;
 }
 
+/* From the lowest byte on: right where nothing overlaps, and to lower addresses. What a host
+ * makes otherwise by a COPY does not have its CRC. */
+static void move(uint32_t to, const uint8_t *from, uint32_t len)
+{
+	for (uint8_t *t = memory(to); len; len--)
+		*t++ = *from++;
+}
+
 int store_append(void *self, const uint8_t *data, uint32_t len)
 {
 	(void)self;
-	memmove(memory(other.at + other.is.have), data, len);
+	move(other.at + other.is.have, data, len);
 	return 0;
 }
 
@@ -114,8 +122,8 @@ int store_verify(void *self)
 		return WIRE_E_HASH;
 	other.is.complete = 1;
 	if (is_payload(&other)) {
-		memmove(memory(BOARD_WINDOW_BASE), memory(other.at), other.is.size);
-		image = other;
+		move(BOARD_WINDOW_BASE, memory(other.at), other.is.size);
+		memcpy(&image, &other, sizeof(image)); /* smaller than '=' */
 		image.at = BOARD_WINDOW_BASE;
 		image_memory_end = head_of(&image)->memory_end;
 	}
