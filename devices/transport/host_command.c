@@ -13,6 +13,7 @@
 
 #define TICK_MS 20
 #define TAIL_BYTES 512
+#define SHOWN 60 /* of a command, so that there is room for what it said */
 
 extern char **environ;
 
@@ -111,11 +112,11 @@ static enum err judge(const char *command, pid_t ended, int status, const struct
 
 	last_line(t, line, sizeof(line));
 	if (ended == 0)
-		return err_set(ctx, ERR_TOOL, "'%.200s' does not end%s%s", command,
+		return err_set(ctx, ERR_TOOL, "'%.*s' does not end%s%s", SHOWN, command,
 			*line ? ": " : "", line);
 	if (ended > 0 && WIFEXITED(status) && !WEXITSTATUS(status))
 		return ERR_OK;
-	return err_set(ctx, ERR_TOOL, "'%.200s' failed (exit code %d)%s%s", command,
+	return err_set(ctx, ERR_TOOL, "'%.*s' failed (exit code %d)%s%s", SHOWN, command,
 		ended > 0 && WIFEXITED(status) ? WEXITSTATUS(status) : -1,
 		*line ? ": " : "", line);
 }
@@ -133,7 +134,7 @@ enum err host_command(const char *command, int timeout_ms, struct err_ctx *ctx)
 	close(pipes[1]);
 	if (rc) {
 		close(pipes[0]);
-		return err_set(ctx, ERR_TOOL, "cannot start '%.200s': %s", command,
+		return err_set(ctx, ERR_TOOL, "cannot start '%.*s': %s", SHOWN, command,
 			strerror(rc));
 	}
 	ended = follow(pid, pipes[0], timeout_ms, &status, &tail);
