@@ -5,6 +5,7 @@
 #include "devices/flash.h"
 #include "devices/transport/host_command.h"
 #include "src/eval/device_target.h"
+#include "src/measure/measure.h"
 #include "tests/unit/codegen_fixture.h"
 
 #define GENOME(vocab)                                                                    \
@@ -372,17 +373,14 @@ static void file_that_is_not_the_images_is_not_written(void **state)
 	device_close(d);
 }
 
-/* A tool that resets the board: here it starts another emulator with the file in its flash. The
- * first time it is cut in the middle. */
-static void command_that_is_interrupted_is_repeated(void **state)
+/* A board whose tool resets it: here it starts another emulator with the file in its flash, and
+ * notes that. `cut`: the first time it is interrupted. */
+static struct device *start_with_tool(int cut)
 {
 	char emulator[512], write[512], flash[88];
 	const uint8_t empty[64] = {0};
-	struct artefact a;
 	struct device *d;
-	struct buf log;
 
-	(void)state;
 	snprintf(flash, sizeof(flash), "%s/flash", mcu_folder);
 	assert_int_equal(
 		file_write_atomic(flash, empty, sizeof(empty), 0600, NULL), ERR_OK);
@@ -392,22 +390,69 @@ static void command_that_is_interrupted_is_repeated(void **state)
 		mcu_folder, flash);
 	d = start(emulator);
 	snprintf(write, sizeof(write),
-		"cd %s; echo {address} {size} >>log; if [ $(wc -l <log) = 1 ]; "
+		"cd %s; echo {address} {size} >>log; if [ $(wc -l <log) = %d ]; "
 		"then head -c 1000 {file} >flash; else cp {file} flash; fi; "
 		"kill $(cat pid)",
-		mcu_folder);
+		mcu_folder, cut);
 	use(d, write);
+	return d;
+}
+
+/* What the tool was called with, since the last look. */
+static void was_written(const struct artefact *const *a, size_t n)
+{
+	char path[88], want[256] = "";
+	struct buf log;
+
+	for (size_t i = 0; i < n; i++)
+		snprintf(want + strlen(want), sizeof(want) - strlen(want),
+			"0x08010000 %u\n", (unsigned)a[i]->placed_bytes);
+	snprintf(path, sizeof(path), "%s/log", mcu_folder);
+	buf_init(&log);
+	assert_int_equal(file_read(path, 1000, &log, NULL), ERR_OK);
+	assert_string_equal(buf_str(&log), want);
+	buf_release(&log);
+	assert_int_equal(unlink(path), 0);
+}
+
+static void command_that_is_interrupted_is_repeated(void **state)
+{
+	struct device *d = start_with_tool(1);
+	struct artefact a;
+	const struct artefact *const writes[] = {&a, &a};
+
+	(void)state;
 	build(d, GENOME("4000"), &a);
 	run_well(d, &a);
 	run_well(d, &a);
 	device_close(d);
-	snprintf(flash, sizeof(flash), "%s/log", mcu_folder);
-	buf_init(&log);
-	assert_int_equal(file_read(flash, 1000, &log, NULL), ERR_OK);
-	snprintf(write, sizeof(write), "0x08010000 %u\n0x08010000 %u\n",
-		(unsigned)a.placed_bytes, (unsigned)a.placed_bytes);
-	assert_string_equal(buf_str(&log), write);
-	buf_release(&log);
+	was_written(writes, 2);
+}
+
+/* Whatever the number of processes: flash wears off. */
+static void measuring_writes_each_build_once(void **state)
+{
+	struct device *d = start_with_tool(0);
+	struct artefact a, b, small;
+	const struct artefact *const writes[] = {&a, &b};
+	struct measure_job jobs[3] = {
+		{.artefact = &a}, {.artefact = &small}, {.artefact = &b}};
+	struct measure_options o;
+	struct err_ctx ctx = {""};
+
+	(void)state;
+	build(d, GENOME("4000"), &a);
+	build(d, GENOME("3000"), &b);
+	build(d, small_network, &small);
+	measure_options_default(&o);
+	ASSERT_OK(measure_run(d, NULL, jobs, 3, &o, NULL, NULL, NULL, NULL, &ctx), &ctx);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(jobs[i].verdict, VERDICT_OK);
+		assert_true(jobs[i].m.n_runs >= 2 && jobs[i].m.resolved);
+		measurement_release(&jobs[i].m);
+	}
+	device_close(d);
+	was_written(writes, 2);
 }
 
 static void flash_is_only_read_by_payloads(void **state)
@@ -445,6 +490,7 @@ int main(void)
 		cmocka_unit_test(command_that_fails_is_the_devices_fault),
 		cmocka_unit_test(file_that_is_not_the_images_is_not_written),
 		cmocka_unit_test(command_that_is_interrupted_is_repeated),
+		cmocka_unit_test(measuring_writes_each_build_once),
 		cmocka_unit_test(flash_is_only_read_by_payloads),
 	};
 	int failed = cmocka_run_group_tests_name("flash", here, mcu_setup, mcu_teardown);
