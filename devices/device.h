@@ -21,7 +21,7 @@
 
 /* Where in a board's flash the weights of images may lie that RAM cannot hold, and how they come
  * there: a shell command of this host with {file}, {address} and {size}, or "probe": through
- * the debug probe, as into RAM. */
+ * an emulator's debugger, which writes anywhere. */
 struct device_flash {
 	uint32_t base, size; /* bytes; size 0: nowhere */
 	char write[512];

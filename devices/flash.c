@@ -65,10 +65,11 @@ static enum err parse_write(struct device_profile *p, struct yaml_doc *doc,
 			"'write' must be a command with {file} and {address} in it, or "
 			"'probe'");
 	}
-	if (strcmp(p->probe, "none") != 0 && (p->probe[0] || p->emulator[0]))
+	if (strcmp(p->probe, "none") != 0 && p->emulator[0])
 		return ERR_OK;
-	return yaml_err(
-		doc, n, ERR_INVALID, ctx, "'write: probe' needs a debug probe: 'probe'");
+	return yaml_err(doc, n, ERR_INVALID, ctx,
+		"'write: probe' is for emulators with their debugger: a real flash wants a "
+		"command, as of OpenOCD, pyOCD or probe-rs");
 }
 
 enum err flash_parse(struct device_profile *p, struct yaml_doc *doc,
