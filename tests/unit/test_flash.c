@@ -32,6 +32,15 @@ static enum err load(const char *flash, struct device_profile *p, struct err_ctx
 
 static void profile_says_where_weights_may_be(void **state)
 {
+	static const struct {
+		const char *name, *write;
+	} ours[] = {
+		{"netduinoplus2", "probe"},
+		{"nucleo-l4r5zi",
+			"openocd -f board/st_nucleo_l4.cfg -c \"program {file} "},
+		{"nrf52840-dk", "pyocd load --target nrf52840 "},
+		{"pico2", "probe-rs download --chip RP235x "},
+	};
 	struct device_profile p;
 	struct err_ctx ctx;
 
@@ -46,8 +55,11 @@ static void profile_says_where_weights_may_be(void **state)
 	ASSERT_OK(load("flash: {base: 0, size: 0xffffffc0, write: '{address}{file}'}", &p,
 			  &ctx),
 		&ctx);
-	ASSERT_OK(device_profile_load(&p, "netduinoplus2", &ctx), &ctx);
-	assert_string_equal(p.flash.write, "probe");
+	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++) {
+		ASSERT_OK(device_profile_load(&p, ours[i].name, &ctx), &ctx);
+		assert_true(p.flash.size > 0);
+		assert_memory_equal(p.flash.write, ours[i].write, strlen(ours[i].write));
+	}
 	ASSERT_OK(load("", &p, &ctx), &ctx);
 	assert_int_equal(p.flash.size, 0);
 }
