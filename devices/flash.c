@@ -230,6 +230,7 @@ enum err flash_write(struct device *d, const struct hash *image, struct err_ctx 
 		return err_set(ctx, ERR_NOTFOUND, "the image was not uploaded to '%s'",
 			d->profile.name);
 	placed = note->placed;
+	memset(&d->link.refusal, 0, sizeof(d->link.refusal)); /* what follows is not one */
 	memset(&d->in_flash, 0, sizeof(d->in_flash));
 	e = write_there(d, note, ctx);
 	if (!e)

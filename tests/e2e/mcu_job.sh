@@ -46,6 +46,7 @@ same 'is the same' first.json second.json
 mkdir -p "$XDG_CONFIG_HOME/hawser/devices"
 sed '/^flash:/d' devices/profiles/netduinoplus2.yaml >"$XDG_CONFIG_HOME/hawser/devices/small.yaml"
 job third 'intent_acc, instructions@small'
+sed -i 's/candidates: 8/candidates: 6/' "$DIR/third.yaml"
 check 'a search without flash for weights' "$HAWSER" search "$DIR/third.yaml"
 check 'its state' "$HAWSER" status third --json
 prints 'some do not fit' '"no-fit": [1-9]' out
