@@ -54,10 +54,10 @@ enum err board_describe(
 	features(&b, has, sizeof(has));
 	snprintf(info->description, sizeof(info->description),
 		"arch: %s\nboard: %s\ncpuid: %08x\nfeatures:%s\nwindow: %08x %08x\n"
-		"clock_hz: %u\nticks: systick%s\n",
+		"readable: %08x %08x\nclock_hz: %u\nticks: systick%s\n",
 		b.core, b.name, (unsigned)b.cpuid, has, (unsigned)b.window_base,
-		(unsigned)b.window_bytes, (unsigned)b.clock_hz,
-		b.found & WIRE_CYCLES ? ", dwt" : "");
+		(unsigned)b.window_bytes, (unsigned)b.code_base, (unsigned)b.code_bytes,
+		(unsigned)b.clock_hz, b.found & WIRE_CYCLES ? ", dwt" : "");
 	info->boots = b.boots;
 	tell_reset(info, b.reset);
 	snprintf(info->agent, sizeof(info->agent), "hawser-agent-mcu");

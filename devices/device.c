@@ -6,16 +6,17 @@
 #include <time.h>
 
 #include "devices/board_record.h"
-#include "devices/handle.h"
+#include "devices/flash.h"
 #include "devices/result.h"
 #include "devices/cpu_arch.h"
-#include "devices/transport/power.h"
+#include "devices/transport/host_command.h"
 
 #define SILENCE_MS 2500 /* more than two BEATs */
 #define MAX_SILENCES 3
-#define MAX_KILLED 2   /* runs that someone ended there, before the image is blamed */
+#define MAX_KILLED 2 /* runs that someone ended there, before the image is blamed */
 #define GRACE_MS 15000 /* for idle power, start and end of a run */
 #define POWER_CYCLE_MS 60000
+#define MAX_FLASH_WRITES 2
 
 const struct device_info *device_info(const struct device *d)
 {
@@ -212,7 +213,7 @@ enum err device_recover(struct device *d, struct err_ctx *ctx)
 	enum err e = climb(d, again_ms, sizeof(again_ms) / sizeof(again_ms[0]), 1, &why);
 
 	if (e && e != ERR_INVALID && d->profile.power_cycle[0]) {
-		e = power_cycle(d->profile.power_cycle, POWER_CYCLE_MS, &why);
+		e = host_command(d->profile.power_cycle, POWER_CYCLE_MS, &why);
 		if (!e)
 			e = climb(d, boot_ms, sizeof(boot_ms) / sizeof(boot_ms[0]), 0,
 				&why);
@@ -327,7 +328,7 @@ static enum err run_once(struct device *d, const struct run_request *rq,
 }
 
 /* A device may have dropped the image for want of room, or with its memory. */
-static enum err run_with_image(struct device *d, const struct run_request *rq,
+static enum err run_or_send(struct device *d, const struct run_request *rq,
 	const struct hash *input, struct answer *a, struct err_ctx *ctx)
 {
 	enum err e = run_once(d, rq, input, a, ctx);
@@ -343,6 +344,26 @@ static enum err run_with_image(struct device *d, const struct run_request *rq,
 	if (!e && rq->mode == RUN_EVAL)
 		e = upload_input(d, rq, input, ctx);
 	return e ? e : run_once(d, rq, input, a, ctx);
+}
+
+/* Nothing runs with other weights in flash than its own. */
+static enum err run_with_image(struct device *d, const struct run_request *rq,
+	const struct hash *input, struct answer *a, struct err_ctx *ctx)
+{
+	enum err e = flash_prepare(d, &rq->image, ctx);
+
+	for (int writes = 0; !e; writes++) {
+		e = run_or_send(d, rq, input, a, ctx);
+		if (e || !flash_is_stale(d, &rq->image, &a->done))
+			return e;
+		if (writes == MAX_FLASH_WRITES)
+			return err_set(ctx, ERR_DEVICE,
+				"its flash does not keep what is written there: after %d "
+				"times the image does not find its weights",
+				writes);
+		e = flash_write(d, &rq->image, ctx);
+	}
+	return e;
 }
 
 static enum err run_and_fetch(struct device *d, const struct run_request *rq,

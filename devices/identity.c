@@ -1,7 +1,7 @@
 #include <string.h>
 
 #include "devices/cpu_arch.h"
-#include "devices/handle.h"
+#include "devices/flash.h"
 
 /* What tells one board from another. */
 static const char *const board_keys[] = {"board", "cpuid", "window"};
@@ -23,7 +23,7 @@ enum err identity_check(const struct device_profile *p, const struct device_info
 				"in the right one, or change '%s' in the device profile",
 				board_keys[i], found, wanted[i], board_keys[i]);
 	}
-	return ERR_OK;
+	return flash_check(p, info, ctx);
 }
 
 enum err identity_changed(const struct device_info *was_info,

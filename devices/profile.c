@@ -1,7 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "devices/device.h"
+#include "devices/flash.h"
 #include "devices/profile_folder.h"
 #include "devices/transport/dial.h"
 #include "devices/transport/ssh.h"
@@ -10,7 +10,7 @@
 static const char *const keys[] = {"driver", "uri", "port", "baud", "emulator", "board",
 	"cpuid", "window", "probe", "ssh_config", "cache", "cc", "cflags", "isa", "cpu",
 	"threads", "timeout_ms", "memory_bytes", "flash_bytes", "ram_bytes", "sensor",
-	"sysfs_root", "law", "about", "health_factor", "power_cycle", NULL};
+	"sysfs_root", "law", "about", "health_factor", "power_cycle", "flash", NULL};
 
 struct loader {
 	struct yaml_doc *doc;
@@ -219,6 +219,13 @@ static enum err care(struct loader *l, struct device_profile *p)
 	return e;
 }
 
+static enum err flash(struct loader *l, struct device_profile *p)
+{
+	const struct yaml_node *n = yaml_get(l->root, "flash");
+
+	return n ? flash_parse(p, l->doc, n, l->ctx) : ERR_OK;
+}
+
 static enum err load(struct loader *l, struct device_profile *p)
 {
 	enum err e = yaml_check_keys(l->doc, l->root, keys, l->ctx);
@@ -244,6 +251,7 @@ static enum err load(struct loader *l, struct device_profile *p)
 	e = e ? e : text(l, "sysfs_root", p->sysfs_root, sizeof(p->sysfs_root));
 	e = e ? e : text(l, "about", about, sizeof(about));
 	e = e ? e : care(l, p);
+	e = e ? e : flash(l, p);
 	return e ? e : law(l, p->sim_law, sizeof(p->sim_law));
 }
 

@@ -289,6 +289,8 @@ int get_welcome(struct get *g, struct wire_welcome *m)
 static const struct field board_fields[] = {
 	FIXED(wire_board, window_base),
 	FIXED(wire_board, window_bytes),
+	FIXED(wire_board, code_base),
+	FIXED(wire_board, code_bytes),
 	FIXED(wire_board, clock_hz),
 	TEXT(wire_board, core),
 	TEXT(wire_board, name),

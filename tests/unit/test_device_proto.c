@@ -189,7 +189,7 @@ static void frame_decoder_accepts_no_mutation(void **state)
 static const struct wire_welcome welcome = {
 	1, 2, 3, 512, 1, 0, 1 << 20, 4096, 40, "agent", "sensor", "note", "text", 4};
 static const struct wire_board board = {
-	1, 2, 3, 4, 5, 6, 7, 8, 9, "cortex-m4", "mps2-an386"};
+	1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, "cortex-m4", "mps2-an386"};
 static const struct wire_done done = {OUTCOME_CRASH, 2, -11, 0, 0, 1, 13, {14, 15}, 0,
 	"signal 11", 2, 3, 4, 5, 6, 7, -8, 9, 10, 11, 12, "performance", 1.5, 2.5, "why"};
 static const uint8_t one[SHA256_BYTES] = {1}, two[SHA256_BYTES] = {2};

@@ -116,7 +116,7 @@ void main_reset(void *self)
 
 /* Bytes alone, so that nothing lies between them. The texts are the host's to say. */
 static const struct {
-	uint8_t numbers[33], core_len;
+	uint8_t numbers[41], core_len;
 	char core[sizeof(BOARD_CORE) - 1];
 	uint8_t name_len;
 	char name[sizeof(BOARD_NAME) - 1];
@@ -124,7 +124,8 @@ static const struct {
 		   U32(WIRE_CAN_EVAL | WIRE_CAN_COPY | WIRE_HOST_JUDGES | WIRE_IS_BOARD),
 		   U32(BOARD_WINDOW_BYTES - STORE_BEHIND), U32(BOARD_WINDOW_BYTES),
 		   U32((1000000000u + BOARD_CLOCK_HZ - 1) / BOARD_CLOCK_HZ), 0, 0, 0,
-		   U32(BOARD_WINDOW_BASE), U32(BOARD_WINDOW_BYTES), U32(BOARD_CLOCK_HZ)},
+		   U32(BOARD_WINDOW_BASE), U32(BOARD_WINDOW_BYTES), U32(BOARD_CODE_BASE),
+		   U32(BOARD_CODE_BYTES), U32(BOARD_CLOCK_HZ)},
 	sizeof(BOARD_CORE) - 1, BOARD_CORE, sizeof(BOARD_NAME) - 1, BOARD_NAME};
 
 void main_about(void *self, struct put *p)
