@@ -67,14 +67,15 @@ static void answer_error(struct agent *a, const struct wire_header *h, int code)
 	size_t n = 0;
 
 	body(a)[0] = (uint8_t)code;
+	body(a)[1] = 0;
 	if (OPS(a)->why) {
 		const char *text = OPS(a)->why(SELF(a));
 
 		n = strlen(text);
-		memcpy(body(a) + 2, text, n);
+		memcpy(body(a) + 3, text, n);
 	}
-	body(a)[1] = (uint8_t)n;
-	say(a, WIRE_ERROR, h, 2 + n);
+	body(a)[2] = (uint8_t)n;
+	say(a, WIRE_ERROR, h, 3 + n);
 }
 
 static void answer_have(struct agent *a, const struct wire_header *h)

@@ -365,7 +365,7 @@ int get_done(struct get *g, struct wire_done *m)
 	return get_end(g) && m->outcome < N_OUTCOMES;
 }
 
-const char *wire_code_text(uint8_t code)
+const char *wire_code_text(uint16_t code)
 {
 	static const char *const text[] = {"failed", "unknown request",
 		"malformed request", "no such session", "no common protocol version",

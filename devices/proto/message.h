@@ -200,7 +200,7 @@ struct wire_data {
 #define WIRE_PING_BYTES 64
 
 struct wire_error {
-	uint8_t code;
+	uint16_t code;
 	char text[200]; /* "": wire_code_text says it all */
 };
 
@@ -211,7 +211,7 @@ static inline uint32_t wire_hash_start(const uint8_t hash[SHA256_BYTES])
 }
 
 /* What a code means; never empty. */
-const char *wire_code_text(uint8_t code);
+const char *wire_code_text(uint16_t code);
 
 void put_header(struct put *p, const struct wire_header *h);
 void put_hello(struct put *p, const struct wire_hello *m);

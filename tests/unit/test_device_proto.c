@@ -362,6 +362,25 @@ static void message_text_of_a_stranger_is_made_printable(void **state)
 	assert_string_equal(e.text, "a?[31mb??");
 }
 
+/* By these an end of another version learns that none is in common. */
+static void message_of_any_version_keeps_its_bytes(void **state)
+{
+	uint8_t wire[32];
+	struct put p;
+
+	(void)state;
+	put_init(&p, wire, sizeof(wire));
+	put_header(&p, &(struct wire_header){WIRE_HELLO, 0, 3});
+	put_hello(&p, &(struct wire_hello){1, 2, 3});
+	assert_false(p.failed);
+	assert_int_equal(p.len, 17);
+	assert_memory_equal(wire, "\1\0\0\0\0\3\0\0\0\1\0\2\0\3\0\0\0", 17);
+	put_init(&p, wire, sizeof(wire));
+	put_error(&p, &(struct wire_error){WIRE_E_VERSION, "no"});
+	assert_int_equal(p.len, 5);
+	assert_memory_equal(wire, "\4\0\2no", 5);
+}
+
 /* Records */
 
 static size_t stream(uint8_t *out, size_t cap, float sample)
@@ -483,6 +502,7 @@ int main(void)
 		cmocka_unit_test(message_of_any_kind_is_refused_when_short_or_long),
 		cmocka_unit_test(message_with_flipped_bits_is_still_bounded),
 		cmocka_unit_test(message_keeps_every_field),
+		cmocka_unit_test(message_of_any_version_keeps_its_bytes),
 		cmocka_unit_test(message_text_of_a_stranger_is_made_printable),
 		cmocka_unit_test(record_stream_is_read_whole_or_not_at_all),
 		cmocka_unit_test(record_samples_must_be_numbers),

@@ -148,7 +148,7 @@ static void a_has_none(uint8_t type, uint8_t *payload, size_t *len)
 /* Refusals of every kind, in turn. */
 static void a_refuses(uint8_t type, uint8_t *payload, size_t *len)
 {
-	struct wire_error e = {.code = (uint8_t)(1 + rng_below(&liar.rng, 13))};
+	struct wire_error e = {.code = (uint16_t)(1 + rng_below(&liar.rng, 13))};
 	struct put p;
 
 	if (type == (WIRE_HELLO | WIRE_ANSWER) || type == WIRE_DATA)
