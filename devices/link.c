@@ -93,8 +93,10 @@ static enum err next_frame(struct link *l, uint64_t until_ms, struct wire_header
 		enum err e;
 
 		while (l->raw_at < l->raw_len) {
-			size_t n = frame_decoder_take(&l->decoder, l->raw[l->raw_at++]);
+			size_t n;
 
+			l->raw_at += frame_decoder_take(&l->decoder, l->raw + l->raw_at,
+				l->raw_len - l->raw_at, &n);
 			get_init(g, l->decoder.buf, n);
 			if (n && get_header(g, h) && h->type & WIRE_ANSWER)
 				return ERR_OK;

@@ -208,6 +208,12 @@ void agent_ended(struct agent *a)
 	send_done(a);
 }
 
+/* One that has begun. */
+static int is_last_run(const struct agent *a, const struct wire_header *h)
+{
+	return h->request == a->run_id && (running(a) || a->has_done);
+}
+
 static int on_run(struct agent *a, const struct wire_header *h, struct get *g)
 {
 	struct wire_run m;
@@ -215,12 +221,11 @@ static int on_run(struct agent *a, const struct wire_header *h, struct get *g)
 
 	if (!get_run(g, &m))
 		return WIRE_E_REQUEST;
-	if (a->run_id == h->request && running(a)) {
-		agent_beat(a);
-		return ANSWERED;
-	}
-	if (a->run_id == h->request && a->has_done) {
-		send_done(a);
+	if (is_last_run(a, h)) {
+		if (running(a))
+			agent_beat(a);
+		else
+			send_done(a);
 		return ANSWERED;
 	}
 	if (running(a))
@@ -347,7 +352,7 @@ static void on_frame(struct agent *a, const uint8_t *payload, size_t len)
 	} else if (!a->session || h.session != a->session) {
 		code = WIRE_E_SESSION;
 	} else {
-		if (h.request < a->top && !(h.type == WIRE_RUN && h.request == a->run_id))
+		if (h.request < a->top && !(h.type == WIRE_RUN && is_last_run(a, &h)))
 			return; /* late copy of a request that was answered */
 		if (h.request > a->top)
 			a->top = h.request;
@@ -361,11 +366,13 @@ static void on_frame(struct agent *a, const uint8_t *payload, size_t len)
 
 void agent_receive(struct agent *a, const uint8_t *data, size_t len)
 {
-	while (len--) {
-		size_t n = frame_decoder_take(&a->decoder, *data++);
+	while (len) {
+		size_t n, used = frame_decoder_take(&a->decoder, data, len, &n);
 
 		if (n)
 			on_frame(a, a->decoder.buf, n);
+		data += used;
+		len -= used;
 	}
 }
 

@@ -8,18 +8,19 @@
 /* Reads ahead of where it writes: `out` never passes `in`. */
 static size_t cobs_encode(const uint8_t *in, size_t n, uint8_t *out)
 {
-	uint8_t *code = out, *o = out + 1;
+	const uint8_t *end = in + n;
+	uint8_t *o = out;
 
-	for (const uint8_t *end = in + n; in < end; in++) {
-		if (*in)
-			*o++ = *in;
-		if (*in && (o - code < 255 || in + 1 == end))
-			continue;
+	for (;;) {
+		uint8_t *code = o++;
+
+		while (in < end && *in && o - code < 255)
+			*o++ = *in++;
 		*code = (uint8_t)(o - code);
-		code = o++;
+		if (in == end)
+			return (size_t)(o - out);
+		in += *code != 255; /* the zero that it stands for */
 	}
-	*code = (uint8_t)(o - code);
-	return (size_t)(o - out);
 }
 
 size_t frame_encode(uint8_t *wire, uint8_t *payload, size_t n)
@@ -41,7 +42,7 @@ void frame_decoder_init(struct frame_decoder *d, uint8_t *buf, size_t cap)
 }
 
 /* The length of a sound payload, or 0. */
-static size_t finish(struct frame_decoder *d)
+static size_t sound(const struct frame_decoder *d)
 {
 	size_t n = d->len - 4;
 
@@ -51,30 +52,38 @@ static size_t finish(struct frame_decoder *d)
 	return n;
 }
 
-static void take(struct frame_decoder *d, uint8_t byte)
+size_t frame_decoder_take(
+	struct frame_decoder *d, const uint8_t *data, size_t len, size_t *n)
 {
-	if (d->len < d->cap)
-		d->buf[d->len++] = byte;
-}
+	uint8_t *const buf = d->buf; /* which does not lie in *d */
+	size_t cap = d->cap, i = 0, at = d->len, left = d->left;
+	int zero = d->zero;
 
-size_t frame_decoder_take(struct frame_decoder *d, uint8_t byte)
-{
-	size_t n;
+	*n = 0;
+	while (i < len && data[i]) {
+		uint8_t byte = data[i++];
 
-	if (byte == 0) {
-		n = finish(d);
-		d->len = d->left = 0;
-		d->zero = 0;
-		return n;
+		if (left) {
+			left--;
+		} else {
+			int due = zero;
+
+			left = byte - 1u;
+			zero = byte != 255;
+			if (!due)
+				continue;
+			byte = 0;
+		}
+		if (at < cap)
+			buf[at++] = byte;
 	}
-	if (d->left) {
-		d->left--;
-		take(d, byte);
-		return 0;
-	}
-	if (d->zero)
-		take(d, 0);
-	d->left = byte - 1u;
-	d->zero = byte != 255;
-	return 0;
+	d->len = at;
+	d->left = left;
+	d->zero = zero;
+	if (i == len)
+		return len;
+	*n = sound(d);
+	d->len = d->left = 0;
+	d->zero = 0;
+	return i + 1;
 }

@@ -27,14 +27,16 @@ size_t frame_encode(uint8_t *wire, uint8_t *payload, size_t n);
 struct frame_decoder {
 	uint8_t *buf; /* borrowed: FRAME_WIRE_BYTES(largest payload) */
 	size_t cap;
-	size_t len;    /* bytes decoded; cap: too many, up to the next 0x00 */
-	uint32_t left; /* of the run that is being read */
-	int zero;      /* a 0x00 follows that run, unless the frame ends with it */
+	size_t len;  /* bytes decoded; cap: too many, up to the next 0x00 */
+	size_t left; /* of the run that is being read */
+	int zero;    /* a 0x00 follows that run, unless the frame ends with it */
 };
 
 void frame_decoder_init(struct frame_decoder *d, uint8_t *buf, size_t cap);
-/* Takes one byte. Returns the length of the payload, at d->buf until the next call, of the
- * sound frame that it completes, else 0. */
-size_t frame_decoder_take(struct frame_decoder *d, uint8_t byte);
+/* Takes bytes up to the end of a frame, at most `len`, and returns how many. *n becomes the
+ * length of the payload, at d->buf until the next call, of the sound frame that they
+ * complete, else 0. */
+size_t frame_decoder_take(
+	struct frame_decoder *d, const uint8_t *data, size_t len, size_t *n);
 
 #endif

@@ -100,14 +100,16 @@ static void read_frames(const uint8_t *data, size_t len)
 	size_t cap = 64 + len / 2, n = 0;
 	uint8_t *buf = malloc(cap); /* its end is watched by the sanitiser */
 	struct frame_decoder d;
+	size_t piece = 1 + len % 61;
 
 	must(buf != NULL);
 	frame_decoder_init(&d, buf, cap);
-	for (size_t at = 0; at < len; at++) {
+	for (size_t at = 0; at < len;) {
+		size_t most = len - at < piece ? len - at : piece;
 		struct wire_header h;
 		struct get g;
 
-		n = frame_decoder_take(&d, data[at]);
+		at += frame_decoder_take(&d, data + at, most, &n);
 		if (!n)
 			continue;
 		get_init(&g, d.buf, n);

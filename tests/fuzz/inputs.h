@@ -15,7 +15,7 @@
 #define INPUT_MAX 4096
 
 enum input_reader {
-	INPUT_FRAMES,  /* bytes of a line */
+	INPUT_FRAMES,  /* bytes of a line, in pieces */
 	INPUT_MESSAGE, /* u8 type, or INPUT_BOARD; body */
 	INPUT_RECORDS, /* u8 how, records of a result */
 	INPUT_EVAL,    /* evaluation output */

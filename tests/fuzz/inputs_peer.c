@@ -122,7 +122,7 @@ static enum err peer_write(struct transport *t, const void *data, size_t len,
 	(void)ctx;
 	frame_decoder_init(&d, rx, sizeof(rx));
 	while (p->framed && at < end) {
-		n = frame_decoder_take(&d, *at++);
+		at += frame_decoder_take(&d, at, (size_t)(end - at), &n);
 		get_init(&g, rx, n);
 		if (!n || !get_header(&g, &h))
 			continue;

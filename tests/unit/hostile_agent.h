@@ -131,8 +131,8 @@ static void liar_send(void *self, const uint8_t *data, size_t len)
 
 	(void)self;
 	frame_decoder_init(&d, decoded, sizeof(decoded));
-	for (size_t at = 0; at < len && !n; at++)
-		n = frame_decoder_take(&d, data[at]);
+	for (size_t at = 0; at < len && !n;)
+		at += frame_decoder_take(&d, data + at, len - at, &n);
 	assert_true(n > 0);
 	get_init(&g, decoded, n);
 	assert_true(get_header(&g, &h));

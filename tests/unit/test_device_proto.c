@@ -59,16 +59,25 @@ static long decode(const uint8_t *wire, size_t len, uint8_t *out)
 {
 	static uint8_t buf[FRAME_WIRE_BYTES(MOST)];
 	struct frame_decoder d;
-	long found = -1;
+	long found = -1, before = -1;
 	size_t n;
 
 	frame_decoder_init(&d, buf, sizeof(buf));
-	for (size_t i = 0; i < len; i++) {
-		n = frame_decoder_take(&d, wire[i]);
-		if (n) {
-			memcpy(out, buf, n);
-			found = (long)n;
+	for (size_t step = 1; step <= len;
+		step = step * 3 + len / 2) { /* whole at last */
+		found = -1;
+		for (size_t i = 0, used; i < len; i += used) {
+			size_t most = len - i < step ? len - i : step;
+
+			used = frame_decoder_take(&d, wire + i, most, &n);
+			assert_true(used > 0 && used <= most);
+			if (n) {
+				memcpy(out, buf, n);
+				found = (long)n;
+			}
 		}
+		assert_true(step == 1 || found == before);
+		before = found;
 	}
 	return found;
 }
