@@ -110,7 +110,7 @@ struct wire_welcome {
 /* What a board's agent tells of itself. */
 struct wire_board {
 	uint32_t window_base, window_bytes; /* where images go */
-	uint32_t code_base, code_bytes; /* what they may read besides */
+	uint32_t code_base, code_bytes;	    /* what they may read besides */
 	uint32_t clock_hz;
 	uint32_t cpuid, mvfr0, mvfr1; /* registers of the core */
 	uint32_t found;		      /* WIRE_RAN_FPU and so on */
