@@ -119,7 +119,10 @@ static const struct kernel_set sets[] = {
 		.panels = &panels_rows,
 		.fuses = FUSES_QUANT,
 		.block_rows = 4,
-		.macros = "__arm__ __thumb2__ __ARM_FEATURE_DSP __ARM_FEATURE_FMA"},
+		.macros = "__arm__ __thumb2__ __ARM_FEATURE_DSP __ARM_FEATURE_FMA",
+		.attention_rows = 2,
+		.attention_in_place = 1,
+		.attention_queries = 2},
 	/* For small code; half the registers, so panels of half the width. */
 	{.isa = "armhf-neon",
 		.base = "arm64-neon",

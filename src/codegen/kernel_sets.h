@@ -55,8 +55,9 @@ struct kernel_set {
 	const char *macros;
 	/* Rows of m floats in attention's scratch, m tokens seen rounded up to 16: of scores,
 	 * and d_head more for the transposed keys of a head, unless they are read where
-	 * they are. 0: one row of m floats. */
-	uint8_t attention_rows, attention_in_place;
+	 * they are; besides for each query that it copies d_head and 16. No rows: one of m
+	 * floats. */
+	uint8_t attention_rows, attention_in_place, attention_queries;
 	struct kernel_schedules schedules;
 	/* Where memory is scarce: tokens that steps which do not mix them take at a time,
 	 * from product to product, so that what lies between needs that many rows only.

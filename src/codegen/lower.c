@@ -327,17 +327,18 @@ static struct step *kept_qkv(
 
 static uint32_t score_floats(const struct program *p, const struct layer_genes *l)
 {
-	uint32_t m = p->genome->seq_len;
+	const struct kernel_set *set = p->set;
+	uint32_t m = p->genome->seq_len, rows = set->attention_rows;
 
 	if (p->genome->attn_int8)
 		return attention_dot8_floats(m, l->d_head);
-	if (!p->set->attention_rows)
+	if (!rows)
 		return m;
+	m = (m + 15) / 16 * 16;
 	if (p->genome->kv != 32)
-		return (m + 15) / 16 * 16;
-	return (m + 15) / 16 * 16 *
-	       (p->set->attention_rows +
-		       (p->set->attention_in_place ? 0u : l->d_head));
+		return m;
+	return m * (rows + (set->attention_in_place ? 0u : l->d_head)) +
+	       set->attention_queries * (l->d_head + 16u);
 }
 
 static void lower_attention(struct lowering *lo)

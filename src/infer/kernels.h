@@ -158,7 +158,7 @@ void kv_store_f16(uint32_t n, const float *x, uint16_t *y);
 struct attention_data {
 	const float *q;	    /* [n, n_heads * d_head] */
 	const float *k, *v; /* [n_past + n, n_kv_heads * d_head], the cached ones first */
-	float *row;	    /* scratch, n_past + n floats */
+	float *row;	    /* scratch, n_past + n floats or what the set's row tells */
 	float *out;	    /* [n, n_heads * d_head]; may be q */
 	/* Floats from token to token of q, k and v where they lie in one buffer; 0: as
 	 * above. Only for sets whose row in the table says so; out is then not q. */

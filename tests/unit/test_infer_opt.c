@@ -505,14 +505,16 @@ static void attention_answers_like_the_portable_one(void **state)
 	} cases[] = {{1, 1, 1, 1, 0, 0, 0}, {2, 2, 32, 32, 0, 0, 0},
 		{3, 1, 26, 31, 0, 0, 5}, {4, 2, 7, 9, 0, 1, 2}, {2, 1, 48, 1, 40, 1, 0},
 		{2, 2, 33, 17, 23, 1, 8}, {1, 1, 65, 40, 0, 0, 0},
-		{6, 3, 16, 15, 1, 1, 3}};
+		{6, 3, 16, 15, 1, 1, 3}, {4, 4, 16, 16, 0, 0, 0}, {2, 1, 24, 7, 0, 1, 0},
+		{2, 2, 8, 3, 2, 0, 0}};
+	static const double sizes[] = {1, 30, 500, 0}; /* scores beyond 100 too; equal */
 	const size_t n_cases = sizeof(cases) / sizeof(cases[0]);
 
 	(void)state;
 	for (const struct kernels *k = NULL; (k = next_set(k));)
-		for (size_t e = 0; k->attention && e < 2 * n_cases; e++) {
-			size_t i = e / 2;
-			double size = e % 2 ? 30 : 1; /* scores beyond 100 too */
+		for (size_t e = 0; k->attention && e < 4 * n_cases; e++) {
+			size_t i = e / 4;
+			double size = sizes[e % 4];
 			uint32_t m = cases[i].n + cases[i].past, d = cases[i].d;
 			uint32_t wide = cases[i].heads * d, kv = cases[i].kv * d;
 			float *rel = floats(
@@ -540,7 +542,8 @@ static void attention_answers_like_the_portable_one(void **state)
 					.row = row,
 					.out = q2});
 			for (size_t j = 0; j < (size_t)cases[i].n * wide; j++)
-				assert_true(fabs((double)(q[j] - q2[j])) <= 1e-5 * size);
+				assert_true(fabs((double)(q[j] - q2[j])) <=
+					    1e-5 * (size + 1));
 			free(rel), free(q), free(q2), free(keys), free(values), free(row);
 		}
 }

@@ -1,9 +1,9 @@
 /* A query at a time. Scores are in units of log 2: what is multiplied into the query. */
-#include "src/infer/opt/cortexm-dsp/exp2.h"
-#include "src/infer/opt/cortexm-dsp/rows.h"
+#include "src/infer/opt/cortexm-dsp/pair.h"
 #include "src/infer/ref/scores.h"
 
 #define LOG2_E 1.44269504f
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
 
 /* s0-s7 of %[from] by eight registers into one, and eight by one into eight. */
 #define DOT8(first, acc, a, b, c, d, e, f, g, h)                                         \
@@ -127,59 +127,58 @@ static __attribute__((noinline)) void mix(
 		MIX("s16-s23", ZERO_8, TIMES_8, MIX_8);
 }
 
-/* x - `most` is cut to 256ths, in `r`; `clip` minds what is out of range. */
-#define EXP2(x, at, r, less, clip)                                                       \
-	less "vadd.f32 " at ", " x ", %[shift]\n\t"                                      \
-	     "vmov " r ", " at "\n\t"                                                    \
-	     "vsub.f32 " at ", " at ", %[shift]\n\t"                                     \
-	     "vsub.f32 " x ", " x ", " at "\n\t"                                         \
-	     "vmul.f32 " x ", " x ", %[slope]\n\t" clip "uxtb r4, " r "\n\t"             \
-	     "ldr r4, [%[table], r4, lsl #2]\n\t"                                        \
-	     "add r4, r4, " r ", lsl #15\n\t"                                            \
-	     "vmov " at ", r4\n\t"                                                       \
-	     "vfma.f32 " at ", " at ", " x "\n\t"                                        \
-	     "vadd.f32 %[sum], %[sum], " at "\n\t"
-#define ANY_EXP2(x, at)                                                                  \
-	EXP2(x, at, "r5", "vsub.f32 " x ", " x ", %[most]\n\t",                          \
-		"sub r5, r5, %[bits]\n\t"                                                \
-		"ssat r5, #16, r5\n\t")
-#define SMALL_EXP2(x, at) EXP2(x, at, "r5", "", "")
+/* The FPU's flag of invalid operations, which stays until it is taken back. */
+#define INVALID 1u
 
-#define WEIGH(each)                                                                      \
-	__asm volatile("cmp %[row], %[end]\n\t"                                          \
-		       "beq 2f\n"                                                        \
-		       "1:\n\t"                                                          \
-		       "vldmia %[row], {s0-s1}\n\t" each("s0", "s2")                     \
-			       each("s1", "s3") "vstmia %[row]!, {s2-s3}\n\t"            \
-						"cmp %[row], %[end]\n\t"                 \
-						"bne 1b\n"                               \
-						"2:\n\t"                                 \
-						"cbz %[odd], 3f\n\t"                     \
-						"vldr s0, [%[row]]\n\t" each("s0",       \
-							"s2") "vstr s2, [%[row]]\n"      \
-							      "3:"                       \
-		       : [row] "+r"(row), [sum] "+t"(sum)                                \
-		       : [end] "r"(row + m / 2 * 2), [odd] "l"(m % 2), [most] "t"(most), \
-		       [shift] "t"(shift), [slope] "t"(0.69314718f),                     \
-		       [bits] "r"(EXP2_SHIFT_BITS), [table] "r"(table)                   \
-		       : "r4", "r5", "s0", "s1", "s2", "s3", "cc", "memory")
-
-/* Scores of a row to weights; returns 1 / their sum. Of small ones the largest need not be
- * taken off: they are of either sign then, and none is out of range. */
-static float weigh(float *row, uint32_t m)
+ALWAYS_INLINE uint32_t float_flags(void)
 {
-	float shift = EXP2_SHIFT, most = row[0], sum = 0;
-	const uint32_t *table = exp2_table;
+	uint32_t flags;
 
-	if (row_largest(row, m) < 32) {
-		shift = 0.75f * EXP2_SHIFT;
-		WEIGH(SMALL_EXP2);
-		return 1 / sum;
+	__asm volatile("vmrs %0, fpscr" : "=r"(flags));
+	return flags;
+}
+
+static void take_back_invalid(void)
+{
+	__asm volatile("vmsr fpscr, %0" : : "r"(float_flags() & ~INVALID));
+}
+
+/* Weights that sum to 2^-32 to 2^32: none that counts is lost, nor is a value's product. */
+ALWAYS_INLINE int are_sound(float sum, float other)
+{
+	union fmath_bits a = {.f = sum}, b = {.f = other};
+
+	return !(float_flags() & INVALID) &&
+	       ((a.u - (95u << 23)) | (b.u - (95u << 23))) < 64u << 23;
+}
+
+/* Scores to weights, 2^(score - less), of which nothing is left below 2^-127; returns their
+ * sum. */
+static float weigh(float *row, uint32_t m, float less)
+{
+	float sum = 0;
+
+	for (uint32_t j = 0; j < m; j++) {
+		union fmath_bits b = {.f = row[j] - less};
+		uint32_t at, bits;
+
+		__asm volatile(EXP2_FIXED("%0") : "+t"(b.f));
+		__asm(EXP2("%[r]", "%[at]", "%[bits]") "bic %[r], %[r], %[r], asr #31"
+			: [r] "+r"(b.u), [at] "=&r"(at), [bits] "=&r"(bits)
+			: [table] "r"(exp2_table), [slope] "r"(exp2_slope));
+		row[j] = b.f;
+		sum += b.f;
 	}
+	return sum;
+}
+
+static float largest(const float *row, uint32_t m)
+{
+	float most = row[0];
+
 	for (uint32_t j = 1; j < m; j++)
 		most = row[j] > most ? row[j] : most;
-	WEIGH(ANY_EXP2);
-	return 1 / sum;
+	return most;
 }
 
 /* Columns of a head from c on that go at a time; 0: one by one. */
@@ -196,7 +195,7 @@ struct query {
 	float *row, *out;
 };
 
-static void answer(const struct query *z)
+static void score(const struct query *z)
 {
 	const struct attention *a = z->a;
 	uint32_t d = a->d_head, m = z->m, c = 0;
@@ -212,15 +211,141 @@ static void answer(const struct query *z)
 			s += by * z->q[i] * z->k[j * p.stride + i];
 		z->row[j] = p.more ? z->row[j] + s : s;
 	}
-	by = weigh(z->row, m);
-	for (c = 0; (p.columns = columns_at(d, c)); c += p.columns)
-		mix(&p, z->row, z->v + c, by, z->out + c);
+}
+
+static void answer(const struct query *z)
+{
+	uint32_t d = z->a->d_head, m = z->m, c = 0;
+	struct part p = {0, z->a->n_kv_heads * d, m, 0};
+	float sum;
+
+	score(z);
+	sum = weigh(z->row, m, 0);
+	if (!are_sound(sum, sum)) {
+		score(z);
+		sum = weigh(z->row, m, largest(z->row, m));
+		take_back_invalid();
+	}
+	for (; (p.columns = columns_at(d, c)); c += p.columns)
+		mix(&p, z->row, z->v + c, 1 / sum, z->out + c);
 	for (; c < d; c++) {
 		float s = 0;
 
 		for (uint32_t j = 0; j < m; j++)
 			s += z->row[j] * z->v[j * p.stride + c];
-		z->out[c] = s * by;
+		z->out[c] = s / sum;
+	}
+}
+
+/* Room for the pairs' weights, and the zeros before the queries. */
+static void prepare_pairs(struct pair *p, const struct attention *a, float *scratch)
+{
+	uint32_t d = a->d_head, stride = 4 * a->n_kv_heads * d;
+
+	for (uint32_t i = 0; i < PAIR_HEAD; i++)
+		scratch[i] = 0;
+	*p = (struct pair){.q = scratch + PAIR_HEAD - 8,
+		.eights = d / 8,
+		.step = {stride, stride, stride},
+		.back = 4 * stride - 4 * d,
+		.eights_again = d / 8,
+		.stride = stride,
+		.zeros = scratch + 2,
+		.w = scratch + PAIR_HEAD + 2 * d,
+		.by = a->scale * LOG2_E};
+}
+
+/* The first of two sees `seen` tokens, the second m. */
+static void see(struct pair *p, uint32_t seen, uint32_t m)
+{
+	p->seen = seen;
+	p->m = m;
+	p->end = p->w + 2 * m;
+	p->stop = p->fours = p->w + m / 4 * 8;
+	p->last = p->w + (m + 3) / 4 * 8;
+}
+
+/* The last keys, fewer than four, are next; the last is read again for those that lack. */
+static void turn_to_rest(struct pair *p)
+{
+	for (uint32_t i = 0; i < 3; i++)
+		p->step[i] = i + 1 < p->m % 4 ? p->stride : 0;
+	p->stop = p->last;
+}
+
+/* No weights for keys that lack or are not seen. */
+static void end_rest(struct pair *p)
+{
+	p->w[2 * p->seen] = 0;
+	for (float *w = p->end; w < p->last; w++)
+		*w = 0;
+	for (uint32_t i = 0; i < 3; i++)
+		p->step[i] = p->stride;
+	p->stop = p->fours;
+}
+
+static void weigh_two(struct pair *p, const float *keys)
+{
+	float *w = p->w;
+
+	if (p->m < 4)
+		turn_to_rest(p);
+	for (;;) {
+		pair_scores(p, keys, w);
+		if (p->stop == p->last)
+			break;
+		turn_to_rest(p);
+		keys += p->m / 4 * p->stride;
+		w = p->fours;
+	}
+	if (p->w + 2 * p->seen != p->last)
+		end_rest(p);
+}
+
+/* Two tokens' queries, `wide` floats apart as their answers are; false: neither. */
+static int answer_two(
+	struct pair *p, const struct query *z, uint32_t wide, const float *q, float *out)
+{
+	float sum[2];
+
+	pair_queries(p, q, q + wide);
+	weigh_two(p, z->k);
+	pair_sums(p, sum);
+	if (!are_sound(sum[0], sum[1]))
+		return 0;
+	p->zeros[-2] = 1 / sum[0];
+	p->zeros[-1] = 1 / sum[1];
+	pair_mix(p, z->v, out, out + wide);
+	return 1;
+}
+
+/* Query t of those from `first` on. */
+static void answer_query(const struct query *first, uint32_t t)
+{
+	uint32_t wide = first->a->n_heads * first->a->d_head;
+	struct query z = *first;
+
+	z.i += t;
+	z.m += t * z.a->causal;
+	z.q += t * wide;
+	z.out += t * wide;
+	answer(&z);
+}
+
+static void answer_pairs(struct pair *p, const struct query *z, uint32_t n)
+{
+	uint32_t wide = z->a->n_heads * z->a->d_head, causal = z->a->causal;
+	const float *q = z->q;
+	float *out = z->out;
+
+	for (uint32_t t = 0; t < n; t += 2, q += 2 * wide, out += 2 * wide) {
+		if (causal)
+			see(p, z->m + t, z->m + t + 1);
+		if (answer_two(p, z, wide, q, out))
+			continue;
+		take_back_invalid();
+		answer_query(z, t);
+		answer_query(z, t + 1);
 	}
 }
 
@@ -228,15 +353,25 @@ void attention(const struct attention *a, uint32_t n, uint32_t n_past,
 	const struct attention_data *data)
 {
 	uint32_t d = a->d_head, per_kv = a->n_heads / a->n_kv_heads;
-	struct query z = {.a = a, .row = data->row, .q = data->q, .out = data->out};
+	uint32_t pairs = d % 8 == 0 && !a->rel ? n / 2 : 0;
+	struct query z = {.a = a, .row = data->row};
+	struct pair p;
 
-	for (uint32_t t = 0; t < n; t++) {
-		z.i = n_past + t;
-		z.m = a->causal ? z.i + 1 : n_past + n;
-		for (z.h = 0; z.h < a->n_heads; z.h++, z.q += d, z.out += d) {
-			z.k = data->k + z.h / per_kv * d;
-			z.v = data->v + z.h / per_kv * d;
-			answer(&z);
-		}
+	if (pairs) {
+		prepare_pairs(&p, a, data->row);
+		see(&p, n_past + n, n_past + n);
+		z.row = p.w;
+	}
+	take_back_invalid();
+	for (; z.h < a->n_heads; z.h++) {
+		z.q = data->q + z.h * d;
+		z.k = data->k + z.h / per_kv * d;
+		z.v = data->v + z.h / per_kv * d;
+		z.out = data->out + z.h * d;
+		z.i = n_past;
+		z.m = a->causal ? n_past + 1 : n_past + n;
+		answer_pairs(&p, &z, 2 * pairs);
+		for (uint32_t t = 2 * pairs; t < n; t++)
+			answer_query(&z, t);
 	}
 }
