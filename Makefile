@@ -60,7 +60,7 @@ PACKAGES += gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm
 HOST_SRC := $(wildcard src/base/*.c src/model/*.c src/train/*.c src/train/*/*.c) src/infer/tokenise.c src/infer/labels.c
 ifneq ($(CONFIG),double)
 HOST_SRC += $(wildcard src/codegen/*.c src/infer/integer/*.c src/measure/*.c src/store/*.c src/eval/*.c src/report/*.c \
-	search/*.c search/*/*.c cost_models/*.c devices/*.c devices/proto/*.c devices/transport/*.c \
+	search/*.c search/*/*.c cost_models/*.c devices/*.c devices/instrument/*.c devices/proto/*.c devices/transport/*.c \
 	devices/sensors/*.c)
 endif
 CLI_SRC := $(wildcard src/cli/*.c)
