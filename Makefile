@@ -87,6 +87,9 @@ BENCH_MAIN := $(BUILD)/tests/bench/core.o $(BUILD)/tests/bench/build.o $(BUILD)/
 FUZZ_OBJ := $(FUZZ_SRC:%.c=$(BUILD)/%.o)
 SERIAL_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/serial/*.c))
 TESTS := $(foreach t,$(TEST_SRC),$(BUILD)/tests/$(basename $(notdir $(t))))
+# Those that take a minute and more begin first, so that none is left alone at the end.
+SLOW := $(addprefix $(BUILD)/tests/,test_codegen_models test_infer_arm test_codegen_presets test_fuzz_genomes test_codegen_loops)
+TESTS := $(filter $(SLOW),$(TESTS)) $(filter-out $(SLOW),$(TESTS))
 E2E ?= $(sort $(wildcard tests/e2e/*.sh))
 GRADIENT_TESTS := $(filter $(BUILD)/tests/test_train_grad%,$(TESTS))
 LIB := $(BUILD)/libhawser.a
@@ -95,7 +98,7 @@ TALLY := build/tally
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all help deps tests unit fuzz-genomes fuzz-frames gradients e2e soak soak-mcu lint check test bench bench-core \
+.PHONY: all help deps tests unit fuzz-genomes fuzz-frames gradients e2e soak soak-mcu counts-mcu lint check test bench bench-core \
 	bench-arm bench-mcu bench-mve bench-build bench-line demo install clean \
 	format FORCE
 
@@ -169,9 +172,12 @@ MCU_SRC := $(wildcard devices/agent/mcu/*.c) devices/agent/agent.c \
 $(FIRMWARE): $(BUILD)/hawser-agent-%.elf: $(MCU_SRC) $(AGENT_HEADERS) $(wildcard devices/agent/mcu/*) \
 		$(wildcard devices/boards/*/*.h devices/boards/*/agent.ld devices/boards/*/cflags) $(BUILD)/flags
 	$(MCU_CC) $(shell cat devices/boards/$*/cflags) -mthumb -I. -std=c11 $(WARN) -Os -DCRC32_SMALL -ffreestanding \
-		-nostdlib -fno-tree-loop-distribute-patterns -flto -flto-partition=one \
+		-nostdlib -fno-tree-loop-distribute-patterns -flto -flto-partition=one -fno-inline-small-functions -ffunction-sections -fdata-sections \
 		-include devices/boards/$*/board.h -Wl,--gc-sections -T devices/boards/$*/agent.ld \
 		$(MCU_SRC) -lgcc -o $@
+	@arm-none-eabi-size $@ | awk -v b=$* 'NR == FNR { if ($$1 == b) { c = $$2; r = $$3 } next } \
+		FNR == 2 { printf "agent of %s: %d bytes of code (%+d), %d of RAM (%+d)\n", \
+		b, $$1 + $$2, $$1 + $$2 - c, $$2 + $$3, $$2 + $$3 - r }' tests/mcu/sizes -
 
 $(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $(LIB) $(TEST_LIB)
 	@mkdir -p $(@D)
@@ -199,7 +205,7 @@ tests: $(TESTS) ## build the unit tests
 # is the training of a network whose kernels have tests of their own.
 COMPILED_ONLY := $(addprefix $(BUILD)/tests/,test_codegen_loops test_infer_arm test_cross_candidates \
 	test_mcu test_mcu_upload test_mcu_noise test_mcu_port test_mcu_delta \
-	test_integer_accuracy)
+	test_mcu_counts test_integer_accuracy)
 unit: all tests $(BUILD)/count.so $(BUILD)/line-noise ## run the unit tests (CONFIG=asan: under the sanitisers)
 	@JOBS=$(JOBS) tests/run "unit, $(CONFIG)" $(TALLY) $(if $(filter asan,$(CONFIG)),$(filter-out $(COMPILED_ONLY),$(TESTS)),$(TESTS))
 
@@ -280,6 +286,10 @@ $(BUILD)/count.so: tests/count/plugin.c $(BUILD)/flags
 
 bench-arm: $(BUILD)/count $(BUILD)/count.so ## instructions a multiply-add on Arm, under QEMU
 	@$(BUILD)/count $(BUILD)/count.so
+
+counts-mcu: N ?= 1000
+counts-mcu: all $(BUILD)/tests/test_mcu_counts ## one candidate N times on each emulated board: one count
+	@MCU_COUNTS=$(N) $(BUILD)/tests/test_mcu_counts
 
 bench-mcu: all $(BUILD)/count.so ## instructions of the Cortex-M kernels on an emulated board, and sizes
 	@tests/bench/mcu $(BUILD)/hawser $(BUILD)/count.so $(BUILD)

@@ -5,19 +5,21 @@
 
 #define BLOCK 32
 #define STEP 4 /* blocks of the old content begin at its multiples */
-#define BITS 18
+#define MIN_BITS 8
+#define MAX_BITS 20
 #define NOWHERE UINT32_MAX
 
 struct search {
 	const uint8_t *old, *data;
 	size_t old_len, len;
 	uint32_t *table; /* where a block with this hash lies in the old content */
+	unsigned bits;	 /* of its size */
 	size_t done;	 /* of the new content */
 	struct delta *d;
 	size_t cap;
 };
 
-static size_t slot(const uint8_t *block)
+static size_t slot(const struct search *s, const uint8_t *block)
 {
 	uint64_t h = 0, v;
 
@@ -26,7 +28,7 @@ static size_t slot(const uint8_t *block)
 		h = (h ^ v) * 0x9e3779b97f4a7c15u;
 		h ^= h >> 29;
 	}
-	return (size_t)(h >> (64 - BITS));
+	return (size_t)(h >> (64 - s->bits));
 }
 
 /* The match around `at` in the new and `from` in the old content; 0 long when there is none. */
@@ -69,7 +71,7 @@ static struct delta_copy best_at(const struct search *s, size_t at)
 {
 	const struct delta_copy *last = s->d->n ? &s->d->copies[s->d->n - 1] : NULL;
 	struct delta_copy best = {0, 0, 0}, other;
-	uint32_t from = s->table[slot(s->data + at)];
+	uint32_t from = s->table[slot(s, s->data + at)];
 
 	if (last)
 		best = grow(s, at, at - last->at + last->from);
@@ -86,7 +88,7 @@ static int search(struct search *s)
 	for (size_t at = s->old_len / STEP * STEP + STEP; at > 0;) {
 		at -= STEP;
 		if (at + BLOCK <= s->old_len)
-			s->table[slot(s->old + at)] = (uint32_t)at;
+			s->table[slot(s, s->old + at)] = (uint32_t)at;
 	}
 	for (size_t at = 0; at + BLOCK <= s->len;) {
 		struct delta_copy c = best_at(s, at);
@@ -111,9 +113,11 @@ enum err delta_plan(struct delta *d, const uint8_t *old, size_t old_len,
 	memset(d, 0, sizeof(*d));
 	if (old_len > DELTA_MAX_BYTES || len > DELTA_MAX_BYTES)
 		return ERR_OK;
-	s.table = malloc(sizeof(*s.table) << BITS);
+	for (s.bits = MIN_BITS; s.bits < MAX_BITS && old_len >> s.bits > STEP / 2;)
+		s.bits++;
+	s.table = malloc(sizeof(*s.table) << s.bits);
 	if (s.table)
-		memset(s.table, 0xff, sizeof(*s.table) << BITS);
+		memset(s.table, 0xff, sizeof(*s.table) << s.bits);
 	done = s.table && search(&s);
 	free(s.table);
 	if (done)

@@ -171,7 +171,10 @@ static const char *part_name(const struct program *p, size_t i)
 		return "scores, softmax, mix";
 	switch (kind) {
 	case T_WQ:
-		return "q, k, v";
+		return s->block ? "q, scores, softmax, mix; x += attention wo"
+				: "q, k, v";
+	case T_WK:
+		return p->step[i + 2].block ? "k, v" : NULL;
 	case T_WO:
 		return "x += attention wo";
 	case T_W1:
@@ -202,6 +205,35 @@ static void put_shared_step(struct printer *pr, size_t i)
 	pr->split = pr->split || alone;
 }
 
+/* A run of steps for one block of rows after the other; returns the last of them. */
+static size_t put_block(struct printer *pr, size_t i)
+{
+	const struct program *p = pr->p;
+	struct buf *out = pr->out, text;
+	uint8_t block = p->step[i].block;
+
+	buf_init(&text);
+	pr->out = &text;
+	pr->split = pr->block = 1;
+	for (; p->step[i].block == block; i++)
+		emit_step(pr, &p->step[i]);
+	pr->split = pr->block = 0;
+	pr->out = out;
+	buf_printf(out,
+		"\tfor (uint32_t first = 0, rows; first < n; first += rows) {\n"
+		"\t\trows = n - first < %u ? n - first : %u;\n",
+		(unsigned)p->block_rows, (unsigned)p->block_rows);
+	for (const char *c = buf_str(&text), *end; *c; c = end) {
+		end = c + strcspn(c, "\n");
+		end += *end == '\n';
+		buf_printf(out, "\t%.*s", (int)(end - c), c);
+	}
+	buf_puts(out, "\t}\n");
+	out->failed |= text.failed;
+	buf_release(&text);
+	return i - 1;
+}
+
 static void put_steps(struct printer *pr, size_t from, size_t to)
 {
 	const struct program *p = pr->p;
@@ -217,7 +249,10 @@ static void put_steps(struct printer *pr, size_t from, size_t to)
 					: "");
 		if (part)
 			buf_printf(pr->out, "\t/* %s */\n", part);
-		put_shared_step(pr, i);
+		if (!s->block)
+			put_shared_step(pr, i);
+		else
+			i = put_block(pr, i);
 	}
 }
 
@@ -432,7 +467,7 @@ static void put_text(const struct printer *pr, const struct codegen_input *in)
 void emit_model(const struct codegen_input *in, const struct program *p, struct buf *out)
 {
 	struct packed_tensor *at = calloc(p->layout.n_tensors, sizeof(*at));
-	struct printer pr = {p, at, in, in->scales, out, 0};
+	struct printer pr = {p, at, in, in->scales, out, 0, 0};
 
 	if (!at) {
 		out->failed = 1;

@@ -12,6 +12,7 @@ struct printer {
 	const struct act_scales *scales; /* of genomes with static ones */
 	struct buf *out;
 	int split; /* steps are printed for `rows` rows from `first`, one thread's */
+	int block; /* so are they, but these are a block's */
 };
 
 extern const char *const emit_act_words[N_ACTS]; /* KERNEL_GELU */

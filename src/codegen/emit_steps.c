@@ -18,6 +18,8 @@ static void put_first_row(const struct printer *pr, const struct buffer *b)
 {
 	int past = b->place == PLACE_STATE;
 
+	if (b->in_block)
+		return;
 	if (past && pr->split)
 		buf_printf(pr->out, " + (n_past + first) * %u", (unsigned)b->width);
 	else if (past || pr->split)
@@ -25,10 +27,11 @@ static void put_first_row(const struct printer *pr, const struct buffer *b)
 			(unsigned)b->width);
 }
 
-/* Integers that took the place of floats: a thread's begin where its floats began. */
+/* Integers that took the place of floats: a thread's begin where its floats began; those
+ * that blocks read were made all at once. */
 static int is_in_place(const struct printer *pr, const struct buffer *b)
 {
-	return pr->split && b->bytes >= 4ull * pr->p->chunk * b->width;
+	return pr->split && !pr->block && b->bytes >= 4ull * pr->p->chunk * b->width;
 }
 
 /* A source's pointer: the last row where the step asks for it. */
@@ -188,7 +191,7 @@ static void put_attention_head(const struct printer *pr, const struct step *s)
 static void put_attention_tail(const struct printer *pr, const struct step *s)
 {
 	buf_printf(pr->out, ",\n\t\t\t.row = %s", name_of(pr, s->row));
-	if (pr->split)
+	if (pr->split && !pr->block)
 		buf_printf(pr->out, " + worker * %llu",
 			(unsigned long long)pr->p->buffer[s->row].bytes / 4 /
 				pr->p->threads);

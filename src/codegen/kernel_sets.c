@@ -44,9 +44,10 @@ static const struct kernel_panels panels_smmla = {
 	.f32 = {16, 8, 1, 0}, .i8 = {16, 8, 8, 0}, .i4 = {16, 8, 16, 0}};
 
 static const char *const armv81m_mve[] = {"act_gelu", "add", "attention",
-	"attention_dot8", "embed_f32", "embed_i4", "embed_i8", "linear_back_f32",
-	"linear_back_i4", "linear_back_i8", "linear_f32", "linear_i4", "linear_i8",
-	"norm_ln", "norm_rms", "pool_mean", "quant_rows", NULL};
+	"attention_dot8", "attention_f16", "attention_i8", "embed_f32", "embed_i4",
+	"embed_i8", "linear_back_f32", "linear_back_i4", "linear_back_i8", "linear_f32",
+	"linear_i4", "linear_i8", "norm_ln", "norm_rms", "pool_mean", "quant_rows",
+	"quant_rows_static", NULL};
 /* A column's 16 int8, or a group of int4, are one vector. */
 static const struct kernel_panels panels_mve = {
 	.f32 = {4, 4, 1, 0}, .i8 = {4, 4, 16, 0}, .i4 = {4, 4, 32, 0}};
@@ -117,6 +118,7 @@ static const struct kernel_set sets[] = {
 		.kernels = cortexm_dsp,
 		.panels = &panels_rows,
 		.fuses = FUSES_QUANT,
+		.block_rows = 4,
 		.macros = "__arm__ __thumb2__ __ARM_FEATURE_DSP __ARM_FEATURE_FMA"},
 	/* For small code; half the registers, so panels of half the width. */
 	{.isa = "armhf-neon",
@@ -132,7 +134,8 @@ static const struct kernel_set sets[] = {
 		.kernels = armv81m_mve,
 		.panels = &panels_mve,
 		.fuses = FUSES_ACT,
-		.macros = "__arm__ __ARM_FEATURE_MVE",
+		.block_rows = 4,
+		.macros = "__arm__ __ARM_FEATURE_MVE=3",
 		.attention_rows = 4,
 		.attention_in_place = 1},
 };
@@ -179,14 +182,16 @@ enum err kernel_set_find(
 		"unknown kernel set '%s', known are %s, 'auto' or none", isa, known);
 }
 
-/* "#define __AVX2__ 1" for each of the blank-separated names. */
+/* "#define __AVX2__ 1" for each of the blank-separated names, "NAME=VALUE" to the letter. */
 static int defines_all(const char *text, const char *macros)
 {
 	while (*macros) {
 		char line[80];
-		size_t len = strcspn(macros, " ");
+		size_t len = strcspn(macros, " "), name = strcspn(macros, " =");
+		size_t value = len > name ? len - name - 1 : 0;
 
-		snprintf(line, sizeof(line), "#define %.*s ", (int)len, macros);
+		snprintf(line, sizeof(line), "#define %.*s %.*s%s", (int)name, macros,
+			(int)value, macros + len - value, value ? "\n" : "");
 		if (!strstr(text, line))
 			return 0;
 		macros += len;

@@ -51,12 +51,17 @@ struct kernel_set {
 	const char *const *kernels;	    /* NULL-terminated */
 	const struct kernel_panels *panels; /* NULL: row-major as in kernels.h */
 	uint8_t fuses;			    /* enum kernel_fusion, or-ed */
-	const char *macros; /* blank-separated, that a compiler for the ISA defines */
+	/* Blank-separated, that a compiler for the ISA defines; NAME=VALUE: as just that. */
+	const char *macros;
 	/* Rows of m floats in attention's scratch, m tokens seen rounded up to 16: of scores,
 	 * and d_head more for the transposed keys of a head, unless they are read where
 	 * they are. 0: one row of m floats. */
 	uint8_t attention_rows, attention_in_place;
 	struct kernel_schedules schedules;
+	/* Where memory is scarce: tokens that steps which do not mix them take at a time,
+	 * from product to product, so that what lies between needs that many rows only.
+	 * 0: all. */
+	uint8_t block_rows;
 };
 
 /* ERR_INVALID lists the known sets. "" is the portable set. */

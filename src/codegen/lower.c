@@ -10,6 +10,8 @@ struct lowering {
 	struct program *p;
 	int layer;
 	int x; /* residual stream */
+	/* Number of the run of steps that goes block by block, or 0; and of the last. */
+	uint8_t block, n_blocks;
 };
 
 static int is_taken(const struct program *p, const char *name)
@@ -42,13 +44,24 @@ static int new_buffer(struct lowering *lo, const char *what, uint32_t rows,
 	name_buffer(lo, what, b);
 	b->width = width;
 	b->bytes = (uint64_t)rows * width * elem_bytes;
+	b->in_block = lo->block != 0;
 	b->first = UINT32_MAX;
 	return (int)p->n_buffers++;
 }
 
+static uint32_t rows_now(const struct lowering *lo)
+{
+	return lo->block ? lo->p->block_rows : lo->p->chunk;
+}
+
 static int new_floats(struct lowering *lo, const char *what, uint32_t width)
 {
-	return new_buffer(lo, what, lo->p->chunk, width, 4);
+	return new_buffer(lo, what, rows_now(lo), width, 4);
+}
+
+static void begin_block(struct lowering *lo)
+{
+	lo->block = lo->p->block_rows ? ++lo->n_blocks : 0;
 }
 
 static int new_state(struct lowering *lo, const char *what, uint32_t rows, uint32_t width)
@@ -65,6 +78,7 @@ static struct step *add_step(struct lowering *lo, enum step_kind kind, int src, 
 
 	s->kind = (uint8_t)kind;
 	s->layer = (int16_t)lo->layer;
+	s->block = lo->block;
 	s->src = src;
 	s->dst = dst;
 	s->q = s->scale = s->add = s->k = s->v = s->row = NO_BUFFER;
@@ -120,7 +134,7 @@ static struct operand quantise(
 	struct lowering *lo, int src, enum tensor_kind reader, int keep, int rows)
 {
 	struct operand o = {src, NO_BUFFER, 0};
-	uint32_t n = rows == ROWS_ALL ? lo->p->chunk : 1;
+	uint32_t n = rows == ROWS_ALL ? rows_now(lo) : 1;
 	struct step *s;
 
 	if (find(lo, reader)->bits == 32)
@@ -225,22 +239,41 @@ static struct step *fused_qkv(
 	return s;
 }
 
+/* Keys and values of all tokens, then queries by blocks? A distance between tokens is
+ * told by where the queries begin only if causal. */
+static int goes_by_blocks(const struct program *p)
+{
+	return p->block_rows && !p->genome->attn_int8 && p->genome->kv == 32 &&
+	       (p->causal || !p->genome->rel_radius);
+}
+
+static int queries(struct lowering *lo, struct operand in, uint32_t width)
+{
+	int q = new_floats(lo, "q", width);
+
+	linear(lo, T_WQ, T_BQ, in, q);
+	return q;
+}
+
 /* q, k and v one by one; keys and values of a stateful program are kept. */
 static struct step *single_qkv(
 	struct lowering *lo, struct operand in, uint32_t q_width, uint32_t kv_width)
 {
-	const struct genome *g = lo->p->genome;
-	int stateful = lo->p->stateful, q, k, v;
+	uint32_t seq_len = lo->p->genome->seq_len;
+	int stateful = lo->p->stateful, blocks = goes_by_blocks(lo->p);
+	int q = blocks ? NO_BUFFER : queries(lo, in, q_width), k, v;
 	struct step *s;
 
-	q = new_floats(lo, "q", q_width);
-	k = stateful ? new_state(lo, "k", g->seq_len, kv_width)
+	k = stateful ? new_state(lo, "k", seq_len, kv_width)
 		     : new_floats(lo, "k", kv_width);
-	v = stateful ? new_state(lo, "v", g->seq_len, kv_width)
+	v = stateful ? new_state(lo, "v", seq_len, kv_width)
 		     : new_floats(lo, "v", kv_width);
-	linear(lo, T_WQ, T_BQ, in, q);
 	linear(lo, T_WK, T_BK, in, k);
 	linear(lo, T_WV, T_BV, in, v);
+	if (blocks) {
+		begin_block(lo);
+		q = queries(lo, in, q_width);
+	}
 	s = add_step(lo, STEP_ATTENTION, q, q);
 	s->k = k;
 	s->v = v;
@@ -276,11 +309,10 @@ static int keep(struct lowering *lo, const char *what, int src, int *scale)
 static struct step *kept_qkv(
 	struct lowering *lo, struct operand in, uint32_t q_width, uint32_t kv_width)
 {
-	int q = new_floats(lo, "q", q_width), k_scale = NO_BUFFER, v_scale = NO_BUFFER;
+	int q = queries(lo, in, q_width), k_scale = NO_BUFFER, v_scale = NO_BUFFER;
 	int k = new_floats(lo, "new_k", kv_width), v = new_floats(lo, "new_v", kv_width);
 	struct step *s;
 
-	linear(lo, T_WQ, T_BQ, in, q);
 	linear(lo, T_WK, T_BK, in, k);
 	linear(lo, T_WV, T_BV, in, v);
 	k = keep(lo, "k", k, &k_scale);
@@ -328,6 +360,7 @@ static void lower_attention(struct lowering *lo)
 	s->row = new_buffer(lo, "scores", score_floats(lo->p, l) * lo->p->threads, 1, 4);
 	in = quantise(lo, s->dst, T_WO, 0, ROWS_ALL);
 	linear(lo, T_WO, T_BO, in, lo->x)->add = lo->x;
+	lo->block = 0;
 }
 
 /* Does the first product of the feed-forward part apply the activation? */
@@ -346,7 +379,7 @@ static void lower_ffn(struct lowering *lo)
 {
 	const struct genome *g = lo->p->genome;
 	const struct layer_genes *l = &g->layer[lo->layer];
-	int u = lo->x, h = new_floats(lo, "hidden", l->d_ff);
+	int u = lo->x, h;
 	struct operand in;
 	struct step *s;
 
@@ -355,15 +388,15 @@ static void lower_ffn(struct lowering *lo)
 		norm(lo, T_NORM2_G, T_NORM2_B, lo->x, u);
 	}
 	in = quantise(lo, u, l->ffn_rank ? T_W1_IN : T_W1, u == lo->x, ROWS_ALL);
+	begin_block(lo);
+	h = new_floats(lo, "hidden", l->d_ff);
 	if (l->ffn_rank) {
 		int thin = new_floats(lo, "thin", l->ffn_rank);
 
 		linear(lo, T_W1_IN, N_TENSOR_KINDS, in, thin);
 		in = quantise(lo, thin, T_W1_OUT, 0, ROWS_ALL);
-		s = linear(lo, T_W1_OUT, T_B1, in, h);
-	} else {
-		s = linear(lo, T_W1, T_B1, in, h);
 	}
+	s = linear(lo, l->ffn_rank ? T_W1_OUT : T_W1, T_B1, in, h);
 	if (product_acts(lo->p, l->bits))
 		s->act = (uint8_t)(1 + g->act);
 	else
@@ -374,10 +407,9 @@ static void lower_ffn(struct lowering *lo)
 
 		linear(lo, T_W2_IN, N_TENSOR_KINDS, in, thin);
 		in = quantise(lo, thin, T_W2_OUT, 0, ROWS_ALL);
-		linear(lo, T_W2_OUT, T_B2, in, lo->x)->add = lo->x;
-	} else {
-		linear(lo, T_W2, T_B2, in, lo->x)->add = lo->x;
 	}
+	linear(lo, l->ffn_rank ? T_W2_OUT : T_W2, T_B2, in, lo->x)->add = lo->x;
+	lo->block = 0;
 }
 
 static int output(struct lowering *lo, const char *what, uint32_t rows, uint32_t width)
@@ -393,6 +425,7 @@ static void lower_language_head(struct lowering *lo)
 	struct program *p = lo->p;
 	const struct genome *g = p->genome;
 	int last = lo->x, rows = ROWS_LAST;
+	struct operand in;
 	struct step *s;
 
 	if (g->norm_place == NORM_PRE) {
@@ -410,17 +443,13 @@ static void lower_language_head(struct lowering *lo)
 		last = thin;
 		rows = ROWS_ONE;
 	}
+	in = (struct operand){last, NO_BUFFER, 0};
 	if (g->embed_bits != 32) {
-		struct operand in = quantise(lo, last, T_EMBED, last == lo->x, rows);
-
-		p->lm = output(lo, "lm", 1, g->vocab_size);
-		s = linear(lo, T_EMBED, N_TENSOR_KINDS, in, p->lm);
-		s->rows = ROWS_ONE;
-		return;
+		in = quantise(lo, last, T_EMBED, last == lo->x, rows);
+		rows = ROWS_ONE;
 	}
 	p->lm = output(lo, "lm", 1, g->vocab_size);
-	s = linear(
-		lo, T_EMBED, N_TENSOR_KINDS, (struct operand){last, NO_BUFFER, 0}, p->lm);
+	s = linear(lo, T_EMBED, N_TENSOR_KINDS, in, p->lm);
 	s->rows = (uint8_t)rows;
 }
 
@@ -452,7 +481,7 @@ static void lower_heads(struct lowering *lo)
 
 void program_lower(struct program *p)
 {
-	struct lowering lo = {p, -1, 0};
+	struct lowering lo = {p, -1, 0, 0, 0};
 	const struct genome *g = p->genome;
 	int post = g->norm_place == NORM_POST;
 

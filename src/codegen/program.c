@@ -53,10 +53,15 @@ int program_meets(const struct program *p, size_t i)
 	       step_is_alone(p, s - 1);
 }
 
-/* Between two meetings a thread may be at any step: [*first, *last] around step i. */
+/* Between two meetings a thread may be at any step, and what a block reads the next one
+ * reads too: [*first, *last] around step i. */
 static void span(const struct program *p, uint32_t i, uint32_t *first, uint32_t *last)
 {
 	*first = *last = i;
+	while (p->step[i].block && p->step[*first - 1].block == p->step[i].block)
+		--*first;
+	while (p->step[i].block && p->step[*last + 1].block == p->step[i].block)
+		++*last;
 	if (!p->split_rows || i >= p->n_forward)
 		return;
 	while (*first > 0 && !program_meets(p, *first))
@@ -174,7 +179,9 @@ enum err program_new_threads(struct program **out, const struct genome *g,
 	p->is_integer = g->act_scales == SCALES_INTEGER;
 	p->threads = p->is_integer ? 1 : threads.n;
 	p->task = *task;
-	p->set = p->is_integer ? kernel_set_integer() : set;
+	if (p->is_integer)
+		set = kernel_set_integer();
+	p->set = set;
 	p->causal = g->arch == ARCH_DECODER;
 	p->stateful = p->causal && task->kind == TASK_LM;
 	p->chunk = p->stateful && g->seq_len > PROGRAM_CHUNK ? PROGRAM_CHUNK : g->seq_len;
@@ -185,6 +192,8 @@ enum err program_new_threads(struct program **out, const struct genome *g,
 		p->split_rows = threads.from_rows;
 	if (!p->split_rows)
 		p->threads = 1;
+	if (p->threads == 1 && !p->stateful)
+		p->block_rows = set->block_rows < p->chunk ? set->block_rows : p->chunk;
 	program_lower(p);
 	choose_panels(p);
 	e = place(p, ctx);

@@ -53,6 +53,7 @@ struct buffer {
 	char name[40];	   /* unique, an identifier */
 	uint8_t place;	   /* enum buffer_place */
 	uint8_t is_output; /* lives to the end */
+	uint8_t in_block;  /* 1: has the rows of a block only */
 	uint32_t width;	   /* of a row */
 	uint64_t bytes;
 	uint32_t first, last; /* steps */
@@ -62,8 +63,10 @@ struct buffer {
 #define NO_BUFFER (-1)
 
 struct step {
-	uint8_t kind; /* enum step_kind */
-	uint8_t rows; /* enum step_rows: of src; dst has as many, or one */
+	uint8_t kind;  /* enum step_kind */
+	uint8_t rows;  /* enum step_rows: of src; dst has as many, or one */
+	uint8_t block; /* not 0: belongs to a run of steps, all with this number, that is
+			* repeated for one block of rows after the other */
 	int16_t layer;
 	uint8_t act; /* 1 + enum act when a product or a quantisation applies it */
 	/* 1 + enum quant_point where integers have a static scale, and then no buffer of
@@ -91,6 +94,7 @@ struct program {
 	/* Several threads, each on its own rows of a pass; they meet before steps that read
 	 * the rows of others. What is too small for that, below split_rows, one runs. */
 	uint32_t threads, split_rows; /* split_rows 0: never */
+	uint32_t block_rows;	      /* of blocks */
 	struct layout layout;
 	uint8_t in_panels[LAYOUT_MAX_TENSORS]; /* of the layout's: packed in panels */
 	/* Tensors stored as one, row after row: 1 + the index of the next part, or 0; and

@@ -132,9 +132,10 @@ job early 20 'device_wait_s: 60'
 waits() { # waits RUN
 	"$HAWSER" search "$DIR/early.yaml" --results "$DIR/$1" >"$DIR/$1.log" 2>&1 &
 	pid=$!
-	await 600 grep -q '^waiting' "$DIR/$1.log"
+	await 600 grep -qs '^waiting' "$DIR/$1.log"
 	cp "$DIR/$1.log" "$DIR/err"
 }
+cp -r "$DIR/c" "$DIR/f" # all of it is measured: only the beginning counts
 waits f
 prints 'a job waits for a device that is not there' "^waiting up to 60 s for device 'weak' [(]sim[)]: device 'weak' is not available: .*; Ctrl-C or 'hawser stop fleet' ends the wait\$" err
 check 'devices of a job that waits' "$HAWSER" device list --results "$DIR/f"

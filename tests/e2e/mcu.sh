@@ -11,7 +11,7 @@ for p in qemu-system-arm arm-none-eabi-gcc; do
 		exit
 	fi
 done
-boards="mps2-an385 mps2-an386 mps2-an500 mps2-an505 mps3-an547 netduinoplus2"
+boards="mps2-an385 mps2-an386 mps2-an500 mps2-an505 mps3-an547 netduinoplus2 musca-b1"
 genome() { # BITS
 	echo "enc;v=200;t=12;d=32;e=32;eb=$1;act=gelu;norm=ln;place=pre;pool=mean;abs=1;rel=0;conv=0;opt=O2;kern=ref;L=h2k2x16f48r0b$1"
 }
@@ -25,11 +25,49 @@ measure() { # BITS BOARD OPTION...
 	"$HAWSER" measure --genome "$(genome "$bits")" --task intent-slots:5:7 \
 		--device "$device" --processes 2 "$@"
 }
+features() { # BOARD
+	case $1 in
+	mps2-an385) echo none ;;
+	mps2-an500) echo fpu double dsp ;;
+	mps3-an547) echo fpu double dsp mve ;;
+	*) echo fpu dsp ;;
+	esac
+}
+pin() { # BOARD LEVEL: what the emulator logs
+	case $1.$2 in
+	netduinoplus2.1) echo 'GPIOA: .*write.*offset 0x018, value 0x00000400' ;;
+	netduinoplus2.0) echo 'GPIOA: .*write.*offset 0x018, value 0x04000000' ;;
+	*.1) echo 'gpio0*: .*write.*offset 0x004, value 0x00000004' ;;
+	*.0) echo 'gpio0*: .*write.*offset 0x004, value 0x00000000' ;;
+	esac
+}
+# The agent's sizes from the link: at most what tests/mcu/sizes says.
+while read -r board code ram; do
+	set -- $(arm-none-eabi-size "$(dirname "$HAWSER")/hawser-agent-$board.elf" | tail -1)
+	if [ "$1" -gt 0 ] && [ $(($1 + $2)) -le "$code" ] && [ $(($2 + $3)) -le "$ram" ]; then
+		ok "$board: the agent's size"
+	else
+		not_ok "$board: the agent's size" "code $(($1 + $2)) of $code, RAM $(($2 + $3)) of $ram"
+	fi
+done <<END
+$(grep -v '^#' tests/mcu/sizes)
+END
 for board in $boards; do
 	check "$board: device probe" "$HAWSER" device probe $board
 	prints "$board: says what it is" "^board +$board\$" out
 	prints "$board: that it counts" 'emulated: counts instructions' out
-	check "$board: measure" measure 8 $board
+	prints "$board: what it can" "^features +$(features $board)\$" out
+	prints "$board: its boots" '^boots +1, the last one because power was switched on$' out
+	# The emulator tells of accesses to what it has not, as the pins are.
+	sed "s#sleep=off#sleep=off -d unimp -D $DIR/pins#" devices/profiles/$board.yaml >"$DIR/$board.yaml"
+	check "$board: measure" measure 8 "$DIR/$board.yaml"
+	prints "$board: its stack" '^stack +[0-9]+ bytes' out
+	levels=$(sed -n "/$(pin $board 1)/s/.*/1/p; /$(pin $board 0)/s/.*/0/p" "$DIR/pins" | uniq | tr -d '\n')
+	if [ "$levels" = 01010 ]; then
+		ok "$board: a pin is high once a process, while it is timed"
+	else
+		not_ok "$board: a pin is high once a process, while it is timed" "$levels"
+	fi
 	prints "$board: golden check" '^golden +outputs agree' out
 	first=$(sed -n 's/^instructions \([0-9]*\) .*/\1/p' "$DIR/out")
 	if grep -q latency "$DIR/out"; then not_ok "$board: no latency"; else ok "$board: no latency"; fi

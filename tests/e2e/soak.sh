@@ -35,12 +35,6 @@ E2
 query() { # query SQL: of the store, which another process writes
 	sqlite3 -readonly -cmd '.timeout 5000' "$DIR/run/hawser.db" "$1" 2>/dev/null
 }
-image_on() { # image_on HOST: one that runs within a second, as they are short
-	for _ in $(seq 50); do
-		pgrep -f "^$S/$1/home/agent/[0-9a-f]*\.img " && return
-		sleep 0.02
-	done
-}
 pause() { # pause SECONDS PID...
 	seconds=$1
 	shift
@@ -52,8 +46,8 @@ fault() { # fault KIND HOST: fails when there was nothing to hit
 	session) kill -9 $(pgrep -P "$(cat "$S/$2/pid")") 2>/dev/null ;;
 	agent) kill -9 $(pgrep -f "^$S/$2/home/agent/agent-") 2>/dev/null ;;
 	still) pause 2 $(pgrep -f "^$S/$2/home/agent/agent-") ;;
-	image) pause 0.5 $(image_on "$2") ;;
-	kill) kill -9 $(image_on "$2") 2>/dev/null ;;
+	image) stopped=$(signal_image "$2" 19) && sleep 0.5 && kill -CONT "$stopped" 2>/dev/null ;;
+	kill) signal_image "$2" 9 >/dev/null ;;
 	esac
 }
 set -- client session agent still image kill

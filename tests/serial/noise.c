@@ -4,8 +4,8 @@
  *
  * OPTIONS: KEY=NUMBER, joined by commas. corrupt, drop, double: probabilities per byte;
  * seed; garbage: so many random bytes to either side before anything else; cut: bytes from the
- * controller until the program is killed; late: share of what the program says that comes half a
- * second late, after what it says next; rate: bytes per second in each direction.
+ * controller until the program is killed; late: share of the program's frames, which end with a
+ * zero, that come half a second late, after what it says next; rate: bytes per second in each direction.
  */
 #include <errno.h>
 #include <poll.h>
@@ -36,8 +36,8 @@ struct lane {
 	int in, out;
 	struct rng rng;
 	uint64_t carried;
-	uint8_t kept[PIECE]; /* what comes late */
-	size_t n_kept;
+	uint8_t frame[PIECE], kept[PIECE]; /* what has not ended; what comes late */
+	size_t n_frame, n_kept;
 	uint64_t due_ns;
 };
 
@@ -113,6 +113,27 @@ static void release_late(struct lane *l)
 	l->n_kept = 0;
 }
 
+static void end_frame(struct lane *l)
+{
+	if (!l->n_kept && chance(l, LATE)) {
+		memcpy(l->kept, l->frame, l->n_frame);
+		l->n_kept = l->n_frame;
+		l->due_ns = clock_mono_ns() + LATE_NS;
+	} else {
+		write_all(l->out, l->frame, l->n_frame);
+	}
+	l->n_frame = 0;
+}
+
+static void carry_frames(struct lane *l, const uint8_t *data, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		l->frame[l->n_frame++] = data[i];
+		if (data[i] == 0 || l->n_frame == PIECE)
+			end_frame(l);
+	}
+}
+
 /* 0 when the end is reached. */
 static int carry(struct lane *l, int to_controller)
 {
@@ -126,13 +147,10 @@ static int carry(struct lane *l, int to_controller)
 	if (options[RATE].value > 0)
 		wait_ns((uint64_t)((double)n / options[RATE].value * 1e9));
 	len = damage(l, in, (size_t)n, out);
-	if (to_controller && !l->n_kept && chance(l, LATE)) {
-		memcpy(l->kept, out, len);
-		l->n_kept = len;
-		l->due_ns = clock_mono_ns() + LATE_NS;
-		return 1;
-	}
-	write_all(l->out, out, len);
+	if (to_controller && options[LATE].value > 0)
+		carry_frames(l, out, len);
+	else
+		write_all(l->out, out, len);
 	return 1;
 }
 

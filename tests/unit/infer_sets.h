@@ -16,6 +16,8 @@ typedef void embed_fn(
 	const struct linear *table, uint32_t n, const int32_t *ids, float *y);
 typedef void back_fn(const struct linear *l, const float *x, float *y);
 typedef void quant_fn(uint32_t n, uint32_t d, const float *x, int8_t *q, float *scale);
+typedef void static_quant_fn(
+	uint32_t n, uint32_t d, float inverse, const float *x, int8_t *q);
 typedef void ln_fn(uint32_t n, uint32_t d, const float *x, const float *gain,
 	const float *bias, float *y);
 typedef void rms_fn(uint32_t n, uint32_t d, const float *x, const float *gain, float *y);
@@ -40,6 +42,7 @@ struct kernels {
 	embed_fn *embed[3];
 	back_fn *back[3];
 	quant_fn *quant;
+	static_quant_fn *static_quant; /* of FUSES_STATIC: test_infer_static.c */
 	ln_fn *ln;
 	rms_fn *rms;
 	act_fn *gelu;
@@ -118,11 +121,12 @@ static int runs_here(const struct kernels *k)
 	act_fn set##_act_gelu;                                                           \
 	attention_fn set##_attention;                                                    \
 	mean_fn set##_pool_mean
+#define ARM_KERNELS(name, set)                                                           \
+	.isa = name, COMMON(set), .ln = set##_norm_ln, .rms = set##_norm_rms,            \
+	.gelu = set##_act_gelu, .attention = set##_attention, .mean = set##_pool_mean
 #define ARM(name, set)                                                                   \
 	{                                                                                \
-		.isa = name, COMMON(set), .ln = set##_norm_ln, .rms = set##_norm_rms,    \
-		.gelu = set##_act_gelu, .attention = set##_attention,                    \
-		.mean = set##_pool_mean                                                  \
+		ARM_KERNELS(name, set)                                                   \
 	}
 #ifdef __aarch64__
 DECLARE_ARM(arm64_neon);
@@ -130,6 +134,7 @@ DECLARE_ARM(arm64_dotprod);
 DECLARE_ARM(arm64_i8mm);
 #elif defined(__ARM_FEATURE_MVE)
 DECLARE_ARM(armv81m_mve);
+static_quant_fn armv81m_mve_quant_rows_static;
 #elif !defined(TEST_CORTEXM)
 DECLARE_ARM(armhf_neon);
 #else
@@ -151,7 +156,8 @@ static const struct kernels all[] = {
 	ARM("arm64-dotprod", arm64_dotprod),
 	ARM("arm64-i8mm", arm64_i8mm),
 #elif defined(__ARM_FEATURE_MVE)
-	ARM("armv81m-mve", armv81m_mve),
+	{ARM_KERNELS("armv81m-mve", armv81m_mve),
+		.static_quant = armv81m_mve_quant_rows_static},
 #elif !defined(TEST_CORTEXM)
 	ARM("armhf-neon", armhf_neon),
 #else

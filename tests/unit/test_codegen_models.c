@@ -288,7 +288,10 @@ static void auto_takes_the_best_set_for_arm(void **state)
 			"-mcpu=cortex-m4 -mthumb -mfpu=fpv4-sp-d16 -mfloat-abi=hard",
 			"cortexm-dsp"},
 		{"arm-none-eabi-gcc", "-mcpu=cortex-m55 -mthumb -mfloat-abi=hard",
-			"armv81m-mve"}};
+			"armv81m-mve"},
+		{"arm-none-eabi-gcc",
+			"-mcpu=cortex-m55+nomve.fp -mthumb -mfloat-abi=hard",
+			"cortexm-dsp"}};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

@@ -112,6 +112,8 @@ static void profile_names_what_is_wrong(void **state)
 		{"driver: serial\nemulator: qemu\n", "needs 'board: NAME'"},
 		{"driver: serial\nemulator: qemu\nboard: ../x\n", "needs 'board: NAME'"},
 		{"driver: serial\nport: /dev/x\nbaud: 1\n", ":3:7:"},
+		{"driver: serial\nport: /dev/x\nprobe: localhost\n",
+			":3:8: 'probe' must be HOST:PORT"},
 		{"driver: ssh\n", ":1:9: driver 'ssh' needs 'uri: ssh://USER@HOST'"},
 		{"uri: pi@board\n", ":1:6: 'pi@board' is not of the form ssh://"},
 		{"uri: ssh://-oProxyCommand=x\n", ":1:6:"},

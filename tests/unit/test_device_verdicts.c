@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tests/unit/device_images.h"
@@ -52,6 +53,7 @@ static void device_names_how_an_image_fails(void **state)
 	} cases[] = {
 		{"CRASH", VERDICT_CRASH, "signal 11: about to fail"},
 		{"EXIT_3", VERDICT_EXIT, "exit code 3"},
+		{"KILL", VERDICT_CRASH, "killed from outside, signal 9"},
 		{"LOOP", VERDICT_TIMEOUT, "still running"},
 		{"FORK", VERDICT_TIMEOUT, "still running"},
 		{"EAT", VERDICT_OOM, "out of memory"},
@@ -60,7 +62,6 @@ static void device_names_how_an_image_fails(void **state)
 		{"FLOOD", VERDICT_EXIT, "more output"},
 		{"BIG", VERDICT_OOM, "memory limit"},
 		{"CRUMBS", VERDICT_EXIT, "records"},
-		{"KILL", VERDICT_CRASH, "killed from outside, signal 9"},
 	};
 	struct device_profile p = profile();
 	struct device *d;
@@ -88,7 +89,9 @@ static void device_names_how_an_image_fails(void **state)
 		/* The device is fine. */
 		r = run(d, &good, RUN_TIME);
 		assert_int_equal(r.verdict, VERDICT_OK);
+#ifndef __SANITIZE_ADDRESS__ /* which keeps what was freed */
 		assert_in_range(r.run.peak_rss_bytes, 1, 16u << 20);
+#endif
 		run_result_release(&r);
 	}
 	device_close(d);
@@ -97,7 +100,7 @@ static void device_names_how_an_image_fails(void **state)
 /* Images that run from the device's folder, as the agent there does over SSH. */
 static int images_running(int *last)
 {
-	const char *far = getenv("HAWSER_TEST_CACHE"), *folder = far ? far : dir;
+	const char *far = getenv("HAWSER_TEST_IMAGES"), *folder = far ? far : dir;
 	DIR *proc = opendir("/proc");
 	struct dirent *e;
 	int n = 0;
@@ -120,13 +123,14 @@ static int images_running(int *last)
 	return n;
 }
 
-/* Somebody there who kills images as soon as they are to be seen. */
+/* Somebody there who kills images as soon as they are to be seen; none in 30 s is a fault. */
 static void *kill_images(void *self)
 {
 	volatile int *left = self;
+	time_t begin = time(NULL);
 	int last = 0, pid = 0;
 
-	while (*left > 0)
+	while (*left > 0 && time(NULL) - begin < 30)
 		if (images_running(&pid) && pid != last && kill(pid, SIGKILL) == 0) {
 			last = pid;
 			--*left;
@@ -157,6 +161,7 @@ static void device_runs_a_killed_image_again_before_it_blames_it(void **state)
 		assert_int_equal(pthread_create(&killer, NULL, kill_images, &left), 0);
 		assert_int_equal(device_run(d, &rq, &r, &ctx), ERR_OK);
 		pthread_join(killer, NULL);
+		assert_int_equal(left, 0);
 		assert_int_equal(r.verdict, n < 3 ? VERDICT_OK : VERDICT_CRASH);
 		assert_true(n < 3 || strstr(r.detail, "killed from outside, signal 9"));
 		run_result_release(&r);

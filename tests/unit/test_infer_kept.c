@@ -27,6 +27,8 @@ struct kernels {
 #if defined(__x86_64__)
 store_fn x86_avx512vnni_kv_store_f16;
 attention_fn x86_avx512vnni_attention_f16, x86_avx512vnni_attention_i8;
+#elif defined(__ARM_FEATURE_MVE)
+attention_fn armv81m_mve_attention_f16, armv81m_mve_attention_i8;
 #endif
 
 static const struct kernels all[] = {
@@ -34,6 +36,9 @@ static const struct kernels all[] = {
 #if defined(__x86_64__)
 	{"x86-avx512vnni", x86_avx512vnni_kv_store_f16, x86_avx512vnni_attention_f16,
 		x86_avx512vnni_attention_i8},
+#elif defined(__ARM_FEATURE_MVE)
+	{"armv81m-mve", kv_store_f16, armv81m_mve_attention_f16,
+		armv81m_mve_attention_i8},
 #endif
 };
 
@@ -48,8 +53,7 @@ static const struct kernels *next_set(const struct kernels *k)
 					__builtin_cpu_supports("avx512vnni")))
 			return k;
 #else
-		if (!*k->isa)
-			return k;
+		return k;
 #endif
 		print_message("SKIP: this processor is no %s\n", k->isa);
 	}

@@ -14,10 +14,10 @@ extern char **environ;
 static char by_id[100];
 
 /* Starts the board and lets the link lead to its port. */
-static pid_t plug_in(void)
+static pid_t plug_in(const char *board)
 {
-	char firmware[400], said[256] = "", port[64] = "", *at;
-	char *const argv[] = {"qemu-system-arm", "-M", "mps2-an386", "-icount",
+	char firmware[400], machine[64], said[256] = "", port[64] = "", *at;
+	char *const argv[] = {"qemu-system-arm", "-M", machine, "-icount",
 		"shift=6,sleep=off", "-display", "none", "-nodefaults", "-nic", "none",
 		"-monitor", "none", "-chardev", "pty,id=line", "-serial", "chardev:line",
 		"-kernel", firmware, NULL};
@@ -29,7 +29,8 @@ static pid_t plug_in(void)
 	assert_true(n > 0);
 	firmware[n] = '\0';
 	*strrchr(firmware, '/') = '\0';
-	strcpy(strrchr(firmware, '/'), "/hawser-agent-mps2-an386.elf");
+	snprintf(machine, sizeof(machine), "%s", board);
+	snprintf(strrchr(firmware, '/'), 90, "/hawser-agent-%s.elf", board);
 	assert_int_equal(pipe(fd), 0);
 	posix_spawn_file_actions_init(&files);
 	posix_spawn_file_actions_adddup2(&files, fd[1], 1);
@@ -95,7 +96,7 @@ static void board_has_to_be_the_one_of_the_profile(void **state)
 		{"", "", "60000000 01000000",
 			"its window is '21000000 01000000', not '60000000 01000000'"},
 	};
-	pid_t pid = plug_in();
+	pid_t pid = plug_in("mps2-an386");
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -118,7 +119,7 @@ static void board_has_to_be_the_one_of_the_profile(void **state)
 
 static void second_controller_is_told_who_has_the_port(void **state)
 {
-	pid_t pid = plug_in();
+	pid_t pid = plug_in("mps2-an386");
 	struct device_profile p = port_profile();
 	struct device *d = open_port(&p), *other;
 	struct err_ctx ctx = {{0}};
@@ -135,7 +136,7 @@ static void second_controller_is_told_who_has_the_port(void **state)
 
 static void board_that_is_unplugged_comes_back_at_its_name(void **state)
 {
-	pid_t pid = plug_in();
+	pid_t pid = plug_in("mps2-an386");
 	struct device_profile p = port_profile();
 	struct device *d = open_port(&p);
 	struct payload good;
@@ -146,7 +147,7 @@ static void board_that_is_unplugged_comes_back_at_its_name(void **state)
 	mcu_upload(d, &good);
 	unplug(pid);
 	assert_int_equal(mcu_run(d, &good, detail), VERDICT_LINK_LOST);
-	pid = plug_in();
+	pid = plug_in("mps2-an386");
 	assert_int_equal(device_recover(d, NULL), ERR_OK);
 	mcu_run_well(d, &good); /* it is sent again */
 	device_close(d);
@@ -155,7 +156,7 @@ static void board_that_is_unplugged_comes_back_at_its_name(void **state)
 
 static void another_board_that_comes_back_is_refused(void **state)
 {
-	pid_t pid = plug_in();
+	pid_t pid = plug_in("mps2-an386");
 	struct device_profile p = port_profile();
 	struct uart_board *other;
 	struct err_ctx ctx = {{0}};
@@ -166,13 +167,19 @@ static void another_board_that_comes_back_is_refused(void **state)
 	p.board[0] = '\0'; /* any, but then the same one */
 	d = open_port(&p);
 	unplug(pid);
+	pid = plug_in("mps2-an500");
+	assert_int_equal(device_recover(d, &ctx), ERR_DEVICE);
+	assert_non_null(strstr(ctx.msg,
+		"it came back as another machine: its board is 'mps2-an500', no longer "
+		"'mps2-an386'"));
+	unplug(pid);
+	/* Nor is a serial line of another kind. */
 	other = uart_board_start(1e6, &path);
 	assert_non_null(other);
 	unlink(by_id);
 	assert_int_equal(symlink(path, by_id), 0);
 	assert_int_equal(device_recover(d, &ctx), ERR_DEVICE);
-	assert_non_null(strstr(ctx.msg,
-		"it came back as another machine: its board is '', no longer 'mps2-an386'"));
+	assert_non_null(strstr(ctx.msg, "its board is '', no longer 'mps2-an386'"));
 	device_close(d);
 	uart_board_end(other);
 }

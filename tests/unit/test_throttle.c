@@ -175,7 +175,14 @@ static int write_to(const char *folder, const char *file, const char *text)
 	return fclose(f) == 0 && ok;
 }
 
-/* A fifth of a core, by either version. */
+/* So little of a core that it is used up on a busy machine too; by either version. */
+static int set_quota(int on)
+{
+	return (write_to(group, "cpu.cfs_period_us", "100000") &&
+		       write_to(group, "cpu.cfs_quota_us", on ? "3000" : "-1")) ||
+	       write_to(group, "cpu.max", on ? "3000 100000" : "max 100000");
+}
+
 static int make_group(char *home, size_t cap)
 {
 	static const char *const mounts[] = {
@@ -187,9 +194,7 @@ static int make_group(char *home, size_t cap)
 		snprintf(home, cap, "%s", mounts[i]);
 		if (mkdir(group, 0755) != 0)
 			continue;
-		if ((write_to(group, "cpu.cfs_period_us", "100000") &&
-			    write_to(group, "cpu.cfs_quota_us", "20000")) ||
-			write_to(group, "cpu.max", "20000 100000"))
+		if (set_quota(0))
 			return 1;
 		rmdir(group);
 	}
@@ -218,12 +223,12 @@ static int is_at_home(void)
 static void agent_marks_a_run_whose_quota_was_used_up(void **state)
 {
 	struct run_request rq = {
-		.mode = RUN_TIME, .n_samples = 5, .min_sample_ns = 20000000};
+		.mode = RUN_TIME, .n_samples = 3, .min_sample_ns = 1000000};
 	struct device_profile p = profile();
 	struct err_ctx ctx = {{0}};
-	struct run_result r;
+	struct run_result r = {0};
 	struct image im;
-	struct device *d;
+	struct device *d = NULL;
 	char home[200];
 	enum err e;
 
@@ -242,17 +247,23 @@ static void agent_marks_a_run_whose_quota_was_used_up(void **state)
 		e = device_upload(d, im.path, &im.hash, &ctx);
 	rq.image = im.hash;
 	if (!e)
+		set_quota(1);
+	/* Where neighbours leave less than the quota, it is not used up. */
+	for (int i = 0; !e && !process_throttled(&r.run) && i < 8; i++) {
+		run_result_release(&r);
 		e = device_run(d, &rq, &r, &ctx);
-	assert_true(write_to(home, "cgroup.procs", "0"));
+	}
+	set_quota(0);
+	write_to(home, "cgroup.procs", "0");
+	device_close(d);
+	for (int i = 0; rmdir(group) != 0 && i < 100; i++)
+		usleep(10000); /* the kernel takes the agent out a moment later */
 	if (e)
 		fail_msg("%s", ctx.msg);
 	assert_int_equal(r.verdict, VERDICT_OK);
 	assert_true(process_throttled(&r.run));
-	assert_true(r.run.n_quota > 0 && r.run.quota_us > 10000);
+	assert_true(r.run.n_quota > 0 && r.run.quota_us > 1000);
 	run_result_release(&r);
-	device_close(d);
-	for (int i = 0; rmdir(group) != 0 && i < 100; i++)
-		usleep(10000); /* the kernel takes the agent out a moment later */
 }
 
 int main(void)

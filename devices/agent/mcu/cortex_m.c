@@ -1,5 +1,7 @@
 #include "devices/agent/mcu/cortex_m.h"
 
+#include <string.h>
+
 #include "devices/agent/mcu/payload.h"
 #include "devices/agent/mcu/protect.h"
 #include "devices/agent/mcu/registers.h"
@@ -201,9 +203,7 @@ __attribute__((naked)) static void any_exception(void)
 void core_run(uint32_t entry, uint32_t argument, uint32_t stack_top, uint32_t guard,
 	uint64_t limit_ticks, void (*beat)(void), struct run_report *out)
 {
-	static const struct run_report none;
-
-	report = none;
+	memset(&report, 0, sizeof(report));
 	limit = limit_ticks;
 	on_beat = beat;
 	protect_payload(guard);
@@ -327,3 +327,8 @@ __attribute__((section(".vectors"), used)) static const vector vectors[16] = {
 	(vector)(uintptr_t)agent_stack_top, agent_reset, any_exception, any_exception,
 	any_exception, any_exception, any_exception, any_exception, 0, 0, 0,
 	any_exception, any_exception, 0, any_exception, any_exception};
+
+#ifdef BOARD_BOOT_BLOCK
+__attribute__((section(".boot"), used)) static const uint32_t boot_block[] =
+	BOARD_BOOT_BLOCK;
+#endif

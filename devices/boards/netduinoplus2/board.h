@@ -61,9 +61,9 @@ static inline void board_init(void)
 	BOARD_REG(0x40023c00u) = 0x705; /* FLASH_ACR: caches, prefetch, 5 wait states */
 	RCC(0x08) = 5u << 10 | 4u << 13 | 2u; /* CFGR: APB1 / 4, APB2 / 2, of the PLL */
 	board_await(&RCC(0x08), 3u << 2, 2u << 2);
-	RCC(0x30) |= 3u;					 /* AHB1ENR: GPIOA, GPIOB */
-	RCC(0x44) |= 1u << 4;					 /* APB2ENR: USART1 */
-	GPIOB(0x0c) |= 1u << 14;				 /* PUPDR: PB7 up */
+	RCC(0x30) |= 3u;	 /* AHB1ENR: GPIOA, GPIOB */
+	RCC(0x44) |= 1u << 4;	 /* APB2ENR: USART1 */
+	GPIOB(0x0c) |= 1u << 14; /* PUPDR: PB7 up */
 	GPIOB(0x20) = (GPIOB(0x20) & 0x00ffffffu) | 0x77000000u; /* AFRL: AF7 */
 	GPIOB(0x00) = (GPIOB(0x00) & ~(15u << 12)) | 10u << 12;	 /* MODER: alternate */
 	board_edge(0);

@@ -166,4 +166,4 @@ static const uint16_t delta[] = {
 	0,
 };
 
-const struct int_act int_gelu = {delta, 160, 5};
+const struct int_act int_gelu = {delta, 160};

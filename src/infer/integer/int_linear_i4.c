@@ -1,29 +1,28 @@
 #include "src/infer/integer/linear.h"
 #include "src/infer/kernels.h"
 
-#define MORE_BITS 8 /* that sums of groups carry below fixed */
+#define MORE_BITS 2 /* that sums of groups carry below fixed */
 
 static int nibble(const uint8_t *w, uint32_t i)
 {
 	return (w[i / 2] >> 4 * (i % 2) & 15) - 8;
 }
 
-static int64_t dot(const struct int_linear *l, const uint8_t *w, const uint16_t *scales,
+static int32_t dot(const struct int_linear *l, const uint8_t *w, const uint16_t *scales,
 	const int8_t *x)
 {
 	int64_t total = 0;
 
 	for (uint32_t from = 0; from < l->in; from += KERNEL_GROUP) {
 		uint32_t end = l->in - from < KERNEL_GROUP ? l->in : from + KERNEL_GROUP;
-		struct int_factor scale = fixed_bf16(*scales++);
+		struct fixed_ratio scale = fixed_product(*scales++, l->x, MORE_BITS);
 		int32_t sum = 0;
 
 		for (uint32_t i = from; i < end; i++)
 			sum += nibble(w, i) * x[i];
-		scale.exp += MORE_BITS;
-		total += fixed_product(sum, scale, l->x);
+		total += fixed_times(sum, &scale);
 	}
-	return fixed_shift(total, MORE_BITS);
+	return fixed_clamp(fixed_shift(total, MORE_BITS));
 }
 
 void int_linear_i4(const struct int_linear *l, uint32_t n, const int8_t *x,
@@ -32,12 +31,13 @@ void int_linear_i4(const struct int_linear *l, uint32_t n, const int8_t *x,
 	uint32_t groups = (l->in + KERNEL_GROUP - 1) / KERNEL_GROUP;
 
 	for (uint32_t o = 0; o < l->out; o++) {
-		const uint8_t *w =
-			(const uint8_t *)l->w + (uint64_t)o * ((l->in + 1) / 2);
-		const uint16_t *scales = l->scales + (uint64_t)o * groups;
+		const uint8_t *w = (const uint8_t *)l->w + o * ((l->in + 1) / 2);
+		const uint16_t *scales = l->scales + o * groups;
 
-		for (uint32_t t = 0; t < n; t++)
-			linear_finish(l, o, dot(l, w, scales, x + (uint64_t)t * l->in),
-				add, out, (uint64_t)t * l->out + o);
+		for (uint32_t t = 0; t < n; t++) {
+			int32_t value = dot(l, w, scales, x + t * l->in);
+
+			linear_finish(l, add, out, t, 1, o, &value);
+		}
 	}
 }

@@ -3,7 +3,7 @@
 
 #define CENTRED_BITS 25	   /* of what is squared: 8192 squares fit 63 bits */
 #define EPSILON 42950	   /* 1e-5 in units of 2^-32 */
-#define UNIT_BITS 24	   /* of (x - mean) / sigma */
+#define UNIT_BITS 20	   /* of (x - mean) / sigma */
 #define RECIPROCAL_BITS 61 /* of 2^61 / root, root in [2^30, 2^31) */
 
 /* Rounded down. */
@@ -45,48 +45,46 @@ static int32_t shift_of(uint32_t d, const int32_t *x, int32_t mean)
 	return shift;
 }
 
-/* reciprocal * 2^-shift is 1 / sigma in units of 2^-UNIT_BITS, for centred values. */
-struct sigma {
-	uint32_t reciprocal;
-	int32_t shift;
-};
-
-static struct sigma sigma_of(uint32_t d, const int32_t *x, int32_t mean, int32_t shift)
+/* 1 / sigma of centred values, in units of 2^-UNIT_BITS. */
+static struct fixed_ratio sigma_of(
+	uint32_t d, const int32_t *x, int32_t mean, int32_t shift)
 {
-	struct sigma s = {0, RECIPROCAL_BITS - UNIT_BITS};
+	int32_t bits = RECIPROCAL_BITS - UNIT_BITS;
 	uint64_t sum = 0, v;
 
 	for (uint32_t c = 0; c < d; c++) {
-		int64_t centred = (x[c] - mean) >> shift;
+		int32_t centred = (x[c] - mean) >> shift;
 
-		sum += (uint64_t)(centred * centred);
+		sum += (uint64_t)((int64_t)centred * centred);
 	}
 	v = sum / d + (EPSILON >> 2 * shift);
 	for (; v < UINT64_C(1) << 60; v <<= 2)
-		s.shift--;
-	s.reciprocal = (uint32_t)((UINT64_C(1) << RECIPROCAL_BITS) / square_root(v));
-	return s;
+		bits--;
+	v = (UINT64_C(1) << RECIPROCAL_BITS) / square_root(v);
+	return fixed_ratio((uint32_t)v, -bits);
 }
 
 static void normalise(
-	const struct int_norm *l, const int32_t *x, struct int_out out, uint64_t at)
+	const struct int_norm *l, const int32_t *x, struct int_out out, uint32_t at)
 {
 	int32_t mean = l->rms ? 0 : mean_of(l->d, x);
 	int32_t shift = shift_of(l->d, x, mean);
-	struct sigma s = sigma_of(l->d, x, mean, shift);
+	struct fixed_ratio sigma = sigma_of(l->d, x, mean, shift);
+	struct fixed_ratio inverse = fixed_inverse(l->inverse);
 
 	for (uint32_t c = 0; c < l->d; c++) {
-		int64_t unit = fixed_shift(
-			(int64_t)((x[c] - mean) >> shift) * s.reciprocal, s.shift);
-		int64_t y = fixed_shift(unit * l->gain[c], UNIT_BITS);
+		/* at most the root of d */
+		int32_t unit = fixed_times((x[c] - mean) >> shift, &sigma);
+		int64_t y = (int64_t)unit * l->gain[c] + (1 << (UNIT_BITS - 1));
 
+		y >>= UNIT_BITS;
 		y += l->bias ? l->bias[c] : 0;
-		fixed_store(out, at + c, l->inverse, fixed_clamp(y));
+		fixed_store(out, at + c, &inverse, fixed_clamp(y));
 	}
 }
 
 void int_norm(const struct int_norm *l, uint32_t n, const int32_t *x, struct int_out out)
 {
 	for (uint32_t t = 0; t < n; t++)
-		normalise(l, x + (uint64_t)t * l->d, out, (uint64_t)t * l->d);
+		normalise(l, x + t * l->d, out, t * l->d);
 }

@@ -2,4 +2,4 @@
 
 static const uint16_t delta[] = {0, 0};
 
-const struct int_act int_relu = {delta, 0, 5};
+const struct int_act int_relu = {delta, 0};

@@ -454,4 +454,4 @@ static const uint16_t delta[] = {
 	0,
 };
 
-const struct int_act int_silu = {delta, 448, 5};
+const struct int_act int_silu = {delta, 448};

@@ -6,9 +6,10 @@
  * Numbers. Values between products are int32 in units of 2^-16 ("fixed"), at most
  * FIXED_MAX either way: what is larger saturates. Products read int8 with a static scale
  * and weights as in kernels.h, int8 or int4 with bf16 scales; their sums are exact, and a
- * sum becomes fixed by one multiplication with the exact product of both scales and one
- * rounding. Vectors (bias, gain, positions, taps, relative positions), fp32 elsewhere, are
- * fixed here. Roundings are to the nearest; halves away from zero to int8, else upwards.
+ * sum becomes fixed by one multiplication with 31 bits of both scales' product, one shift
+ * and one rounding. Vectors (bias, gain, positions, taps, relative positions), fp32
+ * elsewhere, are fixed here. Roundings are to the nearest; halves away from zero to int8,
+ * else upwards.
  *
  * Shapes, aliasing and errors as in kernels.h. Bounds on the result, besides saturation,
  * against exact arithmetic on the same integers; unit is 2^-16. Tested in
@@ -29,12 +30,14 @@ struct int_factor {
 	int32_t exp;
 };
 
+#define INT_ACT_BITS 5
+
 /* An activation as relu(x) - delta[|x|]: delta is even, in units of 2^-17, at every
- * 2^-step_bits from 0, step_bits 5, and a parabola between; zero from the n-th on. GELU and
+ * 2^-INT_ACT_BITS from 0, and a parabola between; zero from the n-th on. GELU and
  * SiLU within 2 units, ReLU (n = 0) exact. */
 struct int_act {
 	const uint16_t *delta; /* [n + 2], the last two 0 */
-	uint32_t n, step_bits;
+	uint32_t n;
 };
 
 extern const struct int_act int_relu, int_gelu, int_silu;
@@ -56,7 +59,7 @@ struct int_out {
 };
 
 /* (x w^T) scales + bias + add, then act. `add` is [n, out] or 0, and may be out.y. Within
- * 1 unit (int8), 2 (int4; its groups saturate at 2^32 units), before act and q. */
+ * 1 unit (int8), 2 (int4; its groups saturate at 512), before act and q. */
 void int_linear_i8(const struct int_linear *l, uint32_t n, const int8_t *x,
 	const int32_t *add, struct int_out out);
 void int_linear_i4(const struct int_linear *l, uint32_t n, const int8_t *x,
@@ -86,8 +89,8 @@ struct int_norm {
 	struct int_factor inverse;
 };
 
-/* As norm_ln and norm_rms, to y (may be x) or to q (apart from x). Within 2 units +
- * 2^-20 of the result, and what an error of half a unit in each x makes. */
+/* As norm_ln and norm_rms, to y (may be x) or to q (apart from x). Within 2 units,
+ * 2^-20 of the gain, and what an error of half a unit in each x makes. */
 void int_norm(const struct int_norm *l, uint32_t n, const int32_t *x, struct int_out out);
 
 struct int_conv {

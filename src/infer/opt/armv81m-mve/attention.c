@@ -102,40 +102,6 @@ ALWAYS_INLINE void scores(const struct block *b, const int rows)
 	}
 }
 
-static float largest_of(const float *row, uint32_t m)
-{
-	float32x4_t large = vdupq_n_f32(row[0]);
-
-	for (uint32_t k = m / 4; k; k--, row += 4)
-		large = vmaxnmq_f32(large, vld1q_f32(row));
-	if (m % 4) {
-		mve_pred16_t rest = vctp32q(m % 4);
-
-		large = vmaxnmq_m_f32(large, large, vld1q_z_f32(row, rest), rest);
-	}
-	return vmaxnmvq_f32(vgetq_lane_f32(large, 0), large);
-}
-
-/* Leaves weights that are to be divided by what it returns. */
-static float weigh(float *row, uint32_t m)
-{
-	float32x4_t large = vdupq_n_f32(largest_of(row, m)), sum = vdupq_n_f32(0), v;
-
-	for (uint32_t k = m / 4; k; k--, row += 4) {
-		v = weight(vld1q_f32(row), large);
-		vst1q_f32(row, v);
-		sum = vaddq_f32(sum, v);
-	}
-	if (m % 4) {
-		mve_pred16_t rest = vctp32q(m % 4);
-
-		v = weight(vld1q_z_f32(row, rest), large);
-		vst1q_p_f32(row, v, rest);
-		sum = vaddq_m_f32(sum, sum, v, rest);
-	}
-	return reduce_add(sum);
-}
-
 /* Four columns of the mix, v their first value. */
 ALWAYS_INLINE void mix_4(
 	const struct block *b, const float *v, float32x4_t *s, const int rows)

@@ -18,25 +18,47 @@ struct head {
 	float *row; /* [2, m16] */
 };
 
+static float largest_of(const float *x, uintptr_t step, uint32_t n, uint32_t d)
+{
+	float32x4_t m = vdupq_n_f32(0);
+
+	for (; n; n--, x += step - d / 4 * 4) {
+		for (uint32_t k = d / 4; k; k--, x += 4)
+			m = vmaxnmaq_f32(m, vld1q_f32(x));
+		if (d % 4)
+			m = vmaxnmaq_f32(m, vld1q_z_f32(x, vctp32q(d % 4)));
+	}
+	return vmaxnmvq_f32(0, m);
+}
+
 /* As int8: scale, and what to multiply by. */
 static float scale_of(
 	const float *x, uintptr_t step, uint32_t n, uint32_t d, float *inverse)
 {
-	float32x4_t m = vdupq_n_f32(0);
-	float largest;
+	float largest = largest_of(x, step, n, d);
 
-	for (; n; n--, x += step)
-		for (uint32_t c = 0; c < d; c += 4)
-			m = vmaxnmaq_f32(m, vld1q_z_f32(x + c, vctp32q(d - c)));
-	largest = vmaxnmvq_f32(0, m);
 	*inverse = largest < 1e-30f ? 0 : 127 / largest;
 	return largest / 127;
 }
 
-/* Four of d columns from c on. */
-ALWAYS_INLINE int32x4_t quantise_4(const float *x, uint32_t c, uint32_t d, float inverse)
+ALWAYS_INLINE int32x4_t quantise_4(float32x4_t x, float inverse)
 {
-	return vcvtnq_s32_f32(vmulq_n_f32(vld1q_z_f32(x + c, vctp32q(d - c)), inverse));
+	return vcvtnq_s32_f32(vmulq_n_f32(x, inverse));
+}
+
+/* A row of d columns, cells of sixteen `cell` bytes apart. */
+static void quantise(const float *x, uint32_t d, float inverse, int8_t *to, uint32_t cell)
+{
+	for (; d >= 16; d -= 16, to += cell, x += 16) {
+		vstrbq_s32(to, quantise_4(vld1q_f32(x), inverse));
+		vstrbq_s32(to + 4, quantise_4(vld1q_f32(x + 4), inverse));
+		vstrbq_s32(to + 8, quantise_4(vld1q_f32(x + 8), inverse));
+		vstrbq_s32(to + 12, quantise_4(vld1q_f32(x + 12), inverse));
+	}
+	for (; d >= 4; d -= 4, to += 4, x += 4)
+		vstrbq_s32(to, quantise_4(vld1q_f32(x), inverse));
+	if (d)
+		vstrbq_s32(to, quantise_4(vld1q_z_f32(x, vctp32q(d)), inverse));
 }
 
 static void store_keys(struct head *b)
@@ -45,90 +67,121 @@ static void store_keys(struct head *b)
 	float inverse;
 
 	b->k_scale = scale_of(b->k, b->kv_step, b->n, d, &inverse);
-	for (uint32_t j = 0; j < b->n; j++) {
-		const float *k = b->k + j * b->kv_step;
-		int8_t *to = b->keys + j / 4 * 4 * b->d16 + j % 4 * 16;
+	for (uint32_t j = 0; j < b->n; j++)
+		quantise(b->k + j * b->kv_step, d, inverse,
+			b->keys + j / 4 * 4 * b->d16 + j % 4 * 16, 64);
+}
 
-		for (uint32_t c = 0; c < d; c += 4)
-			vstrbq_s32(
-				to + c / 16 * 64 + c % 16, quantise_4(k, c, d, inverse));
-	}
+/* Four columns of all tokens; `part` of them where it is not 0. */
+ALWAYS_INLINE int32x4_t store_columns(
+	const struct head *b, const float *v, float inverse, int8_t *to, uint32_t part)
+{
+	const uint32x4_t apart = vmulq_n_u32(vidupq_n_u32(0, 1), 16);
+	int32x4_t sum = vdupq_n_s32(0);
+
+	for (uint32_t j = 0; j < b->n; j += 16, to += 48)
+		for (uint32_t k = b->n - j < 16 ? b->n - j : 16; k;
+			k--, to++, v += b->kv_step) {
+			int32x4_t q = quantise_4(
+				part ? vld1q_z_f32(v, vctp32q(part)) : vld1q_f32(v),
+				inverse);
+
+			vstrbq_scatter_offset_s32(to, apart, q);
+			sum = vaddq_s32(sum, q);
+		}
+	return vshlq_n_s32(sum, 7);
 }
 
 static void store_values(struct head *b)
 {
-	const uint32x4_t apart = vmulq_n_u32(vidupq_n_u32(0, 1), 16);
-	uint32_t d = b->a->d_head;
+	uint32_t d = b->a->d_head, c;
 	float inverse;
 
 	b->v_scale = scale_of(b->v, b->kv_step, b->n, d, &inverse);
-	for (uint32_t c = 0; c < d; c += 4) {
-		int8_t *to = b->values + c * b->m16;
-		int32x4_t sum = vdupq_n_s32(0);
-
-		for (uint32_t j = 0; j < b->n; j++) {
-			int32x4_t q = quantise_4(b->v + j * b->kv_step, c, d, inverse);
-
-			vstrbq_scatter_offset_s32(to + j / 16 * 64 + j % 16, apart, q);
-			sum = vaddq_s32(sum, q);
-		}
-		vst1q_s32(b->of_columns + c, vshlq_n_s32(sum, 7));
-	}
+	for (c = 0; c + 4 <= d; c += 4)
+		vst1q_s32(b->of_columns + c,
+			store_columns(b, b->v + c, inverse, b->values + c * b->m16, 0));
+	if (c < d)
+		vst1q_s32(b->of_columns + c, store_columns(b, b->v + c, inverse,
+						     b->values + c * b->m16, d - c));
 }
 
-static void store_query(const struct head *b, uint32_t i, int8_t *to)
+ALWAYS_INLINE float32x4_t score_4(
+	const struct head *b, const int32_t *sums, uint32_t i, uint32_t j)
 {
-	uint32_t d = b->a->d_head;
+	float32x4_t s = vmulq_n_f32(vcvtq_f32_s32(vld1q_s32(sums)), b->scale);
 
-	for (uint32_t c = 0; c < d; c += 4)
-		vstrbq_s32(to + c, quantise_4(b->q + i * b->q_step, c, d, b->q_inverse));
+	if (b->a->rel)
+		s = vaddq_f32(s, biases(b->a, b->h, i, vidupq_n_u32(j, 1)));
+	return s;
 }
 
 /* Scores of query i from its sums; returns the largest of those it sees. */
 static float score(
 	const struct head *b, const int32_t *sums, uint32_t i, uint32_t sees, float *row)
 {
-	float32x4_t large = vdupq_n_f32(-1e30f);
+	float32x4_t large = score_4(b, sums, i, 0), s;
+	uint32_t j = 0;
 
-	for (uint32_t j = 0; j < sees; j += 4, sums += 8) {
-		mve_pred16_t which = vctp32q(sees - j);
-		float32x4_t s = vmulq_n_f32(vcvtq_f32_s32(vld1q_s32(sums)), b->scale);
-
-		if (b->a->rel)
-			s = vaddq_f32(s, biases(b->a, b->h, i, vidupq_n_u32(j, 1)));
+	large = vdupq_n_f32(vgetq_lane_f32(large, 0));
+	for (; j + 4 <= sees; j += 4, sums += 8) {
+		s = score_4(b, sums, i, j);
 		vst1q_f32(row + j, s);
-		large = vmaxnmq_m_f32(large, large, s, which);
+		large = vmaxnmq_f32(large, s);
 	}
-	return vmaxnmvq_f32(row[0], large);
+	if (j < sees) {
+		s = score_4(b, sums, i, j);
+		vst1q_f32(row + j, s);
+		large = vmaxnmq_m_f32(large, large, s, vctp32q(sees - j));
+	}
+	return vmaxnmvq_f32(vgetq_lane_f32(large, 0), large);
+}
+
+ALWAYS_INLINE int32x4_t weights_4(const float *row, float32x4_t large)
+{
+	return vcvtnq_s32_f32(vmulq_n_f32(weight(vld1q_f32(row), large), 255));
 }
 
 /* Weights of a row, those of tokens that are not seen zero; returns their sum. */
-static int32_t weigh(
+static int32_t weigh_255(
 	const struct head *b, const float *row, uint32_t sees, float largest, int8_t *to)
 {
-	const int32x4_t half = vdupq_n_s32(-128);
+	const int32x4_t none = vdupq_n_s32(-128);
+	float32x4_t large = vdupq_n_f32(largest);
 	int32_t sum = 0;
+	uint32_t j = 0;
 
-	for (uint32_t j = 0; j < b->n; j += 4) {
-		mve_pred16_t which = j < sees ? vctp32q(sees - j) : 0;
-		float32x4_t v = weight(vld1q_f32(row + j), vdupq_n_f32(largest));
-		int32x4_t u = vcvtnq_s32_f32(vmulq_n_f32(v, 255));
+	for (; j + 4 <= sees; j += 4) {
+		int32x4_t u = weights_4(row + j, large);
+
+		sum = vaddvaq_s32(sum, u);
+		vstrbq_s32(to + j, vaddq_n_s32(u, -128));
+	}
+	if (j < sees) {
+		mve_pred16_t which = vctp32q(sees - j);
+		int32x4_t u = weights_4(row + j, large);
 
 		sum = vaddvaq_p_s32(sum, u, which);
-		vstrbq_s32(to + j, vaddq_m_s32(half, half, u, which));
+		vstrbq_s32(to + j, vaddq_m_s32(none, none, u, which));
+		j += 4;
 	}
+	for (; j < b->n; j += 4)
+		vstrbq_s32(to + j, none);
 	return sum;
 }
 
 static void finish(const struct head *b, const int32_t *sums, float scale, float *out)
 {
-	uint32_t d = b->a->d_head;
+	uint32_t d = b->a->d_head, c;
 
-	for (uint32_t c = 0; c < d; c += 4, sums += 8) {
+	for (c = 0; c < d; c += 4, sums += 8) {
 		int32x4_t s = vaddq_s32(vld1q_s32(sums), vld1q_s32(b->of_columns + c));
+		float32x4_t v = vmulq_n_f32(vcvtq_f32_s32(s), scale);
 
-		vst1q_p_f32(
-			out + c, vmulq_n_f32(vcvtq_f32_s32(s), scale), vctp32q(d - c));
+		if (d - c >= 4)
+			vst1q_f32(out + c, v);
+		else
+			vst1q_p_f32(out + c, v, vctp32q(d - c));
 	}
 }
 
@@ -140,7 +193,8 @@ static void run_queries(const struct head *b, uint32_t i)
 	float scale[2];
 
 	for (uint32_t r = 0; r < rows; r++)
-		store_query(b, i + r, b->queries + r * b->d16);
+		quantise(b->q + (i + r) * b->q_step, d, b->q_inverse,
+			b->queries + r * b->d16, 16);
 	sums_of(&(struct sums_call){b->keys, b->queries,
 		b->queries + (rows > 1 ? b->d16 : 0), b->sums,
 		d + ((b->n + 3) / 4 - 1) * 65536});
@@ -148,7 +202,7 @@ static void run_queries(const struct head *b, uint32_t i)
 		uint32_t sees = b->a->causal ? i + r + 1 : b->n;
 		float largest = score(b, b->sums + 4 * r, i + r, sees, b->row);
 
-		scale[r] = b->v_scale / (float)weigh(b, b->row, sees, largest,
+		scale[r] = b->v_scale / (float)weigh_255(b, b->row, sees, largest,
 						b->weights + r * b->m16);
 	}
 	sums_of(&(struct sums_call){b->values, b->weights,

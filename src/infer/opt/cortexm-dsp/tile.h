@@ -17,8 +17,9 @@
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
 #define TILE_ROWS 4
-#define STRIP 16
-#define COLUMNS 256
+#define STRIP 24	 /* a multiple of 4 */
+#define STRIP_BYTES "96" /* of one token's sums */
+#define COLUMNS 128	 /* a multiple of KERNEL_GROUP */
 
 struct tile {
 	const struct linear *l;
@@ -27,6 +28,16 @@ struct tile {
 	float *y;
 	uint32_t rows; /* tokens: 1, or up to TILE_ROWS of which all are computed */
 	uint32_t pairs[TILE_ROWS * COLUMNS / 2];
+};
+
+/* What the assembly that sums rows of the matrix reads, in this order: it needs all
+ * registers. Weights from w on, a row's expanded tokens, where sums go for all tokens and
+ * where the last ones end, bytes of a row here, bytes to the next one. */
+struct strip {
+	const void *w;
+	const uint32_t *x;
+	void *s, *end;
+	uint32_t bytes, skip;
 };
 
 ALWAYS_INLINE uint32_t load_word(const void *p)
@@ -109,20 +120,24 @@ static inline void expand(struct tile *t, uint32_t k, uint32_t n)
 		}
 }
 
-/* y = sums * x_scale * scale + bias + add, four outputs; pointers go on behind them. */
-#define FINISH(add_them)                                                                 \
-	__asm volatile(FINISH_SUMS "vldmia %[b]!, {s8-s11}\n\t"                          \
-				   "vfma.f32 s8, s0, s4\n\t"                             \
-				   "vfma.f32 s9, s1, s5\n\t"                             \
-				   "vfma.f32 s10, s2, s6\n\t"                            \
-				   "vfma.f32 s11, s3, s7\n\t" add_them                   \
-				   "vstmia %[y]!, {s8-s11}"                              \
+/* What a matrix without a bias adds. */
+static const float no_bias[STRIP];
+
+ALWAYS_INLINE const float *bias_of(const struct linear *l, uint32_t o)
+{
+	return l->bias ? l->bias + o : no_bias;
+}
+
+/* y = sums * scale + bias + add, four outputs; pointers go on behind them. */
+#define FINISH(sums, add_them)                                                           \
+	__asm volatile("vldmia %[s]!, {s0-s3}\n\t"                                       \
+		       "vldmia %[b]!, {s8-s11}\n\t" sums add_them                        \
+		       "vstmia %[y]!, {s8-s11}"                                          \
 		       : [s] "+r"(s), [w] "+r"(w), [b] "+r"(b), [a] "+r"(a), [y] "+r"(y) \
 		       : [xs] "t"(xs)                                                    \
 		       : "s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9",     \
 		       "s10", "s11", "memory")
-#define FINISH_SUMS                                                                      \
-	"vldmia %[s]!, {s0-s3}\n\t"                                                      \
+#define FINISH_INTEGERS                                                                  \
 	"vldmia %[w]!, {s4-s7}\n\t"                                                      \
 	"vcvt.f32.s32 s0, s0\n\t"                                                        \
 	"vcvt.f32.s32 s1, s1\n\t"                                                        \
@@ -131,7 +146,16 @@ static inline void expand(struct tile *t, uint32_t k, uint32_t n)
 	"vmul.f32 s4, s4, %[xs]\n\t"                                                     \
 	"vmul.f32 s5, s5, %[xs]\n\t"                                                     \
 	"vmul.f32 s6, s6, %[xs]\n\t"                                                     \
-	"vmul.f32 s7, s7, %[xs]\n\t"
+	"vmul.f32 s7, s7, %[xs]\n\t"                                                     \
+	"vfma.f32 s8, s0, s4\n\t"                                                        \
+	"vfma.f32 s9, s1, s5\n\t"                                                        \
+	"vfma.f32 s10, s2, s6\n\t"                                                       \
+	"vfma.f32 s11, s3, s7\n\t"
+#define FINISH_FLOATS                                                                    \
+	"vfma.f32 s8, s0, %[xs]\n\t"                                                     \
+	"vfma.f32 s9, s1, %[xs]\n\t"                                                     \
+	"vfma.f32 s10, s2, %[xs]\n\t"                                                    \
+	"vfma.f32 s11, s3, %[xs]\n\t"
 #define FINISH_ADD                                                                       \
 	"vldmia %[a]!, {s0-s3}\n\t"                                                      \
 	"vadd.f32 s8, s8, s0\n\t"                                                        \
@@ -139,23 +163,45 @@ static inline void expand(struct tile *t, uint32_t k, uint32_t n)
 	"vadd.f32 s10, s10, s2\n\t"                                                      \
 	"vadd.f32 s11, s11, s3\n\t"
 
-/* One token's `n` outputs from o on, of their integer sums and scales. */
-ALWAYS_INLINE void finish_row(const struct tile *t, uint32_t r, uint32_t o, uint32_t n,
-	const int32_t *s, const float *w, const float *b)
+/* One token's `n` outputs from o on, of their integer sums and the matrix's scales. */
+static inline void finish_integers(const struct tile *t, uint32_t r, uint32_t o,
+	uint32_t n, const int32_t *s, const float *w)
 {
 	float xs = t->x_scale[r];
 	uintptr_t at = (uintptr_t)r * t->l->out + o;
 	float *y = t->y + at;
-	const float *a = t->add ? t->add + at : 0;
+	const float *a = t->add ? t->add + at : 0, *b = bias_of(t->l, o);
 	uint32_t fours = n / 4;
 
 	if (a)
 		for (; fours; fours--)
-			FINISH(FINISH_ADD);
+			FINISH(FINISH_INTEGERS, FINISH_ADD);
 	for (; fours; fours--)
-		FINISH("");
+		FINISH(FINISH_INTEGERS, "");
 	for (uint32_t i = 0; i < n % 4; i++) {
 		float v = __builtin_fmaf((float)s[i], w[i] * xs, b[i]);
+
+		y[i] = a ? a[i] + v : v;
+	}
+}
+
+/* The same of sums that have their scales, but for a sixteenth. */
+static inline void finish_floats(
+	const struct tile *t, uint32_t r, uint32_t o, uint32_t n, const float *s)
+{
+	float xs = t->x_scale[r] / 16;
+	uintptr_t at = (uintptr_t)r * t->l->out + o;
+	float *y = t->y + at;
+	const float *a = t->add ? t->add + at : 0, *b = bias_of(t->l, o), *w = s;
+	uint32_t fours = n / 4;
+
+	if (a)
+		for (; fours; fours--)
+			FINISH(FINISH_FLOATS, FINISH_ADD);
+	for (; fours; fours--)
+		FINISH(FINISH_FLOATS, "");
+	for (uint32_t i = 0; i < n % 4; i++) {
+		float v = __builtin_fmaf(s[i], xs, b[i]);
 
 		y[i] = a ? a[i] + v : v;
 	}

@@ -1,0 +1,50 @@
+#!/bin/sh
+# A search over two boards without an operating system, emulated: instructions as the
+# objective, what fits one board and not the other, and the same front when it is run again.
+set -u
+. tests/e2e/tap
+
+for p in qemu-system-arm arm-none-eabi-gcc; do
+	if ! command -v $p >/dev/null; then
+		skip 'a search over two boards' "no $p"
+		finish
+		exit
+	fi
+done
+job() { # NAME OBJECTIVES
+	cat >"$DIR/$1.yaml" <<EOF
+job: $1
+data: builtin:home?n=600
+space: home-mcu
+objectives: [$2]
+search: {initial: 6, batch: 2, population: 16, evolve: 4, refine: 4}
+stop: {candidates: 8}
+supernet: {epochs: 1}
+final: {candidates: 1, epochs: 1, device_inputs: 10}
+EOF
+}
+
+both='intent_acc, "instructions@worst(mps2-an386,netduinoplus2)"'
+job first "$both"
+job second "$both"
+check 'a search over two boards' "$HAWSER" search "$DIR/first.yaml"
+prints 'both answer the test inputs' 'test split answered on netduinoplus2' err
+check 'its front' "$HAWSER" front first --json
+prints 'instructions, emulated' '"provenance": "emulated"' out
+cp "$DIR/out" "$DIR/first.json"
+check 'a candidate of it' "$HAWSER" show "$(sed -n 's/.*"candidate": "\([0-9a-f]*\)".*/\1/p' "$DIR/out" | head -1)" --job first
+prints 'counts, not times' 'instructions, emulated' out
+check 'its state' "$HAWSER" status first --json
+prints 'some do not fit the smaller board' '"no-fit": [1-9]' out
+check 'the same job, by another name' "$HAWSER" search "$DIR/second.yaml" --results "$DIR/again"
+check 'its front too' "$HAWSER" front second --json --results "$DIR/again"
+sed 's/second/first/g' "$DIR/out" >"$DIR/second.json"
+same 'is the same' first.json second.json
+
+job timed 'intent_acc, latency_us@mps2-an386'
+exits 'a time of an emulated board' 2 "$HAWSER" search "$DIR/timed.yaml"
+prints 'says what to use' 'use instructions@DEVICE' err
+job counted 'intent_acc, instructions@local'
+exits 'a count of this machine' 2 "$HAWSER" search "$DIR/counted.yaml"
+prints 'says what to use there' 'use latency_us@DEVICE' err
+finish
