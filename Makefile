@@ -216,12 +216,12 @@ fuzz-genomes: all $(BUILD)/tests/test_fuzz_genomes ## N=2000 random networks aga
 
 # With clang its libFuzzer, else our own changes to the same seeds; then damaged frames alone.
 CLANG ?= clang
-FUZZED := $(wildcard devices/*.c devices/proto/*.c devices/transport/*.c src/base/*.c) \
+FUZZED := $(wildcard devices/*.c devices/instrument/*.c devices/proto/*.c devices/transport/*.c src/base/*.c) \
 	devices/agent/agent.c devices/agent/ram_store.c $(wildcard tests/fuzz/inputs*.c)
 FUZZ_FLAGS := -std=c11 -O2 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
 FUZZER := $(if $(shell command -v $(CLANG)),build/fuzz/inputs)
 
-build/fuzz/inputs: $(FUZZED) $(wildcard devices/*.h devices/proto/*.h tests/fuzz/*.h)
+build/fuzz/inputs: $(FUZZED) $(wildcard devices/*.h devices/instrument/*.h devices/proto/*.h tests/fuzz/*.h)
 	@mkdir -p $(@D)
 	$(CLANG) $(CPPFLAGS) $(FUZZ_FLAGS) $(FUZZED) src/model/measurement.c $(LDLIBS) -o $@
 
