@@ -154,7 +154,7 @@ $(LIB): $(HOST_OBJ)
 
 # Parts of agent, core and bench that a test asks for; `main` is only taken when it is called.
 $(TEST_LIB): $(CORE_OBJ) $(OPT_OBJ) $(AGENT_OBJ) $(BENCH_OBJ) $(FUZZ_OBJ) \
-		$(BUILD)/tests/serial/uart.o
+		$(BUILD)/tests/serial/uart.o $(BUILD)/tests/serial/meter.o
 	@rm -f $@
 	$(AR) rcs $@ $^
 

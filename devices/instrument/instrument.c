@@ -11,7 +11,7 @@
 
 #define CHUNK 16384
 #define READ_MS 100
-#define SILENCE_MS 2000	 /* an instrument that records is never so long without a sample */
+#define SILENCE_MS 1000	 /* an instrument that records is never so long without a sample */
 #define PLAYED_MS 1000	 /* a recording that stops for so long is over */
 #define MAX_PLAY_S 120	 /* of a recording */
 #define LAG_S 0.2	 /* samples that were taken before a run's end may come so late */
@@ -149,7 +149,8 @@ enum err instrument_open(
 
 /* Reading */
 
-/* What the line has brought, or has not for so long; 0: nothing more will come. */
+/* What the line has brought, or has not for so long; 0: no more is to be read. After a fault
+ * it is read on, so that the instrument is not held up and stops as usual. */
 static int take_news(struct instrument *i, enum err e, const uint8_t *data, size_t n,
 	int silent_ms, const char *why)
 {
@@ -167,7 +168,7 @@ static int take_news(struct instrument *i, enum err e, const uint8_t *data, size
 	if (i->over && !i->setup.recorded)
 		trace_fault(&i->trace, "the meter ended its recording by itself");
 	pthread_cond_signal(&i->news);
-	return !i->over && !i->gone && !i->stop && !i->trace.fault[0];
+	return !i->gone && !i->stop && !(i->over && i->setup.recorded);
 }
 
 static void *read_line(void *self)

@@ -7,7 +7,7 @@
 #include "src/base/clock.h"
 
 #define ANSWER_MS 5000 /* `volt` calibrates first */
-#define HELLO_MS 2000
+#define HELLO_MS 1000
 #define DETAIL_MS 300
 #define QUIET_MS 150
 #define STOP_MS 3000

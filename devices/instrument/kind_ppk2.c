@@ -13,7 +13,7 @@
 #define CALIBRATION 0x19
 #define AMPERE_METER 1
 #define SOURCE_METER 2
-#define HELLO_MS 2000
+#define HELLO_MS 1000
 #define QUIET_MS 100
 #define STOP_MS 2000
 
