@@ -199,6 +199,10 @@ $(BUILD)/bench-serial: $(BUILD)/tests/serial/bench.o $(LIB) $(TEST_LIB)
 $(BUILD)/line-noise: $(BUILD)/tests/serial/noise.o $(LIB)
 	$(CC) $(CFLAGS) $^ -lm -o $@
 
+# A meter at a pseudo-terminal.
+$(BUILD)/meter-player: $(BUILD)/tests/serial/player.o $(BUILD)/tests/serial/meter.o $(LIB)
+	$(CC) $(CFLAGS) $^ -lm -o $@
+
 tests: $(TESTS) ## build the unit tests
 
 # What starts compilers and emulators only is the same under the sanitisers: once is enough. So
@@ -247,7 +251,7 @@ gradients:
 	@$(MAKE) --no-print-directory CONFIG=double BUILD=build/double gradients
 endif
 
-e2e: all $(BUILD)/bench-core $(BUILD)/bench-build $(BUILD)/tests/test_device_verdicts ## run the end-to-end tests (E2E=FILE...: some of them)
+e2e: all $(BUILD)/meter-player $(BUILD)/bench-core $(BUILD)/bench-build $(BUILD)/tests/test_device_verdicts ## run the end-to-end tests (E2E=FILE...: some of them)
 	@JOBS=$(JOBS) HAWSER=$(BUILD)/hawser tests/run "end to end, $(CONFIG)" $(TALLY) $(E2E)
 
 soak: N ?= 1000

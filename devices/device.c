@@ -47,6 +47,21 @@ static void tell_emulator(const struct device_profile *p, struct device_info *in
 		(unsigned)info->instruction_ns);
 }
 
+/* Figures of a board that is fed otherwise, or of another meter, do not mix. */
+static void tell_meter(const struct device_profile *p, struct device_info *info)
+{
+	size_t len = strlen(info->description);
+
+	if (!p->meter.kind[0])
+		return;
+	instrument_name(&p->meter, info->sensor, sizeof(info->sensor));
+	snprintf(info->sensor_note, sizeof(info->sensor_note),
+		p->meter.recorded ? "what was recorded, not what this board draws"
+				  : "all that it feeds");
+	snprintf(info->description + len, sizeof(info->description) - len, "meter: %s\n",
+		info->sensor);
+}
+
 /* Takes "KEY: HEX\n" out of the description: it changes while the device stays the same. */
 static int take_number(struct device_info *info, const char *key, uint32_t *out)
 {
@@ -117,6 +132,9 @@ static enum err read_info(struct device *d, struct device_info *info, struct err
 			"threads: %u\n", (unsigned)d->profile.threads);
 	}
 	tell_emulator(&d->profile, info);
+	memcpy(info->sensor, w->sensor, sizeof(info->sensor));
+	memcpy(info->sensor_note, w->sensor_note, sizeof(info->sensor_note));
+	tell_meter(&d->profile, info);
 	hash_bytes(&info->fingerprint, info->description, strlen(info->description));
 	info->protocol = w->version;
 	memcpy(info->agent, w->agent, sizeof(info->agent));
@@ -131,8 +149,6 @@ static enum err read_info(struct device *d, struct device_info *info, struct err
 	info->host_judges = (w->flags & WIRE_HOST_JUDGES) != 0;
 	info->max_frame_bytes = w->max_payload;
 	info->clock_resolution_ns = w->clock_resolution_ns;
-	memcpy(info->sensor, w->sensor, sizeof(info->sensor));
-	memcpy(info->sensor_note, w->sensor_note, sizeof(info->sensor_note));
 	return identity_check(&d->profile, info, ctx);
 }
 
@@ -173,7 +189,8 @@ enum err device_open_with(struct device **out, const struct device_profile *p,
 	d->profile = *p;
 	d->driver = driver;
 	link_init(&d->link);
-	e = start(d, &d->info, ctx);
+	e = metered_open(d, ctx);
+	e = e ? e : start(d, &d->info, ctx);
 	if (e) {
 		e = unavailable(d, e, ctx);
 		device_close(d);
@@ -198,6 +215,7 @@ void device_close(struct device *d)
 	if (!d)
 		return;
 	link_close(&d->link);
+	instrument_close(d->meter);
 	for (size_t i = 0; i < d->n_uploads; i++)
 		free(d->uploads[i].path);
 	free(d->uploads);
@@ -384,7 +402,7 @@ static enum err run_with_image(struct device *d, const struct run_request *rq,
 	return e ? e : run_once(d, rq, input, a, ctx);
 }
 
-static enum err run_and_fetch(struct device *d, const struct run_request *rq,
+enum err run_and_fetch(struct device *d, const struct run_request *rq,
 	struct run_result *out, struct err_ctx *ctx)
 {
 	struct hash input = {{0}};
@@ -455,7 +473,7 @@ enum err device_run(struct device *d, const struct run_request *rq,
 		return e;
 	memset(&r, 0, sizeof(r));
 	memset(&d->link.refusal, 0, sizeof(d->link.refusal));
-	e = run_and_fetch(d, rq, &r, &own);
+	e = metered_run(d, rq, &r, &own);
 	if (e && !is_loss(d, e)) {
 		run_result_release(&r);
 		return err_set(ctx, e, "%s", own.msg);

@@ -28,9 +28,10 @@ struct device {
 	size_t n_uploads, cap_uploads;
 	struct lost_run lost[N_LOST];
 	size_t n_lost;
-	unsigned probe_failures; /* in a row */
-	char probe_note[256];	 /* the last one */
-	int probe_told;		 /* the user knows it */
+	unsigned probe_failures;  /* in a row */
+	char probe_note[256];	  /* the last one */
+	int probe_told;		  /* the user knows it */
+	struct instrument *meter; /* NULL: none, or lost */
 	struct link link;
 };
 
@@ -48,6 +49,16 @@ enum err upload_image(struct device *d, const char *path, const struct hash *ima
 	struct err_ctx *ctx);
 enum err upload_input(struct device *d, const struct run_request *rq,
 	const struct hash *input, struct err_ctx *ctx);
+
+/* device.c: a run, and its result fetched and judged. */
+enum err run_and_fetch(struct device *d, const struct run_request *rq,
+	struct run_result *out, struct err_ctx *ctx);
+/* The same beside the meter, where there is one: with energy, or a note why not. What the
+ * device itself says of energy does not count then. */
+enum err metered_run(struct device *d, const struct run_request *rq,
+	struct run_result *out, struct err_ctx *ctx);
+/* It may feed the board: before anything is asked of that. */
+enum err metered_open(struct device *d, struct err_ctx *ctx);
 
 /* Uploads go by the debug probe of the transport that was attached, if it has one. */
 void probe_begin(struct device *d);

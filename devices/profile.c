@@ -3,6 +3,7 @@
 
 #include "devices/device.h"
 #include "devices/profile_folder.h"
+#include "devices/profile_meter.h"
 #include "devices/transport/dial.h"
 #include "devices/transport/ssh.h"
 #include "src/base/yaml.h"
@@ -10,7 +11,7 @@
 static const char *const keys[] = {"driver", "uri", "port", "baud", "emulator", "board",
 	"cpuid", "window", "probe", "ssh_config", "cache", "cc", "cflags", "isa", "cpu",
 	"threads", "timeout_ms", "memory_bytes", "flash_bytes", "ram_bytes", "sensor",
-	"sysfs_root", "law", "about", "health_factor", "power_cycle", NULL};
+	"sysfs_root", "law", "about", "health_factor", "power_cycle", "meter", NULL};
 
 struct loader {
 	struct yaml_doc *doc;
@@ -244,6 +245,7 @@ static enum err load(struct loader *l, struct device_profile *p)
 	e = e ? e : text(l, "sysfs_root", p->sysfs_root, sizeof(p->sysfs_root));
 	e = e ? e : text(l, "about", about, sizeof(about));
 	e = e ? e : care(l, p);
+	e = e ? e : profile_meter(l->doc, l->root, p, l->ctx);
 	return e ? e : law(l, p->sim_law, sizeof(p->sim_law));
 }
 

@@ -11,11 +11,11 @@
 
 #define CHUNK 16384
 #define READ_MS 100
-#define SILENCE_MS 1000	 /* an instrument that records is never so long without a sample */
-#define PLAYED_MS 1000	 /* a recording that stops for so long is over */
-#define MAX_PLAY_S 120	 /* of a recording */
-#define LAG_S 0.2	 /* samples that were taken before a run's end may come so late */
-#define SLOWEST 2	 /* samples may come at this part of their rate, */
+#define SILENCE_MS 1000 /* an instrument that records is never so long without a sample */
+#define PLAYED_MS 1000	/* a recording that stops for so long is over */
+#define MAX_PLAY_S 120	/* of a recording */
+#define LAG_S 0.2	/* samples that were taken before a run's end may come so late */
+#define SLOWEST 2	/* samples may come at this part of their rate, */
 #define PATIENCE_MS 3000 /* and that much later */
 #define RATE_OFF 1e-3	 /* between the rate that was set and that of the samples */
 
@@ -53,9 +53,11 @@ const char *instrument_check(struct instrument_setup *s)
 	for (n = 0; k->rates[n]; n++)
 		if (k->rates[n] == s->rate_hz)
 			return NULL;
-	n = (size_t)snprintf(why, sizeof(why), "'rate_hz' of kind '%s' is one of", k->name);
+	n = (size_t)snprintf(
+		why, sizeof(why), "'rate_hz' of kind '%s' is one of", k->name);
 	for (size_t i = 0; k->rates[i] && n < sizeof(why); i++)
-		n += (size_t)snprintf(why + n, sizeof(why) - n, " %u", (unsigned)k->rates[i]);
+		n += (size_t)snprintf(
+			why + n, sizeof(why) - n, " %u", (unsigned)k->rates[i]);
 	return why;
 }
 
@@ -73,8 +75,8 @@ int instrument_is_recorded(const struct instrument_setup *s)
 
 void instrument_name(const struct instrument_setup *s, char *out, size_t cap)
 {
-	snprintf(out, cap, "%s%s %u mV", instrument_is_recorded(s) ? "recording: " : "",
-		s->kind, (unsigned)s->voltage_mv);
+	snprintf(out, cap, "%s%s %u mV", s->recorded ? "recording: " : "", s->kind,
+		(unsigned)s->voltage_mv);
 }
 
 /* Opening */
@@ -97,8 +99,7 @@ void instrument_drain(
 		}
 }
 
-enum err instrument_not_there(
-	struct instrument *i, const char *said, struct err_ctx *ctx)
+enum err instrument_not_there(struct instrument *i, const char *said, struct err_ctx *ctx)
 {
 	return err_set(ctx, ERR_DEVICE,
 		"what is at '%s' is no %s: it answers %s%.60s%s; is that the meter's own "
@@ -225,8 +226,7 @@ static int await_samples(struct instrument *i, uint64_t n_sure)
 
 static void await_end_of_play(struct instrument *i)
 {
-	struct timespec until = {
-		(time_t)(clock_mono_ns() / 1000000000 + MAX_PLAY_S), 0};
+	struct timespec until = {(time_t)(clock_mono_ns() / 1000000000 + MAX_PLAY_S), 0};
 
 	while (!i->trace.fault[0] && !i->gone && !i->over)
 		if (pthread_cond_timedwait(&i->news, &i->lock, &until) != 0)
@@ -325,8 +325,8 @@ static int check_rate(const struct instrument *i, char why[TRACE_WHY])
 
 	if (!(hz > 0) || (off < RATE_OFF && off > -RATE_OFF))
 		return 1;
-	snprintf(why, TRACE_WHY, "%.6g samples a second instead of the %u of 'rate_hz'", hz,
-		(unsigned)i->setup.rate_hz);
+	snprintf(why, TRACE_WHY, "%.6g samples a second instead of the %u of 'rate_hz'",
+		hz, (unsigned)i->setup.rate_hz);
 	return 0;
 }
 

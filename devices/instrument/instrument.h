@@ -22,14 +22,14 @@ struct instrument_setup {
 	uint32_t voltage_mv; /* at the board */
 	uint32_t rate_hz;    /* samples a second; 0: the kind's own */
 	int feeds;	     /* the board is supplied by it: an LPM01A always does that */
-	int recorded;	     /* what its line brings is a recording, not this board's */
+	int recorded; /* what its line brings is a recording, as a file always is */
 };
 
 /* NULL and the rate is filled in, or what is wrong with the numbers. */
 const char *instrument_check(struct instrument_setup *s);
 /* Names of the kinds; NULL behind the last. */
 const char *instrument_kind_at(size_t i);
-/* Whether the energy is known to be some other run's. */
+/* Declared so, or a file. */
 int instrument_is_recorded(const struct instrument_setup *s);
 /* "lpm01a 3300 mV", "recording: ppk2 3300 mV": where a figure comes from. */
 void instrument_name(const struct instrument_setup *s, char *out, size_t cap);

@@ -19,7 +19,8 @@
 
 static const uint32_t rates[] = {1000000000 / PPK2_INTERVAL_NS, 0};
 
-static enum err send(struct instrument *i, const uint8_t *b, size_t n, struct err_ctx *ctx)
+static enum err send(
+	struct instrument *i, const uint8_t *b, size_t n, struct err_ctx *ctx)
 {
 	return i->line->ops->write(i->line, b, n, KIND_WRITE_MS, ctx);
 }

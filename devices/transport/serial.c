@@ -195,8 +195,9 @@ static enum err take(struct serial_transport *s, uint32_t baud, struct err_ctx *
 			s->path, strerror(errno));
 	why = serial_rate_set(s->fd, baud);
 	if (why)
-		return err_set(ctx, ERR_DEVICE, "serial line '%s' does not take %u baud: %s",
-			s->path, (unsigned)baud,
+		return err_set(ctx, ERR_DEVICE,
+			"serial line '%s' does not take %u baud: %s", s->path,
+			(unsigned)baud,
 			why == -ERANGE ? "its adapter has no such rate" : strerror(-why));
 	tcflush(s->fd, TCIOFLUSH);
 	return ERR_OK;

@@ -55,7 +55,8 @@ static void lpm01a_command(struct meter_player *p, const char *c)
 	char answer[128];
 	unsigned hz;
 
-	if (p->faults.refuses && !strncmp(c, p->faults.refuses, strlen(p->faults.refuses))) {
+	if (p->faults.refuses &&
+		!strncmp(c, p->faults.refuses, strlen(p->faults.refuses))) {
 		snprintf(answer, sizeof(answer),
 			"PowerShield > error %s\r\nError detail: not now\r\n", c);
 		say_text(p, answer);

@@ -12,8 +12,8 @@
 enum meter_kind { METER_LPM01A, METER_PPK2 };
 
 struct meter_faults {
-	int mute;	    /* answers nothing, ever */
-	const char *greets; /* with that instead of its own words */
+	int mute;	     /* answers nothing, ever */
+	const char *greets;  /* with that instead of its own words */
 	const char *refuses; /* that command, with an error */
 	/* In mid window: */
 	int loses; /* so many samples */

@@ -29,8 +29,8 @@ static void begin(struct meter_player *p, struct instrument_setup *s)
 static int measure(struct instrument *i, struct meter_player *p, struct trace_energy *f,
 	char why[TRACE_WHY])
 {
-	struct trace_run run = {.n_inferences = scene.n_inferences,
-		.board_ns = scene.window_s * 1e9};
+	struct trace_run run = {
+		.n_inferences = scene.n_inferences, .board_ns = scene.window_s * 1e9};
 
 	if (!instrument_begin(i, why))
 		return 0;
@@ -175,7 +175,8 @@ static void no_figure_when_something_goes_wrong(void **state)
 		{METER_LPM01A, {.no_edge = 1}, "pin: 0 instead of 2"},
 		{METER_PPK2, {.no_edge = 1}, "pin: 0 instead of 2"},
 		{METER_PPK2, {.no_end = 1}, "pin: 1 instead of 2"},
-		{METER_LPM01A, {.other_hz = 500}, "500 samples a second instead of the 1000"},
+		{METER_LPM01A, {.other_hz = 500},
+			"500 samples a second instead of the 1000"},
 	};
 
 	(void)state;
@@ -215,11 +216,14 @@ static void another_thing_at_the_port_is_told(void **state)
 		struct meter_faults faults;
 		const char *opened_as, *why;
 	} cases[] = {
-		{METER_PPK2, {.mute = 1}, "ppk2", "no Power Profiler Kit II: it answers nothing"},
+		{METER_PPK2, {.mute = 1}, "ppk2",
+			"no Power Profiler Kit II: it answers nothing"},
 		{METER_PPK2, {0}, "lpm01a", "no X-NUCLEO-LPM01A"},
 		{METER_LPM01A, {0}, "ppk2", "no Power Profiler Kit II"},
-		{METER_LPM01A, {.greets = "login: \r\n"}, "lpm01a", "it answers 'login: '"},
-		{METER_LPM01A, {.refuses = "volt"}, "lpm01a", "refuses 'volt 3300m': not now"},
+		{METER_LPM01A, {.greets = "login: \r\n"}, "lpm01a",
+			"it answers 'login: '"},
+		{METER_LPM01A, {.refuses = "volt"}, "lpm01a",
+			"refuses 'volt 3300m': not now"},
 		{METER_PPK2, {.greets = "Calibrated: 0\nEND\n"}, "ppk2", "no sound 'R0'"},
 	};
 
