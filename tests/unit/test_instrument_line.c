@@ -15,14 +15,16 @@
 
 static const struct scene scene = {2.5, 0.7, 11.00037, 2.9, 4, 33, 2.5, 0, 1000};
 
-static void begin(struct meter_player *p, struct instrument_setup *s)
+static int begin(struct meter_player *p, struct instrument_setup *s)
 {
 	*s = (struct instrument_setup){.voltage_mv = 3300};
 	p->scene = scene;
-	assert_int_equal(meter_player_start(p), 0);
+	if (meter_player_start(p) != 0)
+		return -1;
 	snprintf(s->kind, sizeof(s->kind), "%s",
 		p->kind == METER_PPK2 ? "ppk2" : "lpm01a");
 	snprintf(s->port, sizeof(s->port), "%s", p->path);
+	return 0;
 }
 
 /* One run of the board. 1 and the figures; 0 and the reason. */
@@ -60,7 +62,7 @@ static void energy_of_runs_is_their_integral(void **state)
 		struct instrument *i;
 		struct err_ctx ctx = {{0}};
 
-		begin(&p, &s);
+		assert_int_equal(begin(&p, &s), 0);
 		if (instrument_open(&i, &s, &ctx) != ERR_OK)
 			fail_msg("%s", ctx.msg);
 		for (int n = 0; n < 2; n++) {
@@ -91,7 +93,7 @@ static void a_recording_is_played_by_the_same_path(void **state)
 		struct trace_energy f;
 		char why[TRACE_WHY] = "", name[64];
 
-		begin(&p, &s);
+		assert_int_equal(begin(&p, &s), 0);
 		s.recorded = 1;
 		instrument_name(&s, name, sizeof(name));
 		assert_non_null(strstr(name, "recording: "));
@@ -151,71 +153,117 @@ static void a_file_is_a_recording(void **state)
 	unlink(path);
 }
 
+/* Most of these wait: they run side by side. Only the main thread may fail. */
+struct fault_case {
+	enum meter_kind kind;
+	struct meter_faults faults;
+	const char *opened_as; /* NULL: what it is */
+	const char *why;
+};
+
+struct outcome {
+	const struct fault_case *of;
+	pthread_t thread;
+	enum err opened;
+	int figure, gone, begins, n_starts;
+	double energy_uj;
+	char said[768];
+};
+
+static void *run_case(void *self)
+{
+	struct outcome *o = self;
+	const struct fault_case *c = o->of;
+	struct meter_player p = {.kind = c->kind, .faults = c->faults};
+	struct trace_energy f = {.energy_uj = -1};
+	struct instrument_setup s;
+	struct instrument *i = NULL;
+	struct err_ctx ctx = {{0}};
+	char why[TRACE_WHY] = "";
+
+	if (begin(&p, &s) != 0)
+		return NULL;
+	if (c->opened_as)
+		snprintf(s.kind, sizeof(s.kind), "%s", c->opened_as);
+	o->opened = instrument_open(&i, &s, &ctx);
+	if (!o->opened) {
+		o->figure = measure(i, &p, &f, why);
+		o->energy_uj = f.energy_uj;
+		o->gone = instrument_is_gone(i);
+		if (o->gone) /* and it says so when it is asked again */
+			o->begins = instrument_begin(i, ctx.msg);
+		instrument_close(i);
+	}
+	meter_player_stop(&p);
+	o->n_starts = p.n_starts;
+	snprintf(o->said, sizeof(o->said), "%s", o->opened ? ctx.msg : why);
+	return NULL;
+}
+
+#define AT_ONCE 4
+#define MAX_CASES 20
+
+static void run_cases(const struct fault_case *c, size_t n, struct outcome *out)
+{
+	for (size_t from = 0; from < n; from += AT_ONCE) {
+		size_t to = from + AT_ONCE < n ? from + AT_ONCE : n;
+
+		for (size_t i = from; i < to; i++) {
+			out[i].of = &c[i];
+			assert_int_equal(
+				pthread_create(&out[i].thread, NULL, run_case, &out[i]),
+				0);
+		}
+		for (size_t i = from; i < to; i++)
+			pthread_join(out[i].thread, NULL);
+	}
+	for (size_t i = 0; i < n; i++)
+		if (!strstr(out[i].said, c[i].why))
+			fail_msg("case %zu: '%s' instead of '%s'", i, out[i].said,
+				c[i].why);
+}
+
 static void no_figure_when_something_goes_wrong(void **state)
 {
-	static const struct {
-		enum meter_kind kind;
-		struct meter_faults faults;
-		const char *why;
-	} cases[] = {
-		{METER_LPM01A, {.loses = 1}, "999 samples instead of 1000"},
-		{METER_PPK2, {.loses = 1}, "1 or more samples are missing"},
-		{METER_PPK2, {.loses = 30000}, "samples are missing"},
-		{METER_LPM01A, {.unplug = 1}, "the line to the meter was lost"},
-		{METER_PPK2, {.unplug = 1}, "the line to the meter was lost"},
-		{METER_LPM01A, {.silent = 1}, "the meter sent nothing for"},
-		{METER_PPK2, {.silent = 1}, "the meter sent nothing for"},
-		{METER_PPK2, {.hot = 1}, "more current than the instrument measures"},
+	static const struct fault_case cases[] = {
+		{METER_LPM01A, {.loses = 1}, NULL, "999 samples instead of 1000"},
+		{METER_PPK2, {.loses = 1}, NULL, "1 or more samples are missing"},
+		{METER_PPK2, {.loses = 30000}, NULL, "samples are missing"},
+		{METER_LPM01A, {.unplug = 1}, NULL, "the line to the meter was lost"},
+		{METER_PPK2, {.unplug = 1}, NULL, "the line to the meter was lost"},
+		{METER_LPM01A, {.silent = 1}, NULL, "the meter sent nothing for"},
+		{METER_PPK2, {.silent = 1}, NULL, "the meter sent nothing for"},
+		{METER_PPK2, {.hot = 1}, NULL,
+			"more current than the instrument measures"},
 		{METER_LPM01A, {.says = "error: overcurrent, target powered off\r\n"},
-			"reports: error: overcurrent"},
-		{METER_LPM01A, {.says = "end\r\nAcquisition completed\r\n"},
+			NULL, "reports: error: overcurrent"},
+		{METER_LPM01A, {.says = "end\r\nAcquisition completed\r\n"}, NULL,
 			"ended its recording"},
-		{METER_LPM01A, {.says = "64x9-07\r\n"}, "damaged line"},
-		{METER_PPK2, {.says = "x"}, "sample"},
-		{METER_LPM01A, {.no_edge = 1}, "pin: 0 instead of 2"},
-		{METER_PPK2, {.no_edge = 1}, "pin: 0 instead of 2"},
-		{METER_PPK2, {.no_end = 1}, "pin: 1 instead of 2"},
-		{METER_LPM01A, {.other_hz = 500},
+		{METER_LPM01A, {.says = "64x9-07\r\n"}, NULL, "damaged line"},
+		{METER_PPK2, {.says = "x"}, NULL, "sample"},
+		{METER_LPM01A, {.no_edge = 1}, NULL, "pin: 0 instead of 2"},
+		{METER_PPK2, {.no_edge = 1}, NULL, "pin: 0 instead of 2"},
+		{METER_PPK2, {.no_end = 1}, NULL, "pin: 1 instead of 2"},
+		{METER_LPM01A, {.other_hz = 500}, NULL,
 			"500 samples a second instead of the 1000"},
 	};
 
-	(void)state;
-	for (size_t c = 0; c < sizeof(cases) / sizeof(cases[0]); c++) {
-		struct meter_player p = {
-			.kind = cases[c].kind, .faults = cases[c].faults};
-		struct trace_energy f = {.energy_uj = -1};
-		struct instrument_setup s;
-		struct instrument *i;
-		struct err_ctx ctx = {{0}};
-		char why[TRACE_WHY] = "";
+	static struct outcome out[MAX_CASES];
 
-		begin(&p, &s);
-		if (instrument_open(&i, &s, &ctx) != ERR_OK)
-			fail_msg("case %zu: %s", c, ctx.msg);
-		if (measure(i, &p, &f, why))
-			fail_msg("case %zu: %g uJ instead of '%s'", c, f.energy_uj,
-				cases[c].why);
-		if (!strstr(why, cases[c].why))
-			fail_msg("case %zu: '%s' instead of '%s'", c, why, cases[c].why);
-		assert_true(f.energy_uj == -1);
-		assert_int_equal(instrument_is_gone(i), cases[c].faults.unplug);
-		if (!cases[c].faults.unplug)
-			assert_true(p.n_starts == 1);
-		/* And it says so again when it is asked again. */
-		if (cases[c].faults.unplug)
-			assert_int_equal(instrument_begin(i, why), 0);
-		instrument_close(i);
-		meter_player_stop(&p);
+	(void)state;
+	run_cases(cases, sizeof(cases) / sizeof(cases[0]), out);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_int_equal(out[i].opened, ERR_OK);
+		assert_false(out[i].figure || out[i].begins);
+		assert_true(out[i].energy_uj == -1);
+		assert_int_equal(out[i].gone, cases[i].faults.unplug);
+		assert_int_equal(out[i].n_starts, 1);
 	}
 }
 
 static void another_thing_at_the_port_is_told(void **state)
 {
-	static const struct {
-		enum meter_kind kind;
-		struct meter_faults faults;
-		const char *opened_as, *why;
-	} cases[] = {
+	static const struct fault_case cases[] = {
 		{METER_PPK2, {.mute = 1}, "ppk2",
 			"no Power Profiler Kit II: it answers nothing"},
 		{METER_PPK2, {0}, "lpm01a", "no X-NUCLEO-LPM01A"},
@@ -227,24 +275,12 @@ static void another_thing_at_the_port_is_told(void **state)
 		{METER_PPK2, {.greets = "Calibrated: 0\nEND\n"}, "ppk2", "no sound 'R0'"},
 	};
 
-	(void)state;
-	for (size_t c = 0; c < sizeof(cases) / sizeof(cases[0]); c++) {
-		struct meter_player p = {
-			.kind = cases[c].kind, .faults = cases[c].faults};
-		struct instrument_setup s;
-		struct instrument *i = NULL;
-		struct err_ctx ctx = {{0}};
+	static struct outcome out[MAX_CASES];
 
-		begin(&p, &s);
-		snprintf(s.kind, sizeof(s.kind), "%s", cases[c].opened_as);
-		if (instrument_open(&i, &s, &ctx) != ERR_DEVICE)
-			fail_msg("case %zu is opened, or: %s", c, ctx.msg);
-		if (!strstr(ctx.msg, cases[c].why))
-			fail_msg("case %zu: '%s' instead of '%s'", c, ctx.msg,
-				cases[c].why);
-		assert_null(i);
-		meter_player_stop(&p);
-	}
+	(void)state;
+	run_cases(cases, sizeof(cases) / sizeof(cases[0]), out);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		assert_int_equal(out[i].opened, ERR_DEVICE);
 }
 
 static void one_instrument_has_one_controller(void **state)
@@ -255,7 +291,7 @@ static void one_instrument_has_one_controller(void **state)
 	struct err_ctx ctx = {{0}};
 
 	(void)state;
-	begin(&p, &s);
+	assert_int_equal(begin(&p, &s), 0);
 	assert_int_equal(instrument_open(&i, &s, &ctx), ERR_OK);
 	assert_int_equal(instrument_open(&other, &s, &ctx), ERR_DEVICE);
 	assert_non_null(strstr(ctx.msg, "is in use by"));
