@@ -47,7 +47,7 @@ static void tell_emulator(const struct device_profile *p, struct device_info *in
 		(unsigned)info->instruction_ns);
 }
 
-/* Figures of a board that is fed otherwise, or of another meter, do not mix. */
+/* Figures of a board that is fed otherwise, of another meter or recording do not mix. */
 static void tell_meter(const struct device_profile *p, struct device_info *info)
 {
 	size_t len = strlen(info->description);
@@ -58,8 +58,9 @@ static void tell_meter(const struct device_profile *p, struct device_info *info)
 	snprintf(info->sensor_note, sizeof(info->sensor_note),
 		p->meter.recorded ? "what was recorded, not what this board draws"
 				  : "all that it feeds");
-	snprintf(info->description + len, sizeof(info->description) - len, "meter: %s\n",
-		info->sensor);
+	snprintf(info->description + len, sizeof(info->description) - len,
+		"meter: %s%s%s\n", info->sensor, p->meter.recorded ? " " : "",
+		p->meter.recorded ? p->meter.port : "");
 }
 
 /* Takes "KEY: HEX\n" out of the description: it changes while the device stays the same. */
@@ -227,8 +228,10 @@ void device_close(struct device *d)
 static enum err come_back(struct device *d, int same_line, struct err_ctx *ctx)
 {
 	struct device_info info;
-	enum err e;
+	enum err e = metered_open(d, ctx);
 
+	if (e)
+		return e;
 	if (same_line) {
 		e = link_hello(&d->link, ctx);
 		e = e ? e : read_info(d, &info, ctx);

@@ -54,7 +54,7 @@ enum err upload_input(struct device *d, const struct run_request *rq,
 enum err run_and_fetch(struct device *d, const struct run_request *rq,
 	struct run_result *out, struct err_ctx *ctx);
 /* The same beside the meter, where there is one: with energy, or a note why not. What the
- * device itself says of energy does not count then. */
+ * device itself says of energy does not count then. ERR_DEVICE: the meter is not there. */
 enum err metered_run(struct device *d, const struct run_request *rq,
 	struct run_result *out, struct err_ctx *ctx);
 /* It may feed the board: before anything is asked of that. */

@@ -34,16 +34,6 @@ static void lengthen(const struct device *d, struct run_request *rq)
 		rq->min_sample_ns = (uint32_t)ns;
 }
 
-static int begin(struct device *d, char why[TRACE_WHY])
-{
-	struct err_ctx ctx = {{0}};
-
-	if (metered_open(d, &ctx) == ERR_OK)
-		return instrument_begin(d->meter, why);
-	snprintf(why, TRACE_WHY, "%.159s", ctx.msg);
-	return 0;
-}
-
 static void finish(struct device *d, const struct run_result *r, int ran,
 	struct process_run *out, char why[TRACE_WHY])
 {
@@ -65,13 +55,17 @@ enum err metered_run(struct device *d, const struct run_request *rq,
 	struct run_request own = *rq;
 	char why[TRACE_WHY] = "";
 	int recording;
-	enum err e;
+	enum err e = ERR_OK;
 
 	if (!d->profile.meter.kind[0])
 		return run_and_fetch(d, rq, out, ctx);
-	if (metered)
+	if (metered) {
 		lengthen(d, &own);
-	recording = metered && begin(d, why);
+		e = metered_open(d, ctx);
+	}
+	if (e)
+		return e;
+	recording = metered && instrument_begin(d->meter, why);
 	e = run_and_fetch(d, &own, out, ctx);
 	out->run.energy_uj = out->run.idle_uw = out->run.window_ns = NAN;
 	if (recording)

@@ -64,12 +64,12 @@ static void check_rate(struct lpm01a *p, uint64_t ms)
 	uint64_t n = p->t->n - p->stamp_n, dt = ms - p->stamp_ms;
 
 	if (ms <= p->stamp_ms) {
-		trace_fault(p->t, "the instrument's time stands still or goes back");
+		trace_fault(p->t, "the meter's time stands still or goes back");
 		return;
 	}
 	if (!p->hz && (n * 1000 % dt || !is_rate(n * 1000 / dt))) {
 		trace_fault(p->t,
-			"%llu samples in %llu ms are no rate of the instrument: some are "
+			"%llu samples in %llu ms are no rate of the meter: some are "
 			"missing",
 			(unsigned long long)n, (unsigned long long)dt);
 		return;
@@ -97,7 +97,7 @@ static int take_stamp(struct lpm01a *p, const char *s)
 		return 0;
 	now = (uint64_t)seconds * 1000 + ms;
 	if (full == 100)
-		trace_fault(p->t, "the instrument's buffer ran full");
+		trace_fault(p->t, "the meter's buffer ran full");
 	if (p->n_stamps++)
 		check_rate(p, now);
 	p->stamp_ms = now;
@@ -105,7 +105,7 @@ static int take_stamp(struct lpm01a *p, const char *s)
 	return 1;
 }
 
-/* "12 ris": numbers are consecutive, or one got lost. The instrument writes "ris" for
+/* "12 ris": numbers are consecutive, or one got lost. The meter writes "ris" for
  * either kind of edge where it is set to tell one. */
 static int take_event(struct lpm01a *p, const char *s)
 {
@@ -176,7 +176,7 @@ static int take_line(struct lpm01a *p, const char *s)
 		return 1;
 	}
 	if (after(s, "err")) {
-		trace_fault(p->t, "the instrument reports: %.80s", s);
+		trace_fault(p->t, "the meter reports: %.80s", s);
 		return 1;
 	}
 	if (isdigit((unsigned char)*s))
@@ -194,7 +194,7 @@ static void end_line(struct lpm01a *p)
 		if (p->line[i] < 32 || p->line[i] > 126)
 			p->line[i] = '?';
 	if (!take_line(p, p->line))
-		trace_fault(p->t, "the instrument sent a damaged line: '%.60s'", p->line);
+		trace_fault(p->t, "the meter sent a damaged line: '%.60s'", p->line);
 	p->len = 0;
 }
 
@@ -206,7 +206,7 @@ void lpm01a_feed(struct lpm01a *p, const uint8_t *data, size_t n)
 		} else if (p->len + 1 < sizeof(p->line)) {
 			p->line[p->len++] = (char)data[i];
 		} else {
-			trace_fault(p->t, "the instrument sent a line without an end");
+			trace_fault(p->t, "the meter sent a line without an end");
 			p->len = 0;
 		}
 	}

@@ -57,7 +57,7 @@ int ppk2_calibrate(struct ppk2_calibration *c, const char *text, char why[TRACE_
 						offsetof(struct ppk2_calibration, r)))
 				continue;
 			snprintf(why, TRACE_WHY,
-				"the instrument's calibration has no sound '%s'", key);
+				"the meter's calibration has no sound '%s'", key);
 			return 0;
 		}
 	}
@@ -95,12 +95,12 @@ static int doubt_sample(struct ppk2 *p, uint32_t range, uint32_t adc, uint32_t c
 	uint32_t missing = (counter - p->counter - 1) & 63;
 
 	if (range >= PPK2_RANGES)
-		trace_fault(p->t, "a sample of range %u, which the instrument has not",
+		trace_fault(p->t, "a sample of range %u, which the meter has not",
 			(unsigned)range);
 	else if (p->started && missing)
 		trace_fault(p->t, "%u or more samples are missing", (unsigned)missing);
 	else if (adc == ADC_MAX)
-		trace_fault(p->t, "more current than the instrument measures");
+		trace_fault(p->t, "more current than the meter measures");
 	return p->t->fault[0] != '\0';
 }
 
@@ -116,7 +116,7 @@ static void take_word(struct ppk2 *p, uint32_t word)
 		p->n_unsettled = UNSETTLED;
 	a = ppk2_ampere(&p->calibration, range, adc, p->volt);
 	if (!(fabs(a) < MAX_A)) {
-		trace_fault(p->t, "a current that the instrument cannot measure");
+		trace_fault(p->t, "a current that the meter cannot measure");
 		return;
 	}
 	if (p->n_unsettled) {
@@ -144,7 +144,7 @@ static void take_text(struct ppk2 *p, uint8_t c)
 	char why[TRACE_WHY];
 
 	if (p->len + 1 == sizeof(p->text)) {
-		trace_fault(p->t, "the instrument's calibration has no end");
+		trace_fault(p->t, "the meter's calibration has no end");
 		return;
 	}
 	p->text[p->len++] = c ? (char)c : '?';

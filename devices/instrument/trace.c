@@ -9,7 +9,7 @@
 #define MIN_WINDOW_NS 10e9
 #define MIN_SAMPLES 1000
 #define MIN_EDGES 100	   /* window by uncertainty of its edges */
-#define MAX_CLOCKS 0.01	   /* between the board's clock and the instrument's */
+#define MAX_CLOCKS 0.01	   /* between the board's clock and the meter's */
 #define MAX_IDLE_SHARE 0.1 /* of the result, by which the idle level may waver */
 #define MAX_DOUBT 0.01	   /* of the result */
 #define MAX_POWER_UW 10e6  /* beyond what such instruments measure */
@@ -192,7 +192,7 @@ static int check_length(
 		return refuse(why, "the window's edges are not known well enough");
 	if (r->board_ns > 0 && fabs(ns - r->board_ns) > MAX_CLOCKS * r->board_ns)
 		return refuse(why,
-			"the window lasts %.3f s for the instrument, %.3f s for the board",
+			"the window lasts %.3f s for the meter, %.3f s for the board",
 			ns * 1e-9, r->board_ns * 1e-9);
 	return 1;
 }
@@ -231,8 +231,7 @@ int trace_result(const struct trace *t, const struct trace_run *r,
 			idle.lo * 1e-3, idle.hi * 1e-3);
 	doubt = e[1].doubt_uj - e[0].doubt_uj;
 	if (doubt > MAX_DOUBT * net)
-		return refuse(
-			why, "the instrument changed its range too often to be trusted");
+		return refuse(why, "the meter changed its range too often to be trusted");
 	edge = 2 * t->interval_ns * 1e-9 * fabs(f.active_uw - idle.uw);
 	f.energy_uj = net / r->n_inferences;
 	f.error_uj =

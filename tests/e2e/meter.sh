@@ -65,20 +65,47 @@ for kind in lpm01a ppk2; do
 	prints "$kind: unplugged, and says so" 'is not available: meter: ' err
 done
 
-play ppk2 lost
-board ppk2 "$port" 'recorded: yes'
-check 'lost samples: measure' measure
-prints 'lost samples: no energy' '^energy +not measured: .* is void: 1 or more samples are missing' out
-prints 'lost samples: the count is there' '^instructions [0-9]+ ' out
+play lpm01a lost
 board lpm01a "$port" 'recorded: yes'
+check 'lost samples: measure' measure
+prints 'lost samples: no energy' '^energy +not measured: .* is void: 999 samples instead of 1000' out
+prints 'lost samples: the count is there' '^instructions [0-9]+ ' out
+board ppk2 "$port" 'recorded: yes'
 exits 'another kind at the port' 3 measure
-prints 'another kind is told' 'is no X-NUCLEO-LPM01A' err
-board ppk2 "$port"
+prints 'another kind is told' 'is no Power Profiler Kit II' err
+board lpm01a "$port"
 exits 'an emulated board has no live meter' 2 measure
 prints 'and says so' "an emulated board draws nothing: .* 'recorded: yes'" err
 unplug
 
+search() { # NAME DEVICE
+	cat >"$DIR/job.yaml" <<EOF
+job: $1
+data: builtin:home?n=600
+space: home-mcu
+objectives: [intent_acc, "energy_uj@$2"]
+search: {initial: 2, batch: 2, population: 16, evolve: 4, refine: 4}
+stop: {candidates: 2}
+supernet: {epochs: 1}
+final: {candidates: 0}
+device_wait_s: 0
+EOF
+	"$HAWSER" search "$DIR/job.yaml"
+}
+"$PLAYER" lpm01a to "$DIR/log" >"$DIR/said"
+read -r port energy idle <"$DIR/said"
+board lpm01a "$DIR/log"
+check 'a search with a recording' search energy "$DIR/board.yaml"
+check 'its front' "$HAWSER" front energy --json
+prints 'energy, but not measured' '"name": "energy_uj@.*"provenance": "emulated"' out
+about 'of an inference' "$(sed -n 's/.*"energy_uj@[^"]*": {"value": \([0-9.]*\),.*/\1/p' "$DIR/out" | head -1)" \
+	"$(awk "BEGIN { print $energy / 2 }")"
+
 board lpm01a README.md
 check 'a file that is no recording' measure
 prints 'it is void' '^energy +not measured: .* is void' out
+exits 'a search with such a meter' 3 search void "$DIR/board.yaml"
+prints 'says whose fault it is' 'the windows of its meter are void' err
+exits 'a search without one' 2 search none mps2-an386
+prints 'says that there is none' "device 'mps2-an386' has no energy sensor" err
 finish

@@ -125,7 +125,7 @@ static void no_figure_rather_than_a_wrong_one(void **state)
 		double board_s; /* 0: the true one */
 	} cases[] = {
 		{"shorter than 10 s", {3, 1, 9.99, 3, 4, 33, 0, 0, 10}, 0, "", "", 0},
-		{"11.000 s for the instrument, 11.300 s for the board", SCENE, 0, "", "",
+		{"11.000 s for the meter, 11.300 s for the board", SCENE, 0, "", "",
 			11.3},
 		{"damaged line: '#", SCENE, 7, "\n33", "\n#", 0},
 		{"999 samples in 1000 ms are no rate", SCENE, 1, "4000-09\r\n", "", 0},
