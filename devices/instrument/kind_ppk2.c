@@ -38,6 +38,12 @@ static void stop(struct instrument *i)
 	halt(i, QUIET_MS);
 }
 
+/* Its last word may come without an end of line: then nothing follows. */
+static int is_last_word(const struct ppk2 *p)
+{
+	return p->len > 4 && !strcmp(p->text + p->len - 4, "\nEND");
+}
+
 /* Asks for the calibration until it has come. */
 static enum err calibrate(struct instrument *i, struct err_ctx *ctx)
 {
@@ -52,7 +58,14 @@ static enum err calibrate(struct instrument *i, struct err_ctx *ctx)
 	trace_init(&i->trace, PPK2_BIN);
 	ppk2_init(p, &i->trace, i->setup.voltage_mv);
 	while (!e && !p->calibrated && !i->trace.fault[0] && clock_mono_ns() < until) {
-		e = i->line->ops->read(i->line, &c, 1, HELLO_MS, &n, ctx);
+		int last = is_last_word(p);
+
+		e = i->line->ops->read(
+			i->line, &c, 1, last ? QUIET_MS : HELLO_MS, &n, ctx);
+		if (e == ERR_TIMEOUT && last) {
+			c = '\n';
+			e = ERR_OK;
+		}
 		if (!e)
 			ppk2_feed(p, &c, 1);
 	}

@@ -11,17 +11,26 @@
 #define MAX_A 1.2
 #define END "END"
 
+/* Where a kit has not-a-number or zero, its maker's program takes these. */
+static const struct ppk2_calibration usual = {
+	.r = {1031.64, 101.65, 10.15, 0.94, 0.043},
+	.gs = {1, 1, 1, 1, 1},
+	.gi = {1, 1, 1, 1, 1},
+	.ug = {1, 1, 1, 1, 1},
+};
+
 static const struct key {
 	const char *name;
 	size_t at;
+	const double *usual;
 } keys[] = {
-	{"R", offsetof(struct ppk2_calibration, r)},
-	{"GS", offsetof(struct ppk2_calibration, gs)},
-	{"GI", offsetof(struct ppk2_calibration, gi)},
-	{"O", offsetof(struct ppk2_calibration, o)},
-	{"S", offsetof(struct ppk2_calibration, s)},
-	{"I", offsetof(struct ppk2_calibration, i)},
-	{"UG", offsetof(struct ppk2_calibration, ug)},
+	{"R", offsetof(struct ppk2_calibration, r), usual.r},
+	{"GS", offsetof(struct ppk2_calibration, gs), usual.gs},
+	{"GI", offsetof(struct ppk2_calibration, gi), usual.gi},
+	{"O", offsetof(struct ppk2_calibration, o), usual.o},
+	{"S", offsetof(struct ppk2_calibration, s), usual.s},
+	{"I", offsetof(struct ppk2_calibration, i), usual.i},
+	{"UG", offsetof(struct ppk2_calibration, ug), usual.ug},
 };
 
 /* The number behind "KEY: " at the begin of a line. */
@@ -37,7 +46,7 @@ static int find_number(const char *text, const char *key, double *out)
 			continue;
 		*out = strtod(line + n + 2, &end);
 		return end != line + n + 2 && (*end == '\r' || *end == '\n') &&
-		       isfinite(*out) && fabs(*out) < 1e6;
+		       (isnan(*out) || fabs(*out) < 1e6);
 	}
 	return 0;
 }
@@ -51,11 +60,11 @@ int ppk2_calibrate(struct ppk2_calibration *c, const char *text, char why[TRACE_
 			char key[16];
 
 			snprintf(key, sizeof(key), "%s%d", keys[k].name, r);
-			if (find_number(text, key, &to[r]) &&
-				(to[r] > 0 ||
-					keys[k].at !=
-						offsetof(struct ppk2_calibration, r)))
+			if (find_number(text, key, &to[r]) && (k > 0 || !(to[r] < 0))) {
+				if (isnan(to[r]) || to[r] == 0)
+					to[r] = keys[k].usual[r];
 				continue;
+			}
 			snprintf(why, TRACE_WHY,
 				"the meter's calibration has no sound '%s'", key);
 			return 0;

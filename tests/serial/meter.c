@@ -84,8 +84,9 @@ static int ppk2_command(struct meter_player *p)
 
 	if (p->len < need)
 		return 0;
+	/* With and without an end of its last line. */
 	if (c[0] == 0x19)
-		say_text(p, SCENE_PPK2);
+		say(p, SCENE_PPK2, strlen(SCENE_PPK2) - (size_t)(p->n_asked++ % 2));
 	else if (c[0] == 0x06)
 		start(p);
 	else if (c[0] == 0x07)
@@ -121,9 +122,10 @@ static void listen_to(struct meter_player *p)
 	struct pollfd q = {p->master, POLLIN, 0};
 	char c;
 
-	if (poll(&q, 1, PAUSE_MS) > 0)
-		while (read(p->master, &c, 1) == 1)
-			take(p, c);
+	if (poll(&q, 1, PAUSE_MS) > 0 && !(q.revents & POLLIN))
+		poll(NULL, 0, PAUSE_MS); /* nobody is there */
+	while (read(p->master, &c, 1) == 1)
+		take(p, c);
 }
 
 /* Samples from `p->at` to `to`, with the scene's edges where they are wanted. */
@@ -152,7 +154,6 @@ static void send_samples(struct meter_player *p, int64_t to)
 
 static void unplug(struct meter_player *p)
 {
-	close(p->slave);
 	close(p->master);
 	p->master = -1;
 	p->recording = 0;
@@ -251,19 +252,19 @@ static void *play(void *self)
 int meter_player_start(struct meter_player *p)
 {
 	struct termios t;
-	const char *name;
+	int slave;
 
 	p->master = posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
 	if (p->master < 0 || grantpt(p->master) || unlockpt(p->master) ||
-		!(name = ptsname(p->master)))
+		ptsname_r(p->master, p->path, sizeof(p->path)))
 		return -1;
-	snprintf(p->path, sizeof(p->path), "%s", name);
-	/* Kept open, so that the other side may come and go. */
-	p->slave = open(p->path, O_RDWR | O_NOCTTY | O_CLOEXEC);
-	if (p->slave < 0 || tcgetattr(p->slave, &t) != 0)
+	/* Not kept open: it would stay locked for the one who had it first. */
+	slave = open(p->path, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (slave < 0 || tcgetattr(slave, &t) != 0)
 		return -1;
 	cfmakeraw(&t);
-	tcsetattr(p->slave, TCSANOW, &t);
+	tcsetattr(slave, TCSANOW, &t);
+	close(slave);
 	p->hz = p->kind == METER_PPK2 ? 100000 : 1000;
 	p->start = p->end = p->fault = NEVER;
 	pthread_mutex_init(&p->lock, NULL);
@@ -288,8 +289,6 @@ void meter_player_stop(struct meter_player *p)
 	pthread_join(p->thread, NULL);
 	pthread_cond_destroy(&p->news);
 	pthread_mutex_destroy(&p->lock);
-	if (p->master < 0)
-		return;
-	close(p->slave);
-	close(p->master);
+	if (p->master >= 0)
+		close(p->master);
 }

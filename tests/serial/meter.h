@@ -30,10 +30,10 @@ struct meter_player {
 	int whole; /* plays the whole scene at every start, as a recording */
 	/* The player's own. */
 	char path[64];
-	int master, slave;
+	int master;
 	uint32_t hz;
 	int64_t at, start, end, fault; /* samples: sent, of the edges, of the fault */
-	int recording, n_starts;
+	int recording, n_starts, n_asked;
 	char command[64];
 	size_t len;
 	pthread_t thread;

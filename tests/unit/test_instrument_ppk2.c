@@ -52,6 +52,32 @@ static void sample_is_read_as_by_hand(void **state)
 	assert_true(fabs(ppk2_ampere(&c, 3, 8000, 3.3) - 0.372020 * 1.372020) < 1e-5);
 }
 
+/* As kits that were never calibrated have it. */
+static void numbers_that_a_kit_lacks_are_the_usual_ones(void **state)
+{
+	struct ppk2_calibration c, whole;
+	char why[TRACE_WHY], text[sizeof(SCENE_PPK2) + 16];
+	const char *cut = strstr(SCENE_PPK2, "R1: 101.65") + 4;
+
+	(void)state;
+	assert_true(ppk2_calibrate(&whole, SCENE_PPK2, why));
+	snprintf(text, sizeof(text), "%.*s%s%s", (int)(cut - SCENE_PPK2), SCENE_PPK2,
+		"-nan", cut + strlen("101.65"));
+	assert_true(ppk2_calibrate(&c, text, why));
+	assert_memory_equal(&c, &whole, sizeof(c));
+	snprintf(text, sizeof(text), "%.*s%s%s", (int)(cut - SCENE_PPK2), SCENE_PPK2, "0",
+		cut + strlen("101.65"));
+	assert_true(ppk2_calibrate(&c, text, why));
+	assert_memory_equal(&c, &whole, sizeof(c));
+	snprintf(text, sizeof(text), "%.*s%s%s", (int)(cut - SCENE_PPK2), SCENE_PPK2,
+		"-3", cut + strlen("101.65"));
+	assert_false(ppk2_calibrate(&c, text, why));
+	assert_non_null(strstr(why, "no sound 'R1'"));
+	snprintf(text, sizeof(text), "%.*s%s%s", (int)(cut - SCENE_PPK2), SCENE_PPK2,
+		"inf", cut + strlen("101.65"));
+	assert_false(ppk2_calibrate(&c, text, why));
+}
+
 static void energy_is_the_integral_of_the_window(void **state)
 {
 	static const struct scene scenes[] = {
@@ -214,6 +240,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sample_is_read_as_by_hand),
+		cmocka_unit_test(numbers_that_a_kit_lacks_are_the_usual_ones),
 		cmocka_unit_test(energy_is_the_integral_of_the_window),
 		cmocka_unit_test(no_figure_rather_than_a_wrong_one),
 		cmocka_unit_test(the_pulse_of_a_start_is_no_edge),
