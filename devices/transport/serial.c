@@ -26,11 +26,19 @@ struct serial_transport {
 	char path[256];
 };
 
+/* A pseudo-terminal outlives its last close, and would stay refused to everybody. */
+static void give_back(struct serial_transport *s)
+{
+	if (s->fd < 0)
+		return;
+	ioctl(s->fd, TIOCNXCL);
+	close(s->fd);
+	s->fd = -1;
+}
+
 static enum err lost(struct serial_transport *s, const char *why, struct err_ctx *ctx)
 {
-	if (s->fd >= 0)
-		close(s->fd);
-	s->fd = -1;
+	give_back(s);
 	return err_set(ctx, ERR_LINK, "serial line '%s': %s", s->path, why);
 }
 
@@ -98,8 +106,7 @@ static void serial_close(struct transport *t)
 {
 	struct serial_transport *s = (struct serial_transport *)t;
 
-	if (s->fd >= 0)
-		close(s->fd);
+	give_back(s);
 	free(s);
 }
 
