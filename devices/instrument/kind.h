@@ -9,6 +9,7 @@
 #include "devices/instrument/instrument.h"
 #include "devices/instrument/lpm01a.h"
 #include "devices/instrument/ppk2.h"
+#include "devices/instrument/ppk2_csv.h"
 #include "devices/transport/transport.h"
 
 struct instrument {
@@ -18,7 +19,9 @@ struct instrument {
 	union {
 		struct lpm01a lpm01a;
 		struct ppk2 ppk2;
+		struct ppk2_csv ppk2_csv;
 	} parser;
+	int exported; /* a file that a PPK2's program has written: ppk2_csv */
 	struct trace trace;
 	uint64_t idle_end; /* samples before the run */
 	pthread_t reader;

@@ -99,6 +99,7 @@ static enum err greet(struct instrument *i, struct err_ctx *ctx)
 
 static void reset(struct instrument *i, int from_start)
 {
+	i->exported = 0;
 	if (from_start)
 		ppk2_init(&i->parser.ppk2, &i->trace, i->setup.voltage_mv);
 	else
@@ -117,9 +118,17 @@ static void leave(struct instrument *i)
 	(void)i;
 }
 
+/* A file is what the kit has sent, from its calibration on, or begins with "Timestamp". */
 static void feed(struct instrument *i, const uint8_t *data, size_t n)
 {
-	ppk2_feed(&i->parser.ppk2, data, n);
+	if (!i->line && !i->exported && i->parser.ppk2.len == 0 && n && data[0] == 'T') {
+		i->exported = 1;
+		ppk2_csv_init(&i->parser.ppk2_csv, &i->trace, i->setup.voltage_mv);
+	}
+	if (i->exported)
+		ppk2_csv_feed(&i->parser.ppk2_csv, data, n);
+	else
+		ppk2_feed(&i->parser.ppk2, data, n);
 }
 
 static int ended(const struct instrument *i)

@@ -148,6 +148,14 @@ static void a_file_is_a_recording(void **state)
 	assert_int_equal(instrument_end(i, &run, &f, why), 0);
 	assert_non_null(strstr(why, "for the board"));
 	instrument_close(i);
+	/* What the maker's program exports is told from what the kit sends. */
+	assert_int_equal(ftruncate(fd, 0), 0);
+	assert_int_equal(pwrite(fd, "Timestamp(ms),Current(uA)\n", 26, 0), 26);
+	assert_int_equal(instrument_open(&i, &s, &ctx), ERR_OK);
+	assert_int_equal(instrument_begin(i, why), 1);
+	assert_int_equal(instrument_end(i, &run, &f, why), 0);
+	assert_non_null(strstr(why, "the export needs the columns"));
+	instrument_close(i);
 	buf_release(&b);
 	close(fd);
 	unlink(path);

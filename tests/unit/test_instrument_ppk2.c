@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "devices/instrument/ppk2_csv.h"
 #include "src/base/rng.h"
 #include "tests/unit/instrument_scene.h"
 
@@ -209,6 +210,93 @@ static void the_pulse_of_a_start_is_no_edge(void **state)
 	buf_release(&b);
 }
 
+/* The export of a scene; a fault at sample `at`: `skip` samples left out, or `text`. */
+static void export(const struct scene *s, const char *heading, int at, int skip,
+	const char *text, struct buf *b)
+{
+	int start = (int)(scene_start_s(s) * 1e5);
+	int end = (int)((scene_start_s(s) + s->window_s) * 1e5);
+	int eight = strstr(heading, "D0,") != NULL;
+
+	buf_init(b);
+	buf_printf(b, "%s\n", heading);
+	for (int i = 0; i < (int)(scene_length_s(s) * 1e5); i++) {
+		double uj = scene_uj(s, (i + 1) * 1e-5) - scene_uj(s, i * 1e-5);
+		int high = i >= start && i < end;
+
+		if (i >= at && i < at + skip)
+			continue;
+		if (i == at && text)
+			buf_puts(b, text);
+		buf_printf(b, "%.10g,%.3f,%d%s\n", i / 100.0, uj / SCENE_VOLT * 1e5, high,
+			eight ? ",0,0,0,0,1,0,0" : "0000100");
+	}
+}
+
+static int read_export(
+	const struct scene *s, const struct buf *b, struct trace_energy *f, char *why)
+{
+	struct trace_run run = {.n_inferences = s->n_inferences,
+		.idle_end = (uint64_t)(s->before_s * 1e5),
+		.idle_begin = (uint64_t)((scene_length_s(s) - s->after_s + 0.1) * 1e5),
+		.board_ns = s->window_s * 1e9};
+	struct ppk2_csv p;
+	struct trace t;
+	int ok;
+
+	trace_init(&t, PPK2_BIN);
+	ppk2_csv_init(&p, &t, 3300);
+	for (size_t at = 0; at < b->len; at += 4093)
+		ppk2_csv_feed(&p, (const uint8_t *)buf_str(b) + at,
+			b->len - at < 4093 ? b->len - at : 4093);
+	ok = trace_result(&t, &run, f, why);
+	trace_release(&t);
+	return ok;
+}
+
+#define EXPORT "Timestamp(ms),Current(uA),D0-D7"
+
+static void an_export_is_a_recording_too(void **state)
+{
+	static const struct scene whole = {2.3, 0.1, 10.1, 2.3, 4, 33, 2.5, 0, 100};
+	static const struct scene brief = {0.02, 0.01, 0.1, 0.02, 4, 33, 0, 0, 100};
+	static const struct {
+		const char *heading;
+		int skip;
+		const char *text, *why; /* NULL: it is sound */
+	} cases[] = {
+		{EXPORT, 0, NULL, NULL},
+		{"Timestamp(ms),Current(uA),D0,D1,D2,D3,D4,D5,D6,D7", 0, NULL, NULL},
+		{EXPORT, 1, NULL, "1 samples are missing"},
+		{EXPORT, 64, NULL, "64 samples are missing"},
+		{EXPORT, 0, "0.07,1,00000000\n", "makes a step of"},
+		{EXPORT, 0, "x,1,00000000\n", "a line without time, current or D0"},
+		{EXPORT, 0, "7000,,00000000\n", "a line without time, current or D0"},
+		{EXPORT, 0, "7000,1,X0000000\n", "a line without time, current or D0"},
+		{EXPORT, 0, "7000,9e9,00000000\n", "a current that the meter cannot"},
+		{"Timestamp(ms),Current(uA)", 0, NULL, "needs the columns"},
+		{"Current(uA),D0-D7", 0, NULL, "needs the columns"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct trace_energy f = {.energy_uj = -1};
+		char why[TRACE_WHY] = "";
+		const struct scene *s = cases[i].why ? &brief : &whole;
+		struct buf b;
+		int ok;
+
+		export(s, cases[i].heading, 7000, cases[i].skip, cases[i].text, &b);
+		ok = read_export(s, &b, &f, why);
+		buf_release(&b);
+		if (ok != !cases[i].why || (cases[i].why && !strstr(why, cases[i].why)))
+			fail_msg("case %zu: %g uJ, '%s'", i, f.energy_uj, why);
+		if (ok)
+			assert_true(
+				fabs(f.energy_uj - scene_net_uj(s)) < 1e-3 * f.energy_uj);
+	}
+}
+
 static void noise_is_refused(void **state)
 {
 	struct scene s = SCENE;
@@ -244,6 +332,7 @@ int main(void)
 		cmocka_unit_test(energy_is_the_integral_of_the_window),
 		cmocka_unit_test(no_figure_rather_than_a_wrong_one),
 		cmocka_unit_test(the_pulse_of_a_start_is_no_edge),
+		cmocka_unit_test(an_export_is_a_recording_too),
 		cmocka_unit_test(noise_is_refused),
 	};
 
