@@ -208,7 +208,7 @@ tests: $(TESTS) ## build the unit tests
 # What starts compilers and emulators only is the same under the sanitisers: once is enough. So
 # is the training of a network whose kernels have tests of their own.
 COMPILED_ONLY := $(addprefix $(BUILD)/tests/,test_codegen_loops test_infer_arm test_cross_candidates \
-	test_mcu test_mcu_upload test_mcu_noise test_mcu_port test_mcu_delta \
+	test_mcu test_mcu_upload test_mcu_noise test_mcu_port test_mcu_delta test_mcu_flash \
 	test_mcu_counts test_integer_accuracy)
 unit: all tests $(BUILD)/count.so $(BUILD)/line-noise ## run the unit tests (CONFIG=asan: under the sanitisers)
 	@JOBS=$(JOBS) tests/run "unit, $(CONFIG)" $(TALLY) $(if $(filter asan,$(CONFIG)),$(filter-out $(COMPILED_ONLY),$(TESTS)),$(TESTS))

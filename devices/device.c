@@ -5,16 +5,17 @@
 #include <string.h>
 #include <time.h>
 
-#include "devices/handle.h"
+#include "devices/flash.h"
 #include "devices/result.h"
 #include "devices/cpu_arch.h"
-#include "devices/transport/power.h"
+#include "devices/transport/host_command.h"
 
 #define SILENCE_MS 2500 /* more than two BEATs */
 #define MAX_SILENCES 3
 #define MAX_KILLED 2 /* runs that someone ended there, before the image is blamed */
 #define GRACE_MS 15000 /* for idle power, start and end of a run */
 #define POWER_CYCLE_MS 60000
+#define MAX_FLASH_WRITES 2
 
 const struct device_info *device_info(const struct device *d)
 {
@@ -27,41 +28,6 @@ const struct device_profile *device_profile(const struct device *d)
 }
 
 /* Opening */
-
-/* Firmware cannot know; the host started the emulator. With QEMU's -icount an instruction
- * takes 2^shift ns of the board's time, always. */
-static void tell_emulator(const struct device_profile *p, struct device_info *info)
-{
-	const char *shift = strstr(p->emulator, "-icount shift=");
-	size_t len = strlen(info->description);
-	int n = 0;
-
-	if (!p->emulator[0])
-		return;
-	if (shift)
-		n = atoi(shift + strlen("-icount shift="));
-	info->instruction_ns = n > 0 && n <= 10 ? 1u << n : 0;
-	snprintf(info->description + len, sizeof(info->description) - len,
-		info->instruction_ns ? "emulated: yes\ninstruction_ns: %u\n"
-				     : "emulated: yes\n",
-		(unsigned)info->instruction_ns);
-}
-
-/* Figures of a board that is fed otherwise, of another meter or recording do not mix. */
-static void tell_meter(const struct device_profile *p, struct device_info *info)
-{
-	size_t len = strlen(info->description);
-
-	if (!p->meter.kind[0])
-		return;
-	instrument_name(&p->meter, info->sensor, sizeof(info->sensor));
-	snprintf(info->sensor_note, sizeof(info->sensor_note),
-		p->meter.recorded ? "what was recorded, not what this board draws"
-				  : "all that it feeds");
-	snprintf(info->description + len, sizeof(info->description) - len,
-		"meter: %s%s%s\n", info->sensor, p->meter.recorded ? " " : "",
-		p->meter.recorded ? p->meter.port : "");
-}
 
 /* Takes "KEY: HEX\n" out of the description: it changes while the device stays the same. */
 static int take_number(struct device_info *info, const char *key, uint32_t *out)
@@ -132,10 +98,9 @@ static enum err read_info(struct device *d, struct device_info *info, struct err
 		snprintf(info->description + len, sizeof(info->description) - len,
 			"threads: %u\n", (unsigned)d->profile.threads);
 	}
-	tell_emulator(&d->profile, info);
 	memcpy(info->sensor, w->sensor, sizeof(info->sensor));
 	memcpy(info->sensor_note, w->sensor_note, sizeof(info->sensor_note));
-	tell_meter(&d->profile, info);
+	identity_tell(&d->profile, info);
 	hash_bytes(&info->fingerprint, info->description, strlen(info->description));
 	info->protocol = w->version;
 	memcpy(info->agent, w->agent, sizeof(info->agent));
@@ -272,7 +237,7 @@ enum err device_recover(struct device *d, struct err_ctx *ctx)
 	enum err e = climb(d, again_ms, sizeof(again_ms) / sizeof(again_ms[0]), 1, &why);
 
 	if (e && e != ERR_INVALID && d->profile.power_cycle[0]) {
-		e = power_cycle(d->profile.power_cycle, POWER_CYCLE_MS, &why);
+		e = host_command(d->profile.power_cycle, POWER_CYCLE_MS, &why);
 		if (!e)
 			e = climb(d, boot_ms, sizeof(boot_ms) / sizeof(boot_ms[0]), 0,
 				&why);
@@ -387,7 +352,7 @@ static enum err run_once(struct device *d, const struct run_request *rq,
 }
 
 /* A device may have dropped the image for want of room, or with its memory. */
-static enum err run_with_image(struct device *d, const struct run_request *rq,
+static enum err run_or_send(struct device *d, const struct run_request *rq,
 	const struct hash *input, struct answer *a, struct err_ctx *ctx)
 {
 	enum err e = run_once(d, rq, input, a, ctx);
@@ -403,6 +368,26 @@ static enum err run_with_image(struct device *d, const struct run_request *rq,
 	if (!e && rq->mode == RUN_EVAL)
 		e = upload_input(d, rq, input, ctx);
 	return e ? e : run_once(d, rq, input, a, ctx);
+}
+
+/* Nothing runs with other weights in flash than its own. */
+static enum err run_with_image(struct device *d, const struct run_request *rq,
+	const struct hash *input, struct answer *a, struct err_ctx *ctx)
+{
+	enum err e = flash_prepare(d, &rq->image, ctx);
+
+	for (int writes = 0; !e; writes++) {
+		e = run_or_send(d, rq, input, a, ctx);
+		if (e || !flash_is_stale(d, &rq->image, &a->done))
+			return e;
+		if (writes == MAX_FLASH_WRITES)
+			return err_set(ctx, ERR_DEVICE,
+				"its flash does not keep what is written there: after %d "
+				"times the image does not find its weights",
+				writes);
+		e = flash_write(d, &rq->image, ctx);
+	}
+	return e;
 }
 
 enum err run_and_fetch(struct device *d, const struct run_request *rq,

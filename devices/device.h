@@ -20,6 +20,14 @@
 /* A device as its YAML profile describes it (devices/profiles, or the user's folder). */
 #define DEVICE_MAX_THREADS 16
 
+/* Where in a board's flash the weights of images may lie that RAM cannot hold, and how they come
+ * there: a shell command of this host with {file}, {address} and {size}, or "probe": through
+ * an emulator's debugger, which writes anywhere. */
+struct device_flash {
+	uint32_t base, size; /* bytes; size 0: nowhere */
+	char write[512];
+};
+
 struct device_profile {
 	char name[64];
 	char driver[16];      /* "local", "sim", "ssh", "serial" */
@@ -47,6 +55,7 @@ struct device_profile {
 	char sensor[64];       /* "auto", "none", or a sensor's name */
 	char sysfs_root[256];  /* "" or a prefix for /sys and /proc (fixture trees) */
 	char sim_law[1024];    /* sim: "key=value,..." (devices/sim/README.md) */
+	struct device_flash flash; /* serial */
 	double health_factor; /* a known build may take that many times as long; 0: any */
 	char power_cycle[512]; /* shell command of this host: off and on again; "" none */
 	struct instrument_setup meter; /* serial: in the board's supply; kind "" none */

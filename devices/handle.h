@@ -4,6 +4,7 @@
 
 #include "devices/device.h"
 #include "devices/link.h"
+#include "devices/proto/placed.h"
 
 #define N_LOST 32
 
@@ -12,6 +13,7 @@
 struct upload_note {
 	struct hash image;
 	char *path;
+	struct placed placed; /* its weights in flash; size 0: none */
 };
 
 /* A run that was lost with the device: its next attempt gets the next number. */
@@ -26,6 +28,7 @@ struct device {
 	struct device_info info;
 	struct upload_note *uploads;
 	size_t n_uploads, cap_uploads;
+	struct placed in_flash; /* as it was written or found last; size 0: not known */
 	struct lost_run lost[N_LOST];
 	size_t n_lost;
 	unsigned probe_failures;  /* in a row */
@@ -35,6 +38,8 @@ struct device {
 	struct link link;
 };
 
+/* What this host knows better than the device: adds it to the description. */
+void identity_tell(const struct device_profile *p, struct device_info *info);
 /* ERR_DEVICE when it is not the board that the profile names. */
 enum err identity_check(const struct device_profile *p, const struct device_info *info,
 	struct err_ctx *ctx);
@@ -44,7 +49,7 @@ enum err identity_changed(
 
 /* What was uploaded by that hash, or NULL. */
 const struct upload_note *upload_find(struct device *d, const struct hash *image);
-/* One try. */
+/* One try; noted for upload_find. */
 enum err upload_image(struct device *d, const char *path, const struct hash *image,
 	struct err_ctx *ctx);
 enum err upload_input(struct device *d, const struct run_request *rq,
@@ -62,6 +67,9 @@ enum err metered_open(struct device *d, struct err_ctx *ctx);
 
 /* Uploads go by the debug probe of the transport that was attached, if it has one. */
 void probe_begin(struct device *d);
+/* Through the debug probe; ERR_LINK. */
+enum err probe_write(struct device *d, uint64_t address, const uint8_t *data, size_t len,
+	struct err_ctx *ctx);
 /* An upload has arrived. */
 void probe_worked(struct device *d);
 

@@ -155,7 +155,7 @@ enum err link_call(
 {
 	enum err e = link_post(l, type, ctx);
 
-	for (size_t i = 0; i < LINK_TRIES; i++) {
+	for (size_t i = 0; i < LINK_CALL_TRIES; i++) {
 		uint64_t until;
 
 		if (i)

@@ -18,6 +18,7 @@
 #include "src/base/err.h"
 
 #define LINK_TRIES 8
+#define LINK_CALL_TRIES 6 /* of one that has answered before: 7 s, so that it is found out soon */
 #define LINK_MAX_PAYLOAD 65536
 #define LINK_MAX_BLOB (64u << 20) /* as a Linux agent's largest result */
 

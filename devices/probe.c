@@ -50,23 +50,36 @@ static enum err check_core(
 	return ERR_OK;
 }
 
-static enum err write_all(const struct device *d, const uint8_t *data, size_t len,
-	uint64_t *address, struct err_ctx *ctx)
+enum err probe_write(struct device *d, uint64_t address, const uint8_t *data, size_t len,
+	struct err_ctx *ctx)
 {
 	struct gdb_remote *g;
+	enum err e, last;
+
+	if (!d->link.t || !d->link.t->probe[0])
+		return err_set(ctx, ERR_LINK, "there is no debug probe");
+	e = gdb_remote_open(&g, d->link.t->probe, ctx);
+	if (e)
+		return e;
+	e = check_core(d, g, ctx);
+	e = e ? e : gdb_remote_write(g, address, data, len, ctx);
+	last = gdb_remote_close(g, e ? NULL : ctx);
+	return e ? e : last;
+}
+
+/* To the end of the window. */
+static enum err write_all(struct device *d, const uint8_t *data, size_t len,
+	uint64_t *address, struct err_ctx *ctx)
+{
 	uint64_t base, size;
-	enum err e = find_window(d, &base, &size, ctx), last;
+	enum err e = find_window(d, &base, &size, ctx);
 
 	if (!e && len > size)
 		e = err_set(ctx, ERR_FULL, "it is larger than the agent's window");
-	e = e ? e : gdb_remote_open(&g, d->link.t->probe, ctx);
 	if (e)
 		return e;
 	*address = (base + size - len) & ~(uint64_t)7;
-	e = check_core(d, g, ctx);
-	e = e ? e : gdb_remote_write(g, *address, data, len, ctx);
-	last = gdb_remote_close(g, e ? NULL : ctx);
-	return e ? e : last;
+	return probe_write(d, *address, data, len, ctx);
 }
 
 /* link.stage of the device `self`. */

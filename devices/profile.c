@@ -1,7 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "devices/device.h"
+#include "devices/flash.h"
 #include "devices/profile_folder.h"
 #include "devices/profile_keys.h"
 #include "devices/transport/dial.h"
@@ -11,7 +11,8 @@
 static const char *const keys[] = {"driver", "uri", "port", "baud", "emulator", "board",
 	"cpuid", "window", "probe", "ssh_config", "cache", "cc", "cflags", "isa", "cpu",
 	"threads", "timeout_ms", "memory_bytes", "flash_bytes", "ram_bytes", "sensor",
-	"sysfs_root", "law", "about", "health_factor", "power_cycle", "meter", NULL};
+	"sysfs_root", "law", "about", "health_factor", "power_cycle", "flash", "meter",
+	NULL};
 
 /* A mapping of numbers becomes "key=value,..." for the agent, which knows the keys. */
 static enum err law(const struct profile_keys *l, char *out, size_t cap)
@@ -167,6 +168,13 @@ static enum err care(const struct profile_keys *l, struct device_profile *p)
 	return e;
 }
 
+static enum err flash(const struct profile_keys *l, struct device_profile *p)
+{
+	const struct yaml_node *n = yaml_get(l->root, "flash");
+
+	return n ? flash_parse(p, l->doc, n, l->ctx) : ERR_OK;
+}
+
 static enum err load(const struct profile_keys *l, struct device_profile *p)
 {
 	enum err e = yaml_check_keys(l->doc, l->root, keys, l->ctx);
@@ -192,6 +200,7 @@ static enum err load(const struct profile_keys *l, struct device_profile *p)
 	e = e ? e : key_text(l, "sysfs_root", p->sysfs_root, sizeof(p->sysfs_root));
 	e = e ? e : key_text(l, "about", about, sizeof(about));
 	e = e ? e : care(l, p);
+	e = e ? e : flash(l, p);
 	e = e ? e : profile_meter(l, p);
 	return e ? e : law(l, p->sim_law, sizeof(p->sim_law));
 }

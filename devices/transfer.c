@@ -182,7 +182,7 @@ static enum err send_all(struct link *l, struct upload *u, struct err_ctx *ctx)
 		if (e)
 			return e;
 		e = link_next(l, link_try_ms(l, u->silent), &h, &g, ctx);
-		if (e == ERR_TIMEOUT && ++u->silent < LINK_TRIES)
+		if (e == ERR_TIMEOUT && ++u->silent < LINK_CALL_TRIES)
 			rewind_to(l, u, u->have);
 		else if (e)
 			return e == ERR_TIMEOUT ? ERR_LINK : e;

@@ -22,8 +22,8 @@ const struct upload_note *upload_find(struct device *d, const struct hash *image
 	return find(d, image);
 }
 
-static enum err note_upload(
-	struct device *d, const struct hash *image, const char *path, struct err_ctx *ctx)
+static enum err note_upload(struct device *d, const struct hash *image, const char *path,
+	const struct placed *placed, struct err_ctx *ctx)
 {
 	struct upload_note *note = find(d, image);
 	char *copy = strdup(path);
@@ -48,12 +48,14 @@ static enum err note_upload(
 	free(note->path);
 	note->image = *image;
 	note->path = copy;
+	note->placed = *placed;
 	return ERR_OK;
 }
 
 enum err upload_image(
 	struct device *d, const char *path, const struct hash *image, struct err_ctx *ctx)
 {
+	struct placed placed = {0, 0, 0};
 	struct hash found;
 	struct buf file;
 	enum err e;
@@ -76,8 +78,11 @@ enum err upload_image(
 
 		e = link_upload(&d->link, &c, ctx);
 	}
-	if (!e)
+	if (!e) {
 		probe_worked(d);
+		placed_get((const uint8_t *)buf_str(&file), file.len, &placed);
+		e = note_upload(d, image, path, &placed, ctx);
+	}
 	buf_release(&file);
 	return e;
 }
@@ -93,7 +98,7 @@ enum err device_upload(
 		if (!e)
 			e = upload_image(d, path, image, ctx);
 	}
-	return e ? e : note_upload(d, image, path, ctx);
+	return e;
 }
 
 enum err upload_input(struct device *d, const struct run_request *rq,

@@ -27,6 +27,7 @@ enum record_kind {
 #define HARNESS_EXIT_USAGE 64
 #define HARNESS_EXIT_MODEL 65 /* the model refused its input */
 #define HARNESS_EXIT_INPUT 66 /* the evaluation input is malformed */
+#define HARNESS_EXIT_FLASH 67 /* the flash does not hold its weights: nothing was run */
 #define HARNESS_EXIT_IO 74
 
 #define GOLDEN_BYTES 30

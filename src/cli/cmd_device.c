@@ -129,7 +129,7 @@ static const char *short_name(const struct row *r)
 static void print_row(const struct row *r)
 {
 	const struct store_device_state *k = r->known;
-	char seen[32], temperature[24] = "-", lease[160] = "-", left[400];
+	char seen[32], temperature[24] = "-", lease[160] = "-", left[400], flash[64] = "";
 
 	write_time(seen, sizeof(seen), k ? k->seen_s : 0);
 	if (k && k->temp_mc != INT32_MIN)
@@ -137,9 +137,12 @@ static void print_row(const struct row *r)
 	if (r->held)
 		snprintf(lease, sizeof(lease), "%s, pid %ld", k->job, k->pid);
 	write_left(left, sizeof(left), r);
-	printf("%-16s %-7s %-22s %-16s %5s  %-20s %s%s%s%s\n", short_name(r),
+	if (r->loaded && r->profile.flash.size)
+		snprintf(flash, sizeof(flash), "; %u KB of flash for weights",
+			(unsigned)r->profile.flash.size / 1024);
+	printf("%-16s %-7s %-22s %-16s %5s  %-20s %s%s%s%s%s\n", short_name(r),
 		r->loaded ? r->profile.driver : "?", r->profile.cc, seen, temperature,
-		lease, r->state, left, device_profile_is_path(r->name) ? "; " : "",
+		lease, r->state, left, flash, device_profile_is_path(r->name) ? "; " : "",
 		device_profile_is_path(r->name) ? r->name : "");
 }
 
@@ -151,6 +154,8 @@ static json_t *row_json(const struct row *r)
 
 	if (device_profile_is_path(r->name))
 		json_object_set_new(o, "path", json_string(r->name));
+	if (r->loaded && r->profile.flash.size)
+		json_object_set_new(o, "flash", device_flash_json(&r->profile.flash));
 	if (!k)
 		return o;
 	json_object_set_new(o, "last_state", json_string(device_state_names[k->state]));

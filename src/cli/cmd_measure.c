@@ -186,6 +186,10 @@ static void print_text(const struct genome *g, const struct single_options *o,
 		(unsigned long long)r->artefact.text_bytes,
 		(unsigned long long)r->artefact.arena_bytes,
 		(unsigned long long)r->artefact.state_bytes);
+	if (r->artefact.placed_bytes)
+		printf("placed      %llu bytes of weights and vocabulary in the board's flash, "
+		       "the rest in RAM\n",
+			(unsigned long long)r->artefact.placed_bytes);
 	if (o->tune)
 		print_tuning(r);
 	else if (r->n_tuned)
@@ -278,6 +282,8 @@ static enum err print_json(const struct genome *g, const struct single_options *
 		j, "flash_bytes", json_integer((json_int_t)r->artefact.flash_bytes));
 	json_object_set_new(
 		j, "arena_bytes", json_integer((json_int_t)r->artefact.arena_bytes));
+	json_object_set_new(j, "placed_bytes",
+		json_integer((json_int_t)r->artefact.placed_bytes));
 	if (o->tune || r->n_tuned)
 		json_object_set_new(j, "tuning", tuning_json(r));
 	if (r->job.verdict == VERDICT_OK) {

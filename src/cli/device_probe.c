@@ -72,6 +72,10 @@ void device_print_probe(const struct device_profile *p, const struct device_info
 	if (i->boots)
 		printf("boots             %u, the last one because %s\n",
 			(unsigned)i->boots, i->reset);
+	if (p->flash.size)
+		printf("flash             %u bytes for weights from 0x%08x on, written by: "
+		       "%s\n",
+			(unsigned)p->flash.size, (unsigned)p->flash.base, p->flash.write);
 	printf("clock resolution  %llu ns\n", (unsigned long long)i->clock_resolution_ns);
 	printf("evaluates inputs  %s\n", i->can_evaluate ? "yes" : "no");
 	printf("energy sensor     %s%s%s\n", i->sensor[0] ? i->sensor : "none",
@@ -83,13 +87,20 @@ void device_print_probe(const struct device_profile *p, const struct device_info
 		q->upload_note);
 }
 
+json_t *device_flash_json(const struct device_flash *f)
+{
+	return json_pack("{s:I, s:I, s:s}", "base", (json_int_t)f->base, "size",
+		(json_int_t)f->size, "write", f->write);
+}
+
 json_t *device_probe_json(const struct device_profile *p, const struct device_info *i,
 	const struct line_quality *q)
 {
 	char hex[HASH_HEX + 1];
+	json_t *o;
 
 	hash_to_hex(&i->fingerprint, hex);
-	return json_pack(
+	o = json_pack(
 		"{s:s, s:s, s:s, s:b, s:b, s:I, s:s, s:s, s:I, s:I, s:s, s:I, s:b, s:s, s:s, s:f, "
 		"s:f, s:f}",
 		"name", p->name, "driver", p->driver, "fingerprint", hex, "simulated",
@@ -100,4 +111,7 @@ json_t *device_probe_json(const struct device_profile *p, const struct device_in
 		"can_evaluate", i->can_evaluate, "sensor", i->sensor, "sensor_note",
 		i->sensor_note, "round_trip_ns", q->ping_p50_ns, "round_trip_p99_ns",
 		q->ping_p99_ns, "upload_bytes_per_s", q->upload_bytes_per_s);
+	if (p->flash.size)
+		json_object_set_new(o, "flash", device_flash_json(&p->flash));
+	return o;
 }

@@ -15,6 +15,7 @@ struct line_quality {
 enum err device_time_line(struct device *d, struct line_quality *q, struct err_ctx *ctx);
 void device_print_probe(const struct device_profile *p, const struct device_info *i,
 	const struct line_quality *q);
+json_t *device_flash_json(const struct device_flash *f);
 json_t *device_probe_json(const struct device_profile *p, const struct device_info *i,
 	const struct line_quality *q);
 /* Prints and releases it. */

@@ -8,6 +8,7 @@
 #include "src/codegen/cache.h"
 #include "src/codegen/elf.h"
 #include "src/codegen/emit.h"
+#include "src/codegen/flat.h"
 #include "src/codegen/sources.h"
 #include "src/codegen/toolchain.h"
 
@@ -21,6 +22,7 @@ struct job {
 	struct program *program;
 	struct generated gen;
 	struct sources *sources; /* NULL when nothing is compiled */
+	int placed;		 /* weights and vocabulary lie in the device's flash */
 	char work[CACHE_PATH_MAX];
 	struct artefact a;
 	struct err_ctx *ctx;
@@ -75,6 +77,10 @@ static void make_key(struct job *j)
 	hash_field_str(&st, j->target->cc);
 	hash_field_str(&st, j->target->cflags);
 	hash_field_str(&st, opt_level_names[in->genome->opt]);
+	if (j->placed) {
+		hash_field(&st, &in->memories.place_base, sizeof(uint64_t));
+		hash_field(&st, &in->memories.place, sizeof(uint64_t));
+	}
 	hash_field_str(&st, toolchain_cflags);
 	hash_field_str(&st, j->sources ? j->sources->compiler : "");
 	for (size_t i = 0; j->sources && i < j->sources->n; i++)
@@ -109,25 +115,29 @@ static void add_objects(struct args *a, const struct job *j, int part)
 			args_add(a, j->sources->s[i].object);
 }
 
-/* The program beside gcc that makes plain bytes of what it linked: arm-none-eabi-objcopy. */
-static enum err flatten(struct job *j)
+/* The linker's script, and where in flash it puts what does not fit RAM. */
+static void add_script(struct args *a, const struct job *j)
 {
-	const char *cc = j->target->cc;
-	size_t len = strlen(cc);
-	struct args a;
-	enum err e;
+	const struct memories *m = &j->in->memories;
 
-	if (len < 3 || strcmp(cc + len - 3, "gcc") != 0)
-		return err_set(j->ctx, ERR_INVALID,
-			"'%s' is not a gcc: builds for boards without an operating system "
-			"need one, as 'cc' in the device profile",
-			cc);
-	args_init(&a);
-	args_printf(&a, "%.*sobjcopy", (int)(len - 3), cc);
-	args_add_words(&a, "-O binary image.elf image");
-	e = toolchain_run(&a, j->work, j->ctx);
-	args_release(&a);
-	return e;
+	args_add_words(a, "-nostartfiles -T");
+	args_printf(a, "%s/devices/boards/mcu/payload%s.ld", j->sources->home,
+		j->placed ? "_flash" : "");
+	if (!j->placed)
+		return;
+	args_printf(a, "-L%s", j->sources->home); /* what it includes is found from there */
+	args_printf(a, "-Wl,--defsym=FLASH=0x%llx", (unsigned long long)m->place_base);
+	args_printf(a, "-Wl,--defsym=FLASH_BYTES=0x%llx", (unsigned long long)m->place);
+}
+
+/* Linked, it is too large for the device after all. */
+static enum err too_large(const struct job *j)
+{
+	return err_set(j->ctx, ERR_NO_FIT,
+		"does not fit: with code, golden data and stack it is larger than the "
+		"board's window of %llu bytes%s",
+		(unsigned long long)j->in->memories.window,
+		j->placed ? ", or than its flash for weights" : "");
 }
 
 static enum err link_image(struct job *j)
@@ -142,12 +152,10 @@ static enum err link_image(struct job *j)
 			   "-Wl,-u,model_card -Wl,-u,isa_needs "
 			   "model.o golden.o weights.o -o");
 	args_add(&a, is_flat(j->target) ? "image.elf" : "image");
-	if (is_flat(j->target)) {
-		args_add_words(&a, "-nostartfiles -T");
-		args_printf(&a, "%s/devices/boards/mcu/payload.ld", j->sources->home);
-	} else {
+	if (is_flat(j->target))
+		add_script(&a, j);
+	else
 		args_add(&a, "-s");
-	}
 	if (j->in->vocab)
 		args_add_words(&a, "-Wl,-u,model_text vocab.o");
 	add_objects(&a, j, -1);
@@ -157,11 +165,11 @@ static enum err link_image(struct job *j)
 	e = toolchain_run(&a, j->work, j->ctx);
 	args_release(&a);
 	if (e == ERR_NO_FIT)
-		return err_set(j->ctx, e,
-			"does not fit: with code, golden data and stack it is larger than "
-			"the board's window of %llu bytes",
-			(unsigned long long)j->in->memories.window);
-	return e || !is_flat(j->target) ? e : flatten(j);
+		return too_large(j);
+	if (e || !is_flat(j->target))
+		return e;
+	return flat_make(j->target->cc, j->work, j->placed ? &j->a.placed_bytes : NULL,
+		j->ctx);
 }
 
 /* What a firmware would hold of the model: everything that model_run, and with a
@@ -272,8 +280,32 @@ static enum err make(struct job *j)
 	return e;
 }
 
-/* By the plan alone: code and harness come on top and are checked when it is linked. */
-static enum err check_fit(const struct job *j)
+/* All of it in the window, or its weights in flash; by the plan alone: code and harness come on
+ * top and are checked when it is linked. */
+static enum err choose_place(struct job *j, unsigned long long weights,
+	unsigned long long vocab, unsigned long long working)
+{
+	const struct memories *m = &j->in->memories;
+	unsigned long long window = m->window, place = m->place;
+
+	if (!window || weights + vocab + working <= window)
+		return ERR_OK;
+	j->placed = weights + vocab <= place && working <= window;
+	if (j->placed)
+		return ERR_OK;
+	if (!place)
+		return err_set(j->ctx, ERR_NO_FIT,
+			"does not fit: %llu bytes of weights and vocabulary and %llu of "
+			"working memory, the board's window for both has %llu and its "
+			"profile names no 'flash' for weights",
+			weights + vocab, working, window);
+	return err_set(j->ctx, ERR_NO_FIT,
+		"does not fit: %llu bytes of weights and vocabulary, the board's RAM window "
+		"has %llu for all and its flash for weights %llu; working memory of %llu",
+		weights + vocab, window, place, working);
+}
+
+static enum err check_fit(struct job *j)
 {
 	const struct memories *m = &j->in->memories;
 	unsigned long long weights = j->gen.weight_bytes;
@@ -287,12 +319,7 @@ static enum err check_fit(const struct job *j)
 		return err_set(j->ctx, ERR_NO_FIT,
 			"does not fit its RAM: %llu bytes of working memory, it has %llu", working,
 			(unsigned long long)m->ram);
-	if (m->window && weights + working > m->window)
-		return err_set(j->ctx, ERR_NO_FIT,
-			"does not fit: %llu bytes of weights and %llu of working memory, the board's "
-			"window for both has %llu",
-			weights, working, (unsigned long long)m->window);
-	return ERR_OK;
+	return choose_place(j, weights, j->in->vocab ? j->in->vocab_len : 0, working);
 }
 
 static enum err prepare(struct job *j)
@@ -315,6 +342,38 @@ static enum err prepare(struct job *j)
 	return sources_collect(j->sources, j->in, j->program, j->target, j->ctx);
 }
 
+static int find(struct job *j)
+{
+	make_key(j);
+	return cache_find(j->cache, &j->a.build, &j->a, NULL) == ERR_OK;
+}
+
+/* What the plan lets into the window may be too large when it is linked: then its weights go
+ * into flash as well. */
+static enum err find_or_make(struct job *j, int *found)
+{
+	const struct memories *m = &j->in->memories;
+	int may_move = m->place && !j->placed && is_flat(j->target);
+	enum err e;
+
+	*found = find(j);
+	if (!*found && may_move) {
+		j->placed = 1;
+		*found = find(j);
+		j->placed = 0;
+		if (!*found)
+			make_key(j);
+	}
+	if (*found)
+		return ERR_OK;
+	e = make(j);
+	if (e != ERR_NO_FIT || !may_move)
+		return e;
+	j->placed = 1;
+	make_key(j);
+	return make(j);
+}
+
 enum err codegen_build(const struct codegen_input *in, const struct target *target,
 	const char *cache_dir, struct artefact *out, int *hit, struct err_ctx *ctx)
 {
@@ -335,10 +394,7 @@ enum err codegen_build(const struct codegen_input *in, const struct target *targ
 		/* compilers run in other folders */
 		cache = realpath(cache_dir, NULL);
 		j.cache = cache ? cache : cache_dir;
-		make_key(&j);
-		found = cache_find(j.cache, &j.a.build, &j.a, NULL) == ERR_OK;
-		if (!found)
-			e = make(&j);
+		e = find_or_make(&j, &found);
 	}
 	if (!e) {
 		*out = j.a;

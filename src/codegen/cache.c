@@ -12,6 +12,7 @@
 
 #include "src/base/clock.h"
 #include "src/base/file.h"
+#include "src/codegen/flat.h"
 
 #define STALE_S 7200 /* longer than any build: its owner is dead */
 
@@ -122,6 +123,7 @@ struct field {
 	}
 static const struct field fields[] = {
 	FIELD(image_bytes),
+	FIELD(placed_bytes),
 	FIELD(text_bytes),
 	FIELD(weight_bytes),
 	FIELD(vocab_bytes),
@@ -207,7 +209,7 @@ static int is_sound(const char *dir, struct artefact *a)
 	     !file_read(path, 8192, &text, NULL) && read_record(buf_str(&text), a) &&
 	     !file_join(a->path, sizeof(a->path), dir, "image", NULL) &&
 	     !hash_file(a->path, &image, &bytes, NULL) && bytes == a->image_bytes &&
-	     hash_equal(&image, &a->image);
+	     hash_equal(&image, &a->image) && flat_is_sound(dir, a->placed_bytes);
 	buf_release(&text);
 	return ok;
 }

@@ -29,9 +29,10 @@
 #include "src/model/task.h"
 
 /* Bytes that a device has; 0: nothing is known. `window` holds all of an image that is
- * loaded into RAM, with its working memory. */
+ * loaded into RAM, with its working memory. Of one that does not fit there, weights and
+ * vocabulary lie in `place` bytes of flash from `place_base` on; 0: there is no such flash. */
 struct memories {
-	uint64_t flash, ram, window;
+	uint64_t flash, ram, window, place, place_base;
 };
 
 struct codegen_input {

@@ -91,6 +91,7 @@ struct collector {
 	const char *opt; /* "-O2" */
 	struct hash headers;
 	struct hash_state st; /* of the headers, while they are read */
+	const char *harness_flags; /* more of them */
 	int uses_proto;
 };
 
@@ -175,7 +176,9 @@ static enum err add_source(struct collector *c, const char *path, enum source_pa
 
 static enum err add_harness(void *self, const char *path, struct err_ctx *ctx)
 {
-	return add_source(self, path, PART_HARNESS, "", ctx);
+	struct collector *c = self;
+
+	return add_source(c, path, PART_HARNESS, c->harness_flags, ctx);
 }
 
 static enum err note_proto(void *self, const char *path, struct err_ctx *ctx)
@@ -280,7 +283,8 @@ enum err sources_collect(struct sources *all, const struct codegen_input *in,
 	const struct program *p, const struct target *target, struct err_ctx *ctx)
 {
 	char harness[CACHE_PATH_MAX], opt[8];
-	struct collector c = {.all = all, .target = target, .opt = opt};
+	struct collector c = {
+		.all = all, .target = target, .opt = opt, .harness_flags = ""};
 	size_t before;
 	enum err e;
 
@@ -302,8 +306,11 @@ enum err sources_collect(struct sources *all, const struct codegen_input *in,
 	if ((e = add_needs(&c, ctx)))
 		return e;
 	before = all->n;
-	if (!strcmp(target->harness, "mcu") && (e = add_shared_harness(&c, ctx)))
-		return e;
+	if (!strcmp(target->harness, "mcu")) {
+		c.harness_flags = "-DCRC32_SMALL"; /* its tables would be in RAM */
+		if ((e = add_shared_harness(&c, ctx)))
+			return e;
+	}
 	if ((e = each_file(all, harness, ".c", add_harness, &c, ctx)) ||
 		(e = each_file(all, harness, ".h", note_proto, &c, ctx)))
 		return e;
@@ -333,7 +340,8 @@ enum err sources_collect_tuner(struct sources *all, const struct target *target,
 	enum opt_level opt_level, struct err_ctx *ctx)
 {
 	char opt[8];
-	struct collector c = {.all = all, .target = target, .opt = opt};
+	struct collector c = {
+		.all = all, .target = target, .opt = opt, .harness_flags = ""};
 	enum err e;
 
 	snprintf(opt, sizeof(opt), "-%s", opt_level_names[opt_level]);

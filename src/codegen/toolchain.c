@@ -82,7 +82,7 @@ static enum err args_done(struct args *a, struct err_ctx *ctx)
 }
 
 /* What a compiler says when this machine, not the program, is at fault, and what
- * devices/boards/mcu/payload.ld says of a program that is too large. */
+ * the scripts in devices/boards/mcu say of a program that is too large. */
 static const struct {
 	const char *phrase;
 	enum err code;
@@ -95,6 +95,7 @@ static const struct {
 	{"out of memory", ERR_NOMEM},
 	{"Killed signal terminated program", ERR_NOMEM},
 	{"larger than the board's window", ERR_NO_FIT},
+	{"larger than the board's flash", ERR_NO_FIT},
 };
 
 /* The line of `text` that `at` is in. */

@@ -14,7 +14,7 @@ enum err device_target(
 	int used = 0;
 
 	out->target = (struct target){p->cc, p->cflags, p->isa, "linux"};
-	out->memories = (struct memories){p->flash_bytes, p->ram_bytes, 0};
+	out->memories = (struct memories){p->flash_bytes, p->ram_bytes, 0, 0, 0};
 	cpu_arch_line(device_info(d)->description, "window", window, sizeof(window));
 	if (!window[0])
 		return ERR_OK;
@@ -31,5 +31,7 @@ enum err device_target(
 	out->target.cflags = out->cflags;
 	out->target.harness = "mcu";
 	out->memories.window = bytes;
+	out->memories.place = p->flash.size;
+	out->memories.place_base = p->flash.base;
 	return ERR_OK;
 }

@@ -2,7 +2,8 @@
  *
  * Every build passes its golden check before any is timed. Then rounds: in each, one
  * process of every unfinished build and of the reference build, in an order drawn anew; a
- * process warms up and takes samples. After a round, a build is finished when the 95 %
+ * process warms up and takes samples. Builds with weights in the device's flash have rounds of
+ * their own, with the reference, so that these are written once. After a round, a build is finished when the 95 %
  * interval of its latency is narrower than `precision` (resolved) or after
  * max_processes (not resolved). The process is the statistical unit. Energy is read
  * around the timed part when the device has a sensor. A meter in a board's supply records

@@ -333,6 +333,27 @@ static enum err measure_tracks(
 	return e;
 }
 
+/* Builds with weights in a device's flash one after the other, for flash is slow to write and
+ * wears off: it is written once for each. The others first, and together. */
+static enum err measure_groups(
+	const struct measure_session *s, struct track *t, size_t n, struct err_ctx *ctx)
+{
+	size_t n_together = 0;
+	enum err e;
+
+	for (size_t i = 0; i < n; i++)
+		if (!t[i].job->artefact->placed_bytes) {
+			struct track own = t[i];
+
+			t[i] = t[n_together];
+			t[n_together++] = own;
+		}
+	e = measure_tracks(s, t, n_together, ctx);
+	for (size_t i = n_together; i < n && !e; i++)
+		e = measure_tracks(s, &t[i], 1, ctx);
+	return e;
+}
+
 static enum err measure_all(const struct measure_session *s, struct measure_job *jobs,
 	size_t n, struct err_ctx *ctx)
 {
@@ -347,7 +368,7 @@ static enum err measure_all(const struct measure_session *s, struct measure_job 
 			measurement_init(&jobs[i].m);
 	}
 	progress_begin(s->progress, "measure", n);
-	e = measure_tracks(s, t, n, ctx);
+	e = measure_groups(s, t, n, ctx);
 	progress_end(s->progress, "%zu of %zu builds done", count_done(t, n), n);
 	for (size_t i = 0; i < n; i++)
 		if (!jobs[i].done)

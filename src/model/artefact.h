@@ -11,6 +11,9 @@ struct artefact {
 	struct hash image; /* SHA-256 of the file */
 	char path[4096];   /* the image, in the build cache */
 	uint64_t image_bytes;
+	/* Of weights and vocabulary that the device has to have in its flash when the image
+	 * runs (devices/proto/placed.h): a file flash.bin beside it; 0: all is in the image. */
+	uint64_t placed_bytes;
 	/* From the linked model objects (core + generated + weights + vocabulary),
 	 * without the harness and the C library that only a hosted run needs. */
 	uint64_t text_bytes;   /* code and constants other than weights and vocabulary */

@@ -85,6 +85,22 @@ for bits in 32 4; do
 	prints "golden check, $bits bits" '^golden +outputs agree' out
 	prints "instructions, $bits bits" '^instructions [0-9]+ ' out
 done
+# Weights of 320 KB beside 112 KB of RAM: in flash, and refused where the profile names none.
+large() { # DEVICE
+	"$HAWSER" measure --genome "$(genome 8 | sed 's/v=200/v=4000/; s/d=32;e=32/d=64;e=64/')" \
+		--task intent-slots:5:7 --device "$1" --processes 2
+}
+board=netduinoplus2
+check "$board: device probe, with flash" "$HAWSER" device probe $board
+prints 'its flash' '^flash +983040 bytes for weights from 0x08010000 on, written by: probe$' out
+check 'weights in flash' large $board
+prints 'where they are' '^placed +2[0-9]{5} bytes of weights and vocabulary in the board' out
+prints 'their answers agree' '^golden +outputs agree' out
+prints 'their instructions' '^instructions [0-9]+ ' out
+sed '/^flash:/d' devices/profiles/$board.yaml >"$DIR/small.yaml"
+exits 'the same without flash' 2 large "$DIR/small.yaml"
+prints 'what was looked at' "window for both has 114688 and its profile names no 'flash'" err
+board=mps2-an386
 # A controller that is killed in the midst of an upload takes its emulator along.
 sed "s/-M mps2-an386/-M mps2-an386 -name hawser-$$/" devices/profiles/$board.yaml >"$DIR/mine.yaml"
 "$HAWSER" measure --genome "$(genome 32 | sed 's/v=200/v=4000/')" --task intent-slots:5:7 \

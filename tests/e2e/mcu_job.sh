@@ -1,6 +1,7 @@
 #!/bin/sh
 # A search over two boards without an operating system, emulated: instructions as the
-# objective, what fits one board and not the other, and the same front when it is run again.
+# objective, weights in the flash of the one whose RAM is small, what fits nowhere without that,
+# and the same front when it is run again.
 set -u
 . tests/e2e/tap
 
@@ -35,11 +36,20 @@ cp "$DIR/out" "$DIR/first.json"
 check 'a candidate of it' "$HAWSER" show "$(sed -n 's/.*"candidate": "\([0-9a-f]*\)".*/\1/p' "$DIR/out" | head -1)" --job first
 prints 'counts, not times' 'instructions, emulated' out
 check 'its state' "$HAWSER" status first --json
-prints 'some do not fit the smaller board' '"no-fit": [1-9]' out
+prints 'all fit the smaller board, with weights in flash' '"failures": [{][}]' out
 check 'the same job, by another name' "$HAWSER" search "$DIR/second.yaml" --results "$DIR/again"
 check 'its front too' "$HAWSER" front second --json --results "$DIR/again"
 sed 's/second/first/g' "$DIR/out" >"$DIR/second.json"
 same 'is the same' first.json second.json
+
+# That board without its flash.
+mkdir -p "$XDG_CONFIG_HOME/hawser/devices"
+sed '/^flash:/d' devices/profiles/netduinoplus2.yaml >"$XDG_CONFIG_HOME/hawser/devices/small.yaml"
+job third 'intent_acc, instructions@small'
+sed -i 's/candidates: 8/candidates: 6/' "$DIR/third.yaml"
+check 'a search without flash for weights' "$HAWSER" search "$DIR/third.yaml"
+check 'its state' "$HAWSER" status third --json
+prints 'some do not fit' '"no-fit": [1-9]' out
 
 job timed 'intent_acc, latency_us@mps2-an386'
 exits 'a time of an emulated board' 2 "$HAWSER" search "$DIR/timed.yaml"

@@ -82,6 +82,9 @@ uint32_t payload_start(struct payload_call *call)
 	for (int i = 0; i < 750; i++)
 		room[i] = call->mode;
 	return 42 + room[7];
+#elif FAULT == 14 /* writes into the flash of netduinoplus2, which it may read */
+	AT(0x08020000u) = call->mode + AT(0x08020000u);
+	return 42;
 #elif FAULT >= 12 /* none: ticks since its start are its exit code */
 	for (volatile uint32_t i = 0; i < (FAULT == 12 ? 30000 : 2000000); i++)
 		;

@@ -219,6 +219,8 @@ static void describe(void)
 	at = add(at, has & CORE_MVE ? " mve" : has & CORE_DSP ? "" : " none");
 	at = add_hex(at, "\nwindow: ", BOARD_WINDOW_BASE);
 	at = add_hex(at, " ", BOARD_WINDOW_BYTES);
+	at = add_hex(at, "\nreadable: ", BOARD_CODE_BASE);
+	at = add_hex(at, " ", BOARD_CODE_BYTES);
 	at = add(at, "\nclock_hz: " TEXT_OF(BOARD_CLOCK_HZ) "\nticks: systick");
 	at = add(at, has & CORE_CYCLES ? ", dwt" : "");
 	at = add_hex(at, "\nboots: ", core_boots());

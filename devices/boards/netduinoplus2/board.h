@@ -11,7 +11,7 @@
 #define BOARD_NAME "netduinoplus2"
 #define BOARD_CORE "cortex-m4"
 #define BOARD_CODE_BASE 0x08000000u
-#define BOARD_CODE_BYTES 0x00010000u
+#define BOARD_CODE_BYTES 0x00100000u /* and weights behind the agent */
 /* Where payloads go: all RAM but the agent's 16 KB, the first eighth. */
 #define BOARD_WINDOW_BASE 0x20004000u
 #define BOARD_WINDOW_BYTES 0x0001c000u

@@ -10,7 +10,7 @@
 #define BOARD_NAME "nrf52840-dk"
 #define BOARD_CORE "cortex-m4"
 #define BOARD_CODE_BASE 0x00000000u
-#define BOARD_CODE_BYTES 0x00010000u
+#define BOARD_CODE_BYTES 0x00100000u /* and weights behind the agent */
 /* Where payloads go: all RAM but the first eighth, where the agent is. */
 #define BOARD_WINDOW_BASE 0x20008000u
 #define BOARD_WINDOW_BYTES 0x00038000u

@@ -10,7 +10,7 @@
 #define BOARD_NAME "nucleo-l4r5zi"
 #define BOARD_CORE "cortex-m4"
 #define BOARD_CODE_BASE 0x08000000u
-#define BOARD_CODE_BYTES 0x00010000u
+#define BOARD_CODE_BYTES 0x00200000u /* and weights behind the agent */
 #define BOARD_WINDOW_BASE 0x20040000u /* where payloads go: most of SRAM3 */
 #define BOARD_WINDOW_BYTES 0x00040000u
 #define BOARD_CLOCK_HZ 120000000

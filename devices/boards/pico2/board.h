@@ -11,7 +11,7 @@
 #define BOARD_NAME "pico2"
 #define BOARD_CORE "cortex-m33"
 #define BOARD_CODE_BASE 0x10000000u
-#define BOARD_CODE_BYTES 0x00010000u
+#define BOARD_CODE_BYTES 0x00400000u /* and weights behind the agent */
 #define BOARD_WINDOW_BASE                                                                \
 	0x20004000u /* where payloads go: RAM but for the agent's 16 KB */
 #define BOARD_WINDOW_BYTES 0x0007c000u

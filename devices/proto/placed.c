@@ -1,0 +1,24 @@
+#include "devices/proto/placed.h"
+
+#define CRC_AT (PLACED_AT + 12)
+
+static uint32_t word(const uint8_t *p)
+{
+	return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
+int placed_get(const uint8_t *image, size_t len, struct placed *out)
+{
+	const uint8_t *p = image + PLACED_AT;
+
+	if (len < PLACED_AT + PLACED_BYTES || word(p) != PLACED_MAGIC || !word(p + 8))
+		return 0;
+	*out = (struct placed){word(p + 4), word(p + 8), word(p + 12)};
+	return 1;
+}
+
+void placed_set_crc(uint8_t *image, uint32_t crc)
+{
+	for (int i = 0; i < 4; i++)
+		image[CRC_AT + i] = (uint8_t)(crc >> 8 * i);
+}
