@@ -172,7 +172,8 @@ MCU_SRC := $(wildcard devices/agent/mcu/*.c) devices/agent/agent.c \
 $(FIRMWARE): $(BUILD)/hawser-agent-%.elf: $(MCU_SRC) $(AGENT_HEADERS) $(wildcard devices/agent/mcu/*) \
 		$(wildcard devices/boards/*/*.h devices/boards/*/agent.ld devices/boards/*/cflags) $(BUILD)/flags
 	$(MCU_CC) $(shell cat devices/boards/$*/cflags) -mthumb -I. -std=c11 $(WARN) -Os -DCRC32_SMALL -ffreestanding \
-		-nostdlib -fno-tree-loop-distribute-patterns -flto -flto-partition=one -fno-inline-small-functions -ffunction-sections -fdata-sections \
+		-DAGENT_TABLE='"devices/agent/mcu/table.h"' \
+		-nostdlib -fno-tree-loop-distribute-patterns -flto -flto-partition=one -ffunction-sections -fdata-sections \
 		-include devices/boards/$*/board.h -Wl,--gc-sections -T devices/boards/$*/agent.ld \
 		$(MCU_SRC) -lgcc -o $@
 	@arm-none-eabi-size $@ | awk -v b=$* 'NR == FNR { if ($$1 == b) { c = $$2; r = $$3 } next } \

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "devices/board_record.h"
 #include "devices/flash.h"
 #include "devices/result.h"
 #include "devices/cpu_arch.h"
@@ -29,69 +30,31 @@ const struct device_profile *device_profile(const struct device *d)
 
 /* Opening */
 
-/* Takes "KEY: HEX\n" out of the description: it changes while the device stays the same. */
-static int take_number(struct device_info *info, const char *key, uint32_t *out)
+/* The lines that tell what the device is; get_welcome has bounded their length. */
+static void copy_lines(struct device_info *info, const struct wire_welcome *w)
 {
-	char *line = strstr(info->description, key), *end;
-	unsigned long v;
-
-	if (!line || (line != info->description && line[-1] != '\n'))
-		return 0;
-	v = strtoul(line + strlen(key), &end, 16);
-	if (*end != '\n' || v > UINT32_MAX)
-		return 0;
-	*out = (uint32_t)v;
-	memmove(line, end + 1, strlen(end + 1) + 1);
-	return 1;
-}
-
-/* devices/PROTOCOL.md, "The description" */
-#define RESET_FAULT 0x100u
-static void take_boot(struct device_info *info)
-{
-	static const char *const text[] = {"power was switched on", "it was asked to",
-		"its watchdog bit",
-		"the reset pin, or a cause that the board does not tell"};
-	uint32_t why = 0;
-
-	take_number(info, "boots: ", &info->boots);
-	if (!take_number(info, "reset: ", &why))
-		return;
-	if (why < sizeof(text) / sizeof(text[0]))
-		snprintf(info->reset, sizeof(info->reset), "%s", text[why]);
-	else if (why < 2 * RESET_FAULT && why >= RESET_FAULT)
-		snprintf(info->reset, sizeof(info->reset),
-			"the agent itself failed, exception %u",
-			(unsigned)(why - RESET_FAULT));
-	else
-		snprintf(info->reset, sizeof(info->reset), "reason %x", (unsigned)why);
+	memcpy(info->description, w->description, sizeof(info->description));
+	for (size_t i = 0; i < w->description_len; i++)
+		if (info->description[i] != '\n' &&
+			(info->description[i] < 32 || info->description[i] > 126))
+			info->description[i] = '?';
+	memcpy(info->agent, w->agent, sizeof(info->agent));
+	memcpy(info->sensor_note, w->sensor_note, sizeof(info->sensor_note));
 }
 
 static enum err read_info(struct device *d, struct device_info *info, struct err_ctx *ctx)
 {
 	const struct wire_welcome *w = &d->link.welcome;
 	char emulated[8];
-	struct buf text;
-	enum err e;
+	enum err e = ERR_OK;
 
 	memset(info, 0, sizeof(*info));
-	buf_init(&text);
-	e = link_fetch(&d->link, BLOB_DESCRIPTION, 0, w->description_len,
-		w->description_crc, &text, ctx);
-	if (e == ERR_INVALID) /* it refuses its own words */
-		e = ERR_LINK;
-	if (!e) {
-		/* get_welcome has bounded the length. */
-		memcpy(info->description, buf_str(&text), text.len);
-		for (size_t i = 0; i < text.len; i++)
-			if (info->description[i] != '\n' &&
-				(info->description[i] < 32 || info->description[i] > 126))
-				info->description[i] = '?';
-	}
-	buf_release(&text);
+	if (w->flags & WIRE_IS_BOARD)
+		e = board_describe(info, w, ctx);
+	else
+		copy_lines(info, w);
 	if (e)
 		return e;
-	take_boot(info);
 	if (d->profile.threads > 1) { /* the same machine, but another one to compare */
 		size_t len = strlen(info->description);
 
@@ -99,11 +62,9 @@ static enum err read_info(struct device *d, struct device_info *info, struct err
 			"threads: %u\n", (unsigned)d->profile.threads);
 	}
 	memcpy(info->sensor, w->sensor, sizeof(info->sensor));
-	memcpy(info->sensor_note, w->sensor_note, sizeof(info->sensor_note));
 	identity_tell(&d->profile, info);
 	hash_bytes(&info->fingerprint, info->description, strlen(info->description));
 	info->protocol = w->version;
-	memcpy(info->agent, w->agent, sizeof(info->agent));
 	info->simulated = (w->flags & WIRE_IS_SIMULATED) != 0;
 	cpu_arch_line(info->description, "emulated", emulated, sizeof(emulated));
 	info->emulated = emulated[0] != '\0';
@@ -279,7 +240,9 @@ static void put_request(
 	struct device *d, const struct run_request *rq, const struct hash *input)
 {
 	const struct lost_run *lost = find_lost(d, rq);
-	struct wire_run m = {
+	const struct wire_run m = {
+		.image = rq->image.b,
+		.input = input->b,
 		.mode = rq->mode == RUN_TIME   ? MODE_TIME
 			: rq->mode == RUN_EVAL ? MODE_EVAL
 					       : MODE_GOLDEN,
@@ -294,8 +257,6 @@ static void put_request(
 		.memory_bytes = d->profile.memory_bytes,
 	};
 
-	memcpy(m.image, rq->image.b, sizeof(m.image));
-	memcpy(m.input, input->b, sizeof(m.input));
 	put_run(link_begin(&d->link), &m);
 }
 
@@ -417,8 +378,8 @@ enum err run_and_fetch(struct device *d, const struct run_request *rq,
 	if (a.done.output_len > d->link.welcome.output_bytes)
 		e = err_set(ctx, ERR_LINK, "the agent announces more than it can have");
 	if (!e)
-		e = link_fetch(&d->link, BLOB_RESULT, run, a.done.output_len,
-			a.done.output_crc, &blob, ctx);
+		e = link_fetch(
+			&d->link, run, a.done.output_len, a.done.output_crc, &blob, ctx);
 	a.blob = (const uint8_t *)buf_str(&blob);
 	a.len = blob.len;
 	if (!e)

@@ -8,17 +8,18 @@
 
 enum err device_ping(struct device *d, uint64_t *round_trip_ns, struct err_ctx *ctx)
 {
-	struct wire_ping m = {.data = "hawser", .len = 6}, back;
+	static const char text[] = "hawser";
+	const uint8_t *back;
 	uint64_t start_ns = clock_mono_ns();
 	struct get g;
 	enum err e;
 
-	put_ping(link_begin(&d->link), &m);
+	put_bytes(link_begin(&d->link), text, sizeof(text));
 	e = link_call(&d->link, WIRE_PING, WIRE_PING | WIRE_ANSWER, &g, ctx);
 	if (e)
 		return e;
-	if (!get_ping(&g, &back) || back.len != m.len ||
-		memcmp(back.data, m.data, m.len) != 0)
+	back = get_rest(&g, sizeof(text));
+	if (!back || memcmp(back, text, sizeof(text)) != 0)
 		return err_set(ctx, ERR_LINK, "the agent's answer makes no sense");
 	*round_trip_ns = clock_mono_ns() - start_ns;
 	return ERR_OK;

@@ -55,10 +55,10 @@ static enum err send_frame(struct link *l, uint8_t type, struct err_ctx *ctx)
 
 	if (l->body.failed)
 		return err_set(ctx, ERR_INVALID, "request longer than the agent takes");
-	put_init(&p, l->tx + frame_headroom(len), len);
+	put_init(&p, l->tx + FRAME_HEADROOM(len), len);
 	put_header(&p, &h);
 	put_bytes(&p, l->body_bytes, l->body.len);
-	n = frame_encode(l->tx, sizeof(l->tx), len);
+	n = frame_encode(l->tx, p.at, len);
 	l->sent += n;
 	return l->t->ops->write(l->t, l->tx, n, WRITE_MS, ctx);
 }
@@ -91,15 +91,14 @@ static enum err next_frame(struct link *l, uint64_t until_ms, struct wire_header
 	for (;;) {
 		uint64_t now;
 		enum err e;
-		size_t n;
 
 		while (l->raw_at < l->raw_len) {
-			int sound;
+			size_t n;
 
 			l->raw_at += frame_decoder_take(&l->decoder, l->raw + l->raw_at,
-				l->raw_len - l->raw_at, &n, &sound);
-			get_init(g, l->decoder.buf, sound ? n : 0);
-			if (sound && get_header(g, h) && h->type & WIRE_ANSWER)
+				l->raw_len - l->raw_at, &n);
+			get_init(g, l->decoder.buf, n);
+			if (n && get_header(g, h) && h->type & WIRE_ANSWER)
 				return ERR_OK;
 		}
 		l->raw_at = l->raw_len = 0;

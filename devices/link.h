@@ -36,7 +36,7 @@ struct link {
 	struct wire_error refusal;
 	/* Another way into the device's memory, or NULL: puts bytes there and tells where. Set
 	 * after link_attach. Its failures are its own to tell: the line then serves. */
-	enum err (*stage)(void *self, const uint8_t *data, size_t len, uint64_t *address,
+	enum err (*stage)(void *self, const uint8_t *data, size_t len, uint32_t *address,
 		struct err_ctx *ctx);
 	void *stage_self;
 	/* The image that was verified last in this session; owned. */
@@ -94,8 +94,8 @@ struct link_content {
  * `stage`, what differs from the image before, the line; the device's hash decides. */
 enum err link_upload(struct link *l, const struct link_content *c, struct err_ctx *ctx);
 void link_forget_held(struct link *l);
-/* Appends `len` bytes of a blob to `out` and compares their CRC-32. */
-enum err link_fetch(struct link *l, enum wire_blob blob, uint32_t run, uint32_t len,
-	uint32_t crc, struct buf *out, struct err_ctx *ctx);
+/* Appends the `len` bytes of a run's result to `out` and compares their CRC-32. */
+enum err link_fetch(struct link *l, uint32_t run, uint32_t len, uint32_t crc,
+	struct buf *out, struct err_ctx *ctx);
 
 #endif

@@ -69,7 +69,7 @@ enum err probe_write(struct device *d, uint64_t address, const uint8_t *data, si
 
 /* To the end of the window. */
 static enum err write_all(struct device *d, const uint8_t *data, size_t len,
-	uint64_t *address, struct err_ctx *ctx)
+	uint32_t *address, struct err_ctx *ctx)
 {
 	uint64_t base, size;
 	enum err e = find_window(d, &base, &size, ctx);
@@ -78,12 +78,12 @@ static enum err write_all(struct device *d, const uint8_t *data, size_t len,
 		e = err_set(ctx, ERR_FULL, "it is larger than the agent's window");
 	if (e)
 		return e;
-	*address = (base + size - len) & ~(uint64_t)7;
+	*address = (uint32_t)((base + size - len) & ~(uint64_t)7);
 	return probe_write(d, *address, data, len, ctx);
 }
 
 /* link.stage of the device `self`. */
-static enum err stage(void *self, const uint8_t *data, size_t len, uint64_t *address,
+static enum err stage(void *self, const uint8_t *data, size_t len, uint32_t *address,
 	struct err_ctx *ctx)
 {
 	struct device *d = self;

@@ -287,6 +287,19 @@ static enum err judge_exit(
 	return fill_records(out, a, ctx);
 }
 
+/* The agent's own text, or the registers of a board. */
+static void tell_where(char *out, size_t cap, const struct wire_done *d)
+{
+	static const char *const name[] = {"pc", "lr", "cfsr", "hfsr", "address"};
+	size_t n = sizeof(name) / sizeof(name[0]), len = 0;
+
+	n = d->n_words < n ? d->n_words : n;
+	snprintf(out, cap, "%s", d->detail);
+	for (size_t i = 0; i < n && len < cap; i++)
+		len += (size_t)snprintf(out + len, cap - len, "%s%s %08x", i ? " " : "",
+			name[i], (unsigned)d->words[i]);
+}
+
 enum err result_fill(struct run_result *out, const struct answer *a, struct err_ctx *ctx)
 {
 	const struct wire_done *done = &a->done;
@@ -300,7 +313,7 @@ enum err result_fill(struct run_result *out, const struct answer *a, struct err_
 			a->profile->timeout_ms)
 		return nonsense(ctx, "a time-out before its time");
 	out->verdict = verdicts[done->outcome];
-	snprintf(out->detail, sizeof(out->detail), "%s", done->detail);
+	tell_where(out->detail, sizeof(out->detail), done);
 	out->run.index = a->rq->process_index;
 	fill_environment(&out->run, a);
 	if (a->info->host_judges &&

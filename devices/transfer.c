@@ -50,7 +50,7 @@ static void went_well(struct link *l)
 
 struct upload {
 	const uint8_t *data;
-	uint64_t size, next, have;
+	uint32_t size, next, have;
 	uint32_t first, answered; /* request numbers of this upload */
 	int silent, stuck;	  /* tries without an answer, without progress */
 	struct delta delta;	  /* what need not be sent */
@@ -58,16 +58,20 @@ struct upload {
 	uint32_t held;
 };
 
+/* OFFER and VERIFY */
 static enum err offer(struct link *l, uint8_t type, const struct link_content *c,
 	struct wire_have *have, struct err_ctx *ctx)
 {
-	struct wire_offer m = {.size = c->len, .crc = crc32_update(0, c->data, c->len)};
+	struct put *body = link_begin(l);
 	struct get g;
 	enum err e;
 
-	m.crc ^= c->spoiled;
-	memcpy(m.hash, c->hash, SHA256_BYTES);
-	put_offer(link_begin(l), &m);
+	if (type == WIRE_OFFER) {
+		const struct wire_offer m = {c->hash, (uint32_t)c->len,
+			crc32_update(0, c->data, c->len) ^ c->spoiled};
+
+		put_offer(body, &m);
+	}
 	e = link_call(l, type, type | WIRE_ANSWER, &g, ctx);
 	if (e)
 		return e;
@@ -81,7 +85,7 @@ static enum err offer(struct link *l, uint8_t type, const struct link_content *c
 static void next_piece(const struct link *l, struct upload *u, struct wire_put *m)
 {
 	const struct delta *d = &u->delta;
-	uint64_t end = u->size;
+	uint32_t end = u->size;
 
 	while (u->at > 0 && d->copies[u->at - 1].at + d->copies[u->at - 1].len > u->next)
 		u->at--;
@@ -90,7 +94,7 @@ static void next_piece(const struct link *l, struct upload *u, struct wire_put *
 	*m = (struct wire_put){.offset = u->next, .data = u->data + u->next};
 	if (u->at < d->n && d->copies[u->at].at <= u->next) {
 		const struct delta_copy *c = &d->copies[u->at];
-		uint32_t skip = (uint32_t)(u->next - c->at);
+		uint32_t skip = u->next - c->at;
 
 		m->data = NULL;
 		m->held = u->held;
@@ -100,7 +104,7 @@ static void next_piece(const struct link *l, struct upload *u, struct wire_put *
 	}
 	if (u->at < d->n)
 		end = d->copies[u->at].at;
-	m->len = end - u->next < l->chunk ? (uint32_t)(end - u->next) : l->chunk;
+	m->len = end - u->next < l->chunk ? end - u->next : l->chunk;
 }
 
 static enum err fill_window(struct link *l, struct upload *u, struct err_ctx *ctx)
@@ -122,7 +126,7 @@ static enum err fill_window(struct link *l, struct upload *u, struct err_ctx *ct
 	return ERR_OK;
 }
 
-static void rewind_to(struct link *l, struct upload *u, uint64_t at)
+static void rewind_to(struct link *l, struct upload *u, uint32_t at)
 {
 	if (++u->stuck == MAX_STUCK)
 		l->until_ms = 0;
@@ -195,7 +199,7 @@ static enum err send_all(struct link *l, struct upload *u, struct err_ctx *ctx)
 /* By the debug probe: the bytes lie in the device's memory already, and are taken from there.
  * *have goes on when that worked. */
 static enum err stage(
-	struct link *l, const struct link_content *c, uint64_t *have, struct err_ctx *ctx)
+	struct link *l, const struct link_content *c, uint32_t *have, struct err_ctx *ctx)
 {
 	struct wire_put m = {.len = (uint32_t)c->len};
 	struct err_ctx why;
@@ -204,7 +208,7 @@ static enum err stage(
 	enum err e;
 
 	if (!l->stage || !(l->welcome.flags & WIRE_CAN_COPY) || *have ||
-		c->len < STAGE_MIN_BYTES || c->len > UINT32_MAX ||
+		c->len < STAGE_MIN_BYTES ||
 		l->stage(l->stage_self, c->data, c->len, &m.from, &why) != ERR_OK)
 		return ERR_OK;
 	put_copy(link_begin(l), &m);
@@ -245,7 +249,7 @@ static enum err upload_round(struct link *l, const struct link_content *c, int p
 	int *helped, struct err_ctx *ctx)
 {
 	struct wire_have have;
-	struct upload u = {.data = c->data, .size = c->len};
+	struct upload u = {.data = c->data, .size = (uint32_t)c->len};
 	enum err e = offer(l, WIRE_OFFER, c, &have, ctx);
 
 	if (e || have.complete)
@@ -275,6 +279,8 @@ enum err link_upload(struct link *l, const struct link_content *c, struct err_ct
 {
 	int plain = 0;
 
+	if (c->len > UINT32_MAX)
+		return err_set(ctx, ERR_INVALID, "longer than an upload can be, 4 GiB");
 	/* A second round when a part left over from an earlier upload was bad; before it
 	 * one without help, when there was any. */
 	for (int round = 0; round < 2; round++) {
@@ -329,8 +335,8 @@ static enum err fetch_window(struct link *l, const struct wire_fetch *f, struct 
 	return e;
 }
 
-enum err link_fetch(struct link *l, enum wire_blob blob, uint32_t run, uint32_t len,
-	uint32_t crc, struct buf *out, struct err_ctx *ctx)
+enum err link_fetch(struct link *l, uint32_t run, uint32_t len, uint32_t crc,
+	struct buf *out, struct err_ctx *ctx)
 {
 	size_t start = out->len;
 	unsigned tries = 0;
@@ -340,7 +346,7 @@ enum err link_fetch(struct link *l, enum wire_blob blob, uint32_t run, uint32_t 
 	begin_transfer(l, len);
 	while (out->len - start < len) {
 		uint32_t at = (uint32_t)(out->len - start), window;
-		struct wire_fetch f = {.blob = (uint8_t)blob, .run = run, .offset = at};
+		struct wire_fetch f = {.run = run, .offset = at};
 		enum err e;
 
 		window = l->bad || l->chunk < 512 ? l->chunk : l->chunk * 16;

@@ -1,8 +1,20 @@
 #include "devices/agent/agent.h"
 
-#include "devices/proto/crc32.h"
-
 #define BEAT_NS 1000000000u
+
+#ifdef AGENT_TABLE
+#include AGENT_TABLE
+#define OPS(a) (&agent_ops)
+#define CONFIG(a) (&agent_config)
+#define SELF(a) ((void)(a), (void *)NULL)
+#else
+#define OPS(a) ((a)->ops)
+#define CONFIG(a) (&(a)->c)
+#define SELF(a) ((a)->self)
+#endif
+
+/* Of the answer to a request: none is due. */
+#define ANSWERED -1
 
 void agent_init(struct agent *a, const struct agent_ops *ops, void *self,
 	const struct agent_config *c)
@@ -14,302 +26,250 @@ void agent_init(struct agent *a, const struct agent_ops *ops, void *self,
 	frame_decoder_init(&a->decoder, c->rx, FRAME_WIRE_BYTES(c->max_payload));
 }
 
+/* Where nothing is heard during a run, none is ever seen. */
+static inline int running(const struct agent *a)
+{
+	return OPS(a)->run_cancel && a->running;
+}
+
 int agent_running(const struct agent *a)
 {
-	return a->running;
+	return running(a);
 }
 
-/* Answers. A payload of unknown length is built behind the headroom of the longest. */
+/* Answers. The body is put where it is sent from; those of a fixed length fit
+ * WIRE_MIN_PAYLOAD. */
 
-static void begin(
-	struct agent *a, struct put *p, uint8_t type, uint32_t session, uint32_t request)
+static uint8_t *body(struct agent *a)
 {
-	struct wire_header h = {type, session, request};
-
-	put_init(p, a->c.tx + frame_headroom(a->c.max_payload), a->c.max_payload);
-	put_header(p, &h);
+	(void)a;
+	return CONFIG(a)->tx + FRAME_HEADROOM(CONFIG(a)->max_payload) + WIRE_HEADER_BYTES;
 }
 
-static void finish(struct agent *a, struct put *p)
+/* Session and request are those of `h`; n bytes of body. */
+static void say(struct agent *a, uint8_t type, const struct wire_header *h, size_t n)
 {
-	size_t skip = frame_headroom(a->c.max_payload) - frame_headroom(p->len);
-	size_t cap = FRAME_WIRE_BYTES(a->c.max_payload);
-	size_t n;
+	uint8_t *wire = CONFIG(a)->tx, *payload = body(a) - WIRE_HEADER_BYTES;
 
-	if (p->failed)
-		return; /* our own messages fit WIRE_ANSWER_BYTES; a bug must not send
-			   half */
-	n = frame_encode(a->c.tx + skip, cap - skip, p->len);
-	a->ops->send(a->self, a->c.tx + skip, n);
+	payload[0] = type;
+	store_u32(payload + 1, h->session);
+	store_u32(payload + 5, h->request);
+	OPS(a)->send(SELF(a), wire, frame_encode(wire, payload, WIRE_HEADER_BYTES + n));
 }
 
-static void answer_error(
-	struct agent *a, const struct wire_header *h, int code, const char *why)
+static void answer(struct agent *a, const struct wire_header *h, size_t n)
 {
-	struct put p;
+	say(a, h->type | WIRE_ANSWER, h, n);
+}
 
-	begin(a, &p, WIRE_ERROR, h->session, h->request);
-	put_u16(&p, (uint16_t)code);
-	put_str(&p, why);
-	finish(a, &p);
+static void answer_error(struct agent *a, const struct wire_header *h, int code)
+{
+	size_t n = 0;
+
+	body(a)[0] = (uint8_t)code;
+	body(a)[1] = 0;
+	if (OPS(a)->why) {
+		const char *text = OPS(a)->why(SELF(a));
+
+		n = strlen(text);
+		memcpy(body(a) + 3, text, n);
+	}
+	body(a)[2] = (uint8_t)n;
+	say(a, WIRE_ERROR, h, 3 + n);
 }
 
 static void answer_have(struct agent *a, const struct wire_header *h)
 {
-	struct wire_have m = {a->have, a->upload_complete};
-	struct put p;
-
-	begin(a, &p, h->type | WIRE_ANSWER, h->session, h->request);
-	put_have(&p, &m);
-	finish(a, &p);
+	store_u32(body(a), a->upload->have);
+	body(a)[4] = a->upload->complete;
+	answer(a, h, 5);
 }
 
-static void answer_empty(struct agent *a, const struct wire_header *h)
+static void tell_run(struct agent *a, uint8_t type, size_t n)
 {
-	struct put p;
+	const struct wire_header h = {type, a->session, a->run_id};
 
-	begin(a, &p, h->type | WIRE_ANSWER, h->session, h->request);
-	finish(a, &p);
-}
-
-/* ns / 10^6, to 1e-7, where dividing 64 bits is a page of code. */
-static uint32_t to_ms(uint64_t ns)
-{
-	return (uint32_t)((ns >> 10) * 4398047 >> 32);
+	memcpy(body(a), a->done, n);
+	say(a, type, &h, n);
 }
 
 void agent_beat(struct agent *a)
 {
-	uint64_t now = a->ops->now_ns(a->self);
-	struct put p;
-
-	a->beat_ns = now;
-	begin(a, &p, WIRE_BEAT, a->session, a->run_id);
-	put_u32(&p, to_ms(now - a->run_ns));
-	finish(a, &p);
+	tell_run(a, WIRE_BEAT, 0);
 }
 
 static void send_done(struct agent *a)
 {
-	struct put p;
-
-	begin(a, &p, WIRE_DONE, a->session, a->run_id);
-	put_done(&p, &a->done);
-	finish(a, &p);
+	tell_run(a, WIRE_DONE, a->done_len);
 }
 
 /* Sessions */
 
-static void copy_text(char *out, size_t cap, const char *text)
+static void send_welcome(struct agent *a, struct wire_header *h)
 {
-	size_t n = strlen(text);
+	uint8_t *b = body(a);
+	struct put about;
 
-	if (n >= cap)
-		n = cap - 1;
-	memcpy(out, text, n);
-	out[n] = '\0';
-}
-
-static void send_welcome(struct agent *a, uint32_t request)
-{
-	struct wire_welcome m = {
-		.version = WIRE_VERSION,
-		.host_nonce = a->host_nonce,
-		.session = a->session,
-		.max_payload = a->c.max_payload,
-		.window = a->c.window,
-		.flags = a->c.flags,
-		.storage_bytes = a->c.storage_bytes,
-		.output_bytes = a->c.output_bytes,
-		.clock_resolution_ns = a->c.clock_resolution_ns,
-	};
-	struct put p;
-
-	m.description_len = (uint32_t)strlen(a->c.description);
-	m.description_crc = crc32_update(0, a->c.description, m.description_len);
-	copy_text(m.agent, sizeof(m.agent), a->c.version);
-	copy_text(m.sensor, sizeof(m.sensor), a->c.sensor);
-	copy_text(m.sensor_note, sizeof(m.sensor_note), a->c.sensor_note);
-	begin(a, &p, WIRE_HELLO | WIRE_ANSWER, a->session, request);
-	put_welcome(&p, &m);
-	finish(a, &p);
+	b[0] = WIRE_VERSION;
+	b[1] = 0;
+	store_u32(b + 2, a->host_nonce);
+	store_u32(b + 6, a->session);
+	store_u32(b + 10, CONFIG(a)->max_payload);
+	put_init(&about, b + 14, CONFIG(a)->max_payload - WIRE_HEADER_BYTES - 14);
+	OPS(a)->about(SELF(a), &about);
+	h->session = a->session;
+	if (!about.failed) /* a bug must not send half */
+		answer(a, h, 14 + about.len);
 }
 
 static void forget_session(struct agent *a)
 {
-	if (a->running)
-		a->ops->run_cancel(a->self);
+	if (running(a))
+		OPS(a)->run_cancel(SELF(a));
 	a->running = a->has_done = 0;
-	a->upload_open = a->upload_complete = 0;
+	a->upload = NULL;
 	a->session = a->top = a->run_id = 0;
 }
 
-static void on_hello(struct agent *a, const struct wire_header *h, struct get *g)
+static int on_hello(struct agent *a, struct wire_header *h, struct get *g)
 {
-	char why[AGENT_WHY] = "";
 	struct wire_hello m;
 	int code;
 
-	if (!get_hello(g, &m)) {
-		answer_error(a, h, WIRE_E_REQUEST, "");
-		return;
+	if (!get_hello(g, &m))
+		return WIRE_E_REQUEST;
+	if (!a->session || m.host_nonce != a->host_nonce) {
+		if (m.version_lo > WIRE_VERSION || m.version_hi < WIRE_VERSION)
+			return WIRE_E_VERSION;
+		code = OPS(a)->lease ? OPS(a)->lease(SELF(a)) : 0;
+		if (code)
+			return code;
+		forget_session(a);
+		a->session = OPS(a)->nonce(SELF(a));
+		a->host_nonce = m.host_nonce;
 	}
-	if (a->session && m.host_nonce == a->host_nonce) {
-		send_welcome(a, h->request);
-		return;
-	}
-	if (m.version_lo > WIRE_VERSION || m.version_hi < WIRE_VERSION) {
-		answer_error(a, h, WIRE_E_VERSION, "");
-		return;
-	}
-	code = a->ops->lease(a->self, why);
-	if (code) {
-		answer_error(a, h, code, why);
-		return;
-	}
-	forget_session(a);
-	a->session = a->ops->nonce(a->self);
-	a->host_nonce = m.host_nonce;
-	send_welcome(a, h->request);
+	send_welcome(a, h);
+	return ANSWERED;
 }
 
-/* Uploads */
+/* Uploads: 0 is answered by HAVE. */
 
-static int on_offer(
-	struct agent *a, const struct wire_header *h, struct get *g, char *why)
+static int on_offer(struct agent *a, struct get *g)
 {
 	struct wire_offer m;
-	int complete = 0, code;
 
 	if (!get_offer(g, &m))
 		return WIRE_E_REQUEST;
-	a->upload_open = 0;
-	if (m.size == 0 || m.size > a->c.storage_bytes)
-		return WIRE_E_TOO_LARGE;
-	code = a->ops->store_open(a->self, m.hash, m.size, &a->have, &complete, why);
-	if (code)
-		return code;
-	a->upload = m;
-	a->upload_open = 1;
-	a->upload_complete = complete != 0;
-	answer_have(a, h);
-	return 0;
+	a->upload = NULL;
+	return m.size ? OPS(a)->store_open(SELF(a), &m, &a->upload) : WIRE_E_TOO_LARGE;
 }
 
 /* PUT and COPY */
-static int on_put(struct agent *a, const struct wire_header *h, struct get *g, char *why)
+static int on_put(struct agent *a, const struct wire_put *m)
 {
-	struct wire_put m;
+	struct agent_stored *up = a->upload;
+	int code;
 
-	if (!(h->type == WIRE_COPY ? get_copy(g, &m) : get_put(g, &m)))
-		return WIRE_E_REQUEST;
-	if (!a->upload_open)
+	if (!up)
 		return WIRE_E_NOT_FOUND;
-	if (!a->upload_complete && m.offset == a->have) {
-		int code;
-
-		if (m.len > a->upload.size - a->have)
-			return WIRE_E_REQUEST;
-		code = m.data ? a->ops->store_append(a->self, m.data, m.len, why)
-			      : a->ops->store_copy(a->self, &m, why);
-		if (code) { /* what cannot be copied may still be sent */
-			a->upload_open = !m.data;
-			return code;
-		}
-		a->have += m.len;
-	}
-	answer_have(a, h);
-	return 0;
+	if (up->complete || m->offset != up->have)
+		return 0;
+	if (m->len > up->size - up->have)
+		return WIRE_E_REQUEST;
+	code = m->data ? OPS(a)->store_append(SELF(a), m->data, m->len)
+		       : OPS(a)->store_copy(SELF(a), m);
+	if (!code)
+		up->have += m->len;
+	else if (m->data) /* what cannot be copied may still be sent */
+		a->upload = NULL;
+	return code;
 }
 
-static int on_verify(
-	struct agent *a, const struct wire_header *h, struct get *g, char *why)
+static int on_verify(struct agent *a)
 {
-	struct wire_offer m;
+	struct agent_stored *up = a->upload;
+	int code = 0;
 
-	if (!get_offer(g, &m))
-		return WIRE_E_REQUEST;
-	if (!a->upload_open || m.size != a->upload.size ||
-		memcmp(m.hash, a->upload.hash, sizeof(m.hash)) != 0)
+	if (!up)
 		return WIRE_E_NOT_FOUND;
-	if (!a->upload_complete && a->have == a->upload.size) {
-		int code = a->ops->store_verify(a->self, m.crc, why);
-
-		if (code) {
-			a->upload_open = 0;
-			return code;
-		}
-		a->upload_complete = 1;
-	}
-	answer_have(a, h);
-	return 0;
+	if (!up->complete && up->have == up->size)
+		code = OPS(a)->store_verify(SELF(a));
+	if (code)
+		a->upload = NULL;
+	return code;
 }
 
 /* Runs */
 
-static int on_run(struct agent *a, const struct wire_header *h, struct get *g, char *why)
+void agent_ended(struct agent *a)
+{
+	a->running = 0;
+	a->has_done = 1;
+	send_done(a);
+}
+
+/* One that has begun. */
+static int is_last_run(const struct agent *a, const struct wire_header *h)
+{
+	return h->request == a->run_id && (running(a) || a->has_done);
+}
+
+static int on_run(struct agent *a, const struct wire_header *h, struct get *g)
 {
 	struct wire_run m;
 	int code;
 
 	if (!get_run(g, &m))
 		return WIRE_E_REQUEST;
-	if (a->run_id == h->request && (a->running || a->has_done)) {
-		if (a->running)
+	if (is_last_run(a, h)) {
+		if (running(a))
 			agent_beat(a);
 		else
 			send_done(a);
-		return 0;
+		return ANSWERED;
 	}
-	if (a->running)
+	if (running(a))
 		return WIRE_E_BUSY;
 	a->has_done = 0;
-	code = a->ops->run_start(a->self, &m, why);
+	a->upload = NULL;
+	a->run_id = h->request;
+	code = OPS(a)->run_start(SELF(a), &m);
 	if (code)
 		return code;
 	a->running = 1;
-	a->run_id = h->request;
-	a->run_ns = a->beat_ns = a->ops->now_ns(a->self);
+	if (OPS(a)->now_ns)
+		a->beat_ns = OPS(a)->now_ns(SELF(a));
 	agent_poll(a);
-	return 0;
+	return ANSWERED;
 }
 
-static int on_cancel(struct agent *a, const struct wire_header *h, struct get *g)
+static void on_cancel(struct agent *a, uint32_t run)
 {
-	uint32_t run = get_u32(g);
+	const struct wire_done m = {.outcome = OUTCOME_CANCELLED};
+	struct put p;
 
-	if (!get_end(g))
-		return WIRE_E_REQUEST;
-	answer_empty(a, h);
-	if (!a->running || run != a->run_id)
-		return 0;
-	a->ops->run_cancel(a->self);
-	memset(&a->done, 0, sizeof(a->done));
-	a->done.outcome = OUTCOME_CANCELLED;
-	a->running = 0;
-	a->has_done = 1;
-	send_done(a);
-	return 0;
+	if (!running(a) || run != a->run_id)
+		return;
+	OPS(a)->run_cancel(SELF(a));
+	put_init(&p, a->done, sizeof(a->done));
+	put_done(&p, &m);
+	a->done_len = (uint32_t)p.len;
+	agent_ended(a);
 }
 
 static void send_range(
 	struct agent *a, const struct wire_header *h, const struct wire_fetch *m)
 {
-	uint32_t room = a->c.max_payload - WIRE_DATA_OVERHEAD, at = m->offset;
+	const uint8_t *data = OPS(a)->result(SELF(a));
+	uint32_t room = CONFIG(a)->max_payload - WIRE_DATA_OVERHEAD, at = m->offset;
 	uint32_t end = m->offset + m->len;
 
 	while (at < end) {
 		uint32_t n = end - at < room ? end - at : room;
-		struct put p;
 
-		begin(a, &p, WIRE_DATA, h->session, h->request);
-		put_u32(&p, at);
-		if (m->blob == BLOB_RESULT)
-			a->ops->result_read(a->self, at, p.at + p.len, n);
-		else
-			memcpy(p.at + p.len, a->c.description + at, n);
-		p.len += n;
-		finish(a, &p);
+		store_u32(body(a), at);
+		memcpy(body(a) + 4, data + at, n);
+		say(a, WIRE_DATA, h, 4 + n);
 		at += n;
 	}
 }
@@ -317,73 +277,62 @@ static void send_range(
 static int on_fetch(struct agent *a, const struct wire_header *h, struct get *g)
 {
 	struct wire_fetch m;
-	uint32_t len = (uint32_t)strlen(a->c.description);
 
 	if (!get_fetch(g, &m))
 		return WIRE_E_REQUEST;
-	if (m.blob == BLOB_RESULT) {
-		if (!a->has_done || m.run != a->run_id)
-			return WIRE_E_NOT_FOUND;
-		len = a->done.output_len;
-	}
-	if (m.offset + m.len > len)
+	if (!a->has_done || m.run != a->run_id)
+		return WIRE_E_NOT_FOUND;
+	if (m.offset + m.len > load_u32(a->done + WIRE_DONE_OUTPUT_LEN))
 		return WIRE_E_REQUEST;
 	send_range(a, h, &m);
-	return 0;
+	return ANSWERED;
 }
 
-static int on_ping(struct agent *a, const struct wire_header *h, struct get *g)
+/* A wire_code; 0: HAVE is the answer; ANSWERED. */
+static int handle(struct agent *a, const struct wire_header *h, struct get *g)
 {
-	struct wire_ping m;
-	struct put p;
+	const size_t left = get_left(g);
+	struct wire_put m;
 
-	if (!get_ping(g, &m))
-		return WIRE_E_REQUEST;
-	m.clock_ns = a->ops->now_ns(a->self);
-	begin(a, &p, h->type | WIRE_ANSWER, h->session, h->request);
-	put_ping(&p, &m);
-	finish(a, &p);
-	return 0;
-}
-
-static int on_reset(struct agent *a, const struct wire_header *h, struct get *g)
-{
-	if (!get_end(g))
-		return WIRE_E_REQUEST;
-	answer_empty(a, h);
-	forget_session(a);
-	if (a->ops->reset)
-		a->ops->reset(a->self);
-	return 0;
-}
-
-static int handle(struct agent *a, const struct wire_header *h, struct get *g, char *why)
-{
-	if (a->running && (h->type == WIRE_OFFER || h->type == WIRE_PUT ||
-				  h->type == WIRE_COPY || h->type == WIRE_VERIFY ||
-				  h->type == WIRE_FETCH))
+	if (running(a) &&
+		(h->type == WIRE_OFFER || h->type == WIRE_PUT || h->type == WIRE_COPY ||
+			h->type == WIRE_VERIFY || h->type == WIRE_FETCH))
 		return WIRE_E_BUSY; /* it would disturb what is being timed */
 	switch (h->type) {
 	case WIRE_OFFER:
-		return on_offer(a, h, g, why);
-	case WIRE_COPY:
-		if (!a->ops->store_copy)
-			return WIRE_E_UNKNOWN;
-		return on_put(a, h, g, why);
+		return on_offer(a, g);
 	case WIRE_PUT:
-		return on_put(a, h, g, why);
+		return get_put(g, &m) ? on_put(a, &m) : WIRE_E_REQUEST;
+	case WIRE_COPY:
+		if (!OPS(a)->store_copy)
+			return WIRE_E_UNKNOWN;
+		return get_copy(g, &m) ? on_put(a, &m) : WIRE_E_REQUEST;
 	case WIRE_VERIFY:
-		return on_verify(a, h, g, why);
+		return left ? WIRE_E_REQUEST : on_verify(a);
 	case WIRE_RUN:
-		return on_run(a, h, g, why);
+		return on_run(a, h, g);
 	case WIRE_FETCH:
 		return on_fetch(a, h, g);
 	case WIRE_CANCEL:
-		return on_cancel(a, h, g);
+		if (left != 4)
+			return WIRE_E_REQUEST;
+		answer(a, h, 0);
+		on_cancel(a, get_u32(g));
+		return ANSWERED;
 	case WIRE_PING:
-		return on_ping(a, h, g);
+		if (left > WIRE_PING_BYTES)
+			return WIRE_E_REQUEST;
+		memcpy(body(a), get_bytes(g, left), left);
+		answer(a, h, left);
+		return ANSWERED;
 	case WIRE_RESET:
-		return on_reset(a, h, g);
+		if (left)
+			return WIRE_E_REQUEST;
+		answer(a, h, 0);
+		forget_session(a);
+		if (OPS(a)->reset)
+			OPS(a)->reset(SELF(a));
+		return ANSWERED;
 	default:
 		return WIRE_E_UNKNOWN;
 	}
@@ -391,7 +340,6 @@ static int handle(struct agent *a, const struct wire_header *h, struct get *g, c
 
 static void on_frame(struct agent *a, const uint8_t *payload, size_t len)
 {
-	char why[AGENT_WHY] = "";
 	struct wire_header h;
 	struct get g;
 	int code;
@@ -400,30 +348,28 @@ static void on_frame(struct agent *a, const uint8_t *payload, size_t len)
 	if (!get_header(&g, &h) || h.type & WIRE_ANSWER)
 		return; /* not a request: an echo of our own, or of another agent */
 	if (h.type == WIRE_HELLO) {
-		on_hello(a, &h, &g);
-		return;
+		code = on_hello(a, &h, &g);
+	} else if (!a->session || h.session != a->session) {
+		code = WIRE_E_SESSION;
+	} else {
+		if (h.request < a->top && !(h.type == WIRE_RUN && is_last_run(a, &h)))
+			return; /* late copy of a request that was answered */
+		if (h.request > a->top)
+			a->top = h.request;
+		code = handle(a, &h, &g);
 	}
-	if (!a->session || h.session != a->session) {
-		answer_error(a, &h, WIRE_E_SESSION, "");
-		return;
-	}
-	if (h.request < a->top && !(h.type == WIRE_RUN && h.request == a->run_id))
-		return; /* late copy of a request that was answered */
-	if (h.request > a->top)
-		a->top = h.request;
-	code = handle(a, &h, &g, why);
-	if (code)
-		answer_error(a, &h, code, why);
+	if (code > 0)
+		answer_error(a, &h, code);
+	else if (code == 0)
+		answer_have(a, &h);
 }
 
 void agent_receive(struct agent *a, const uint8_t *data, size_t len)
 {
 	while (len) {
-		size_t n, used;
-		int sound;
+		size_t n, used = frame_decoder_take(&a->decoder, data, len, &n);
 
-		used = frame_decoder_take(&a->decoder, data, len, &n, &sound);
-		if (sound)
+		if (n)
 			on_frame(a, a->decoder.buf, n);
 		data += used;
 		len -= used;
@@ -432,14 +378,16 @@ void agent_receive(struct agent *a, const uint8_t *data, size_t len)
 
 void agent_poll(struct agent *a)
 {
-	if (!a->running)
+	struct put done;
+
+	if (!running(a))
 		return;
-	memset(&a->done, 0, sizeof(a->done));
-	if (a->ops->run_poll(a->self, &a->done)) {
-		a->running = 0;
-		a->has_done = 1;
-		send_done(a);
-	} else if (a->ops->now_ns(a->self) - a->beat_ns >= BEAT_NS) {
+	put_init(&done, a->done, sizeof(a->done));
+	if (OPS(a)->run_poll(SELF(a), &done)) {
+		a->done_len = (uint32_t)done.len;
+		agent_ended(a);
+	} else if (OPS(a)->now_ns && OPS(a)->now_ns(SELF(a)) - a->beat_ns >= BEAT_NS) {
+		a->beat_ns = OPS(a)->now_ns(SELF(a));
 		agent_beat(a);
 	}
 }

@@ -19,13 +19,13 @@ static struct ram_slot *find(struct ram_store *s, const uint8_t hash[SHA256_BYTE
 
 static size_t used(const struct ram_store *s)
 {
-	return s->n ? s->slot[s->n - 1].at + s->slot[s->n - 1].size : 0;
+	return s->n ? s->slot[s->n - 1].at + s->slot[s->n - 1].is.size : 0;
 }
 
 /* Takes slot i out and closes the gap, in the table and in memory. */
 static void drop(struct ram_store *s, size_t i)
 {
-	size_t size = s->slot[i].size, at = s->slot[i].at, end = used(s);
+	size_t size = s->slot[i].is.size, at = s->slot[i].at, end = used(s);
 
 	memmove(s->mem + at, s->mem + at + size, end - at - size);
 	memmove(&s->slot[i], &s->slot[i + 1], (s->n - i - 1) * sizeof(s->slot[0]));
@@ -35,41 +35,39 @@ static void drop(struct ram_store *s, size_t i)
 	s->open = NULL;
 }
 
-int ram_store_open(struct ram_store *s, const uint8_t hash[SHA256_BYTES], uint64_t size,
-	uint64_t *have, int *complete)
+int ram_store_open(
+	struct ram_store *s, const struct wire_offer *m, struct agent_stored **out)
 {
-	struct ram_slot *slot = find(s, hash);
+	struct ram_slot *slot = find(s, m->hash);
 
-	if (slot && slot->size != size) {
+	if (m->size > s->cap)
+		return WIRE_E_TOO_LARGE;
+	if (slot && slot->is.size != m->size) {
 		drop(s, (size_t)(slot - s->slot));
 		slot = NULL;
 	}
 	if (!slot) {
-		if (size > s->cap)
-			return WIRE_E_TOO_LARGE;
-		while (s->n == RAM_STORE_SLOTS || s->cap - used(s) < size)
+		while (s->n == RAM_STORE_SLOTS || s->cap - used(s) < m->size)
 			drop(s, 0);
 		slot = &s->slot[s->n];
 		memset(slot, 0, sizeof(*slot));
-		memcpy(slot->hash, hash, SHA256_BYTES);
+		memcpy(slot->hash, m->hash, SHA256_BYTES);
 		slot->at = used(s);
-		slot->size = (size_t)size;
+		slot->is.size = m->size;
 		s->n++;
 	}
 	s->open = slot;
-	*have = slot->have;
-	*complete = slot->complete;
+	*out = &slot->is;
 	return 0;
 }
 
-int ram_store_append(struct ram_store *s, const uint8_t *data, size_t len)
+int ram_store_append(struct ram_store *s, const uint8_t *data, uint32_t len)
 {
 	struct ram_slot *slot = s->open;
 
-	if (!slot || len > slot->size - slot->have)
+	if (!slot || len > slot->is.size - slot->is.have)
 		return WIRE_E_IO;
-	memcpy(s->mem + slot->at + slot->have, data, len);
-	slot->have += len;
+	memcpy(s->mem + slot->at + slot->is.have, data, len);
 	return 0;
 }
 
@@ -78,8 +76,8 @@ int ram_store_copy(struct ram_store *s, const struct wire_put *m)
 	for (size_t i = 0; i < s->n; i++) {
 		const struct ram_slot *from = &s->slot[i];
 
-		if (from->complete && wire_hash_start(from->hash) == m->held &&
-			m->from <= from->size && m->len <= from->size - m->from)
+		if (from->is.complete && wire_hash_start(from->hash) == m->held &&
+			m->from <= from->is.size && m->len <= from->is.size - m->from)
 			return ram_store_append(s, s->mem + from->at + m->from, m->len);
 	}
 	return WIRE_E_NOT_FOUND;
@@ -91,16 +89,16 @@ int ram_store_verify(struct ram_store *s)
 	uint8_t hash[SHA256_BYTES];
 	struct sha256 st;
 
-	if (!slot || slot->have != slot->size)
+	if (!slot || slot->is.have != slot->is.size)
 		return WIRE_E_NOT_FOUND;
 	sha256_init(&st);
-	sha256_update(&st, s->mem + slot->at, slot->size);
+	sha256_update(&st, s->mem + slot->at, slot->is.size);
 	sha256_final(&st, hash);
 	if (memcmp(hash, slot->hash, SHA256_BYTES) != 0) {
 		drop(s, (size_t)(slot - s->slot));
 		return WIRE_E_HASH;
 	}
-	slot->complete = 1;
+	slot->is.complete = 1;
 	return 0;
 }
 
@@ -108,10 +106,10 @@ const uint8_t *ram_store_find(
 	const struct ram_store *s, const uint8_t hash[SHA256_BYTES], size_t *size)
 {
 	for (size_t i = 0; i < s->n; i++) {
-		if (!s->slot[i].complete ||
+		if (!s->slot[i].is.complete ||
 			memcmp(s->slot[i].hash, hash, SHA256_BYTES) != 0)
 			continue;
-		*size = s->slot[i].size;
+		*size = s->slot[i].is.size;
 		return s->mem + s->slot[i].at;
 	}
 	return NULL;

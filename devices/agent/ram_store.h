@@ -7,14 +7,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "devices/proto/message.h"
+#include "devices/agent/agent.h"
 
 #define RAM_STORE_SLOTS 128
 
 struct ram_slot {
 	uint8_t hash[SHA256_BYTES];
-	size_t at, size, have;
-	int complete;
+	size_t at;
+	struct agent_stored is;
 };
 
 struct ram_store {
@@ -27,9 +27,9 @@ struct ram_store {
 
 void ram_store_init(struct ram_store *s, void *mem, size_t cap);
 /* As agent_ops.store_open and the others: 0 or a wire_code. */
-int ram_store_open(struct ram_store *s, const uint8_t hash[SHA256_BYTES], uint64_t size,
-	uint64_t *have, int *complete);
-int ram_store_append(struct ram_store *s, const uint8_t *data, size_t len);
+int ram_store_open(
+	struct ram_store *s, const struct wire_offer *m, struct agent_stored **out);
+int ram_store_append(struct ram_store *s, const uint8_t *data, uint32_t len);
 /* From another, verified content; memory by address is not to be had. */
 int ram_store_copy(struct ram_store *s, const struct wire_put *m);
 int ram_store_verify(struct ram_store *s);

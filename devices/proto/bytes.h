@@ -25,7 +25,26 @@ struct get {
 	int failed;
 };
 
-static inline void put_init(struct put *p, void *at, size_t cap)
+/* One instruction each where the processor can: inline wherever that counts. */
+#define BYTES_INLINE static inline __attribute__((always_inline))
+
+BYTES_INLINE uint32_t load_u32(const uint8_t *b)
+{
+	return b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24;
+}
+
+BYTES_INLINE void store_u32(uint8_t *b, uint32_t v)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	__builtin_memcpy(
+		b, &v, sizeof(v)); /* compilers do not see it in the bytes below */
+#else
+	for (int i = 0; i < 4; i++)
+		b[i] = (uint8_t)(v >> (8 * i));
+#endif
+}
+
+BYTES_INLINE void put_init(struct put *p, void *at, size_t cap)
 {
 	p->at = at;
 	p->len = 0;
@@ -33,24 +52,33 @@ static inline void put_init(struct put *p, void *at, size_t cap)
 	p->failed = 0;
 }
 
-static inline void put_bytes(struct put *p, const void *data, size_t n)
+/* Where the next n bytes go, which count as put; or NULL. */
+BYTES_INLINE uint8_t *put_room(struct put *p, size_t n)
 {
+	uint8_t *at = p->at + p->len;
+
 	if (p->failed || n > p->cap - p->len) {
 		p->failed = 1;
-		return;
+		return NULL;
 	}
-	if (n)
-		memcpy(p->at + p->len, data, n);
 	p->len += n;
+	return at;
+}
+
+static inline void put_bytes(struct put *p, const void *data, size_t n)
+{
+	uint8_t *at = put_room(p, n);
+
+	if (at && n)
+		memcpy(at, data, n);
 }
 
 static inline void put_uint(struct put *p, uint64_t v, size_t n)
 {
-	uint8_t b[8];
+	uint8_t *at = put_room(p, n);
 
-	for (size_t i = 0; i < n; i++)
-		b[i] = (uint8_t)(v >> (8 * i));
-	put_bytes(p, b, n);
+	for (size_t i = 0; at && i < n; i++)
+		at[i] = (uint8_t)(v >> (8 * i));
 }
 
 static inline void put_u8(struct put *p, uint8_t v)
@@ -65,7 +93,10 @@ static inline void put_u16(struct put *p, uint16_t v)
 
 static inline void put_u32(struct put *p, uint32_t v)
 {
-	put_uint(p, v, 4);
+	uint8_t *at = put_room(p, 4);
+
+	if (at)
+		store_u32(at, v);
 }
 
 static inline void put_u64(struct put *p, uint64_t v)
@@ -106,7 +137,7 @@ static inline void put_str(struct put *p, const char *s)
 	put_bytes(p, s, n);
 }
 
-static inline void get_init(struct get *g, const void *at, size_t len)
+BYTES_INLINE void get_init(struct get *g, const void *at, size_t len)
 {
 	g->at = at;
 	g->pos = 0;
@@ -114,13 +145,13 @@ static inline void get_init(struct get *g, const void *at, size_t len)
 	g->failed = 0;
 }
 
-static inline size_t get_left(const struct get *g)
+BYTES_INLINE size_t get_left(const struct get *g)
 {
 	return g->failed ? 0 : g->len - g->pos;
 }
 
 /* n bytes where they lie, or NULL. */
-static inline const uint8_t *get_bytes(struct get *g, size_t n)
+BYTES_INLINE const uint8_t *get_bytes(struct get *g, size_t n)
 {
 	const uint8_t *at;
 
@@ -131,6 +162,14 @@ static inline const uint8_t *get_bytes(struct get *g, size_t n)
 	at = g->at + g->pos;
 	g->pos += n;
 	return at;
+}
+
+/* All that is left where it lies, or NULL when that is not n bytes. */
+BYTES_INLINE const uint8_t *get_rest(struct get *g, size_t n)
+{
+	if (get_left(g) != n)
+		g->failed = 1;
+	return get_bytes(g, n);
 }
 
 static inline uint64_t get_uint(struct get *g, size_t n)

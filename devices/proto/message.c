@@ -2,11 +2,196 @@
 
 #include <stddef.h>
 
-/* A message's fields in the order of the wire; both directions read the same table. A
+/* Requests, and the answers that are short: all that a small agent needs. */
+
+void put_header(struct put *p, const struct wire_header *h)
+{
+	uint8_t *b = put_room(p, WIRE_HEADER_BYTES);
+
+	if (!b)
+		return;
+	b[0] = h->type;
+	store_u32(b + 1, h->session);
+	store_u32(b + 5, h->request);
+}
+
+int get_header(struct get *g, struct wire_header *h)
+{
+	const uint8_t *b = get_bytes(g, WIRE_HEADER_BYTES);
+
+	if (!b)
+		return 0;
+	h->type = b[0];
+	h->session = load_u32(b + 1);
+	h->request = load_u32(b + 5);
+	return 1;
+}
+
+void put_hello(struct put *p, const struct wire_hello *m)
+{
+	put_u16(p, m->version_lo);
+	put_u16(p, m->version_hi);
+	put_u32(p, m->host_nonce);
+}
+
+int get_hello(struct get *g, struct wire_hello *m)
+{
+	const uint8_t *b = get_rest(g, 8);
+
+	if (!b)
+		return 0;
+	m->version_lo = (uint16_t)(b[0] | b[1] << 8);
+	m->version_hi = (uint16_t)(b[2] | b[3] << 8);
+	m->host_nonce = load_u32(b + 4);
+	return 1;
+}
+
+void put_offer(struct put *p, const struct wire_offer *m)
+{
+	put_bytes(p, m->hash, SHA256_BYTES);
+	put_u32(p, m->size);
+	put_u32(p, m->crc);
+}
+
+int get_offer(struct get *g, struct wire_offer *m)
+{
+	const uint8_t *b = get_rest(g, SHA256_BYTES + 8);
+
+	if (!b)
+		return 0;
+	m->hash = b;
+	m->size = load_u32(b + SHA256_BYTES);
+	m->crc = load_u32(b + SHA256_BYTES + 4);
+	return 1;
+}
+
+void put_have(struct put *p, const struct wire_have *m)
+{
+	put_u32(p, m->have);
+	put_u8(p, m->complete);
+}
+
+int get_have(struct get *g, struct wire_have *m)
+{
+	m->have = get_u32(g);
+	m->complete = get_u8(g);
+	return get_end(g) && m->complete <= 1;
+}
+
+void put_put(struct put *p, const struct wire_put *m)
+{
+	put_u32(p, m->offset);
+	put_bytes(p, m->data, m->len);
+}
+
+int get_put(struct get *g, struct wire_put *m)
+{
+	size_t n = get_left(g);
+	const uint8_t *b = get_rest(g, n);
+
+	if (!b || n <= 4)
+		return 0;
+	m->offset = load_u32(b);
+	m->len = (uint32_t)(n - 4);
+	m->data = b + 4;
+	m->held = m->from = 0;
+	return 1;
+}
+
+void put_copy(struct put *p, const struct wire_put *m)
+{
+	put_u32(p, m->offset);
+	put_u32(p, m->held);
+	put_u32(p, m->from);
+	put_u32(p, m->len);
+}
+
+int get_copy(struct get *g, struct wire_put *m)
+{
+	const uint8_t *b = get_rest(g, 16);
+
+	if (!b)
+		return 0;
+	m->offset = load_u32(b);
+	m->held = load_u32(b + 4);
+	m->from = load_u32(b + 8);
+	m->len = load_u32(b + 12);
+	m->data = NULL;
+	return m->len > 0;
+}
+
+#define RUN_BYTES (2 * SHA256_BYTES + 2 + 7 * 4 + 8)
+
+void put_run(struct put *p, const struct wire_run *m)
+{
+	put_bytes(p, m->image, SHA256_BYTES);
+	put_bytes(p, m->input, SHA256_BYTES);
+	put_u8(p, m->mode);
+	put_u8(p, m->phase);
+	put_u32(p, m->n_warmup);
+	put_u32(p, m->n_samples);
+	put_u32(p, m->min_sample_ns);
+	put_u32(p, m->n_tokens);
+	put_u32(p, m->timeout_ms);
+	put_u32(p, m->process_index);
+	put_u32(p, m->attempt);
+	put_u64(p, m->memory_bytes);
+}
+
+int get_run(struct get *g, struct wire_run *m)
+{
+	const uint8_t *b = get_rest(g, RUN_BYTES);
+
+	if (!b)
+		return 0;
+	m->image = b;
+	m->input = b + SHA256_BYTES;
+	b += 2 * SHA256_BYTES;
+	m->mode = b[0];
+	m->phase = b[1];
+	m->n_warmup = load_u32(b + 2);
+	m->n_samples = load_u32(b + 6);
+	m->min_sample_ns = load_u32(b + 10);
+	m->n_tokens = load_u32(b + 14);
+	m->timeout_ms = load_u32(b + 18);
+	m->process_index = load_u32(b + 22);
+	m->attempt = load_u32(b + 26);
+	m->memory_bytes = load_u32(b + 30) | (uint64_t)load_u32(b + 34) << 32;
+	return m->mode < N_MODES && m->phase <= 1 && m->timeout_ms > 0;
+}
+
+void put_fetch(struct put *p, const struct wire_fetch *m)
+{
+	put_u32(p, m->run);
+	put_u32(p, m->offset);
+	put_u32(p, m->len);
+}
+
+int get_fetch(struct get *g, struct wire_fetch *m)
+{
+	const uint8_t *b = get_rest(g, 12);
+
+	if (!b)
+		return 0;
+	m->run = load_u32(b);
+	m->offset = load_u32(b + 4);
+	m->len = load_u32(b + 8);
+	return m->len > 0 && m->len <= UINT32_MAX - m->offset;
+}
+
+int get_data(struct get *g, struct wire_data *m)
+{
+	m->offset = get_u32(g);
+	m->len = (uint32_t)get_left(g);
+	m->data = get_bytes(g, m->len);
+	return m->len > 0;
+}
+
+/* Long answers: fields in the order of the wire; both directions read the same table. A
  * number is as wide there as in its struct. */
 struct field {
 	uint16_t at;
-	uint8_t bytes; /* of a number or a hash */
+	uint8_t bytes; /* of a number */
 	uint8_t cap;   /* of a text's array; 0: no text */
 };
 #define FIXED(s, m)                                                                      \
@@ -34,8 +219,6 @@ static void put_fields(struct put *p, const struct field *f, size_t n, const voi
 
 		if (f->cap) {
 			put_str(p, (const char *)at);
-		} else if (f->bytes == SHA256_BYTES) {
-			put_bytes(p, at, SHA256_BYTES);
 		} else {
 			memcpy((uint8_t *)&v + BEGIN(f->bytes), at, f->bytes);
 			put_uint(p, v, f->bytes);
@@ -48,16 +231,10 @@ static void get_fields(struct get *g, const struct field *f, size_t n, void *m)
 {
 	for (; n; n--, f++) {
 		uint8_t *at = (uint8_t *)m + f->at;
-		const uint8_t *hash;
 		uint64_t v;
 
 		if (f->cap) {
 			get_str(g, (char *)at, f->cap);
-		} else if (f->bytes == SHA256_BYTES) {
-			hash = get_bytes(g, SHA256_BYTES);
-			memset(at, 0, SHA256_BYTES);
-			if (hash)
-				memcpy(at, hash, SHA256_BYTES);
 		} else {
 			v = get_uint(g, f->bytes);
 			memcpy(at, (uint8_t *)&v + BEGIN(f->bytes), f->bytes);
@@ -65,40 +242,7 @@ static void get_fields(struct get *g, const struct field *f, size_t n, void *m)
 	}
 }
 
-static const struct field header_fields[] = {
-	FIXED(wire_header, type),
-	FIXED(wire_header, session),
-	FIXED(wire_header, request),
-};
-
-void put_header(struct put *p, const struct wire_header *h)
-{
-	put_fields(p, header_fields, N_FIELDS(header_fields), h);
-}
-
-int get_header(struct get *g, struct wire_header *h)
-{
-	get_fields(g, header_fields, N_FIELDS(header_fields), h);
-	return !g->failed;
-}
-
-static const struct field hello_fields[] = {
-	FIXED(wire_hello, version_lo),
-	FIXED(wire_hello, version_hi),
-	FIXED(wire_hello, host_nonce),
-};
-
-void put_hello(struct put *p, const struct wire_hello *m)
-{
-	put_fields(p, hello_fields, N_FIELDS(hello_fields), m);
-}
-
-int get_hello(struct get *g, struct wire_hello *m)
-{
-	get_fields(g, hello_fields, N_FIELDS(hello_fields), m);
-	return get_end(g) && m->version_lo <= m->version_hi;
-}
-
+/* The first are WELCOME's own, the others about the machine. */
 static const struct field welcome_fields[] = {
 	FIXED(wire_welcome, version),
 	FIXED(wire_welcome, host_nonce),
@@ -109,126 +253,76 @@ static const struct field welcome_fields[] = {
 	FIXED(wire_welcome, storage_bytes),
 	FIXED(wire_welcome, output_bytes),
 	FIXED(wire_welcome, clock_resolution_ns),
-	FIXED(wire_welcome, description_len),
-	FIXED(wire_welcome, description_crc),
 	TEXT(wire_welcome, agent),
 	TEXT(wire_welcome, sensor),
 	TEXT(wire_welcome, sensor_note),
 };
+#define N_OWN 4
 
 void put_welcome(struct put *p, const struct wire_welcome *m)
 {
-	put_fields(p, welcome_fields, N_FIELDS(welcome_fields), m);
+	put_fields(p, welcome_fields, N_OWN, m);
+	put_about(p, m);
+}
+
+void put_about(struct put *p, const struct wire_welcome *m)
+{
+	put_fields(p, welcome_fields + N_OWN, N_FIELDS(welcome_fields) - N_OWN, m);
+	put_bytes(p, m->description, m->description_len);
 }
 
 int get_welcome(struct get *g, struct wire_welcome *m)
 {
+	const uint8_t *text;
+
 	get_fields(g, welcome_fields, N_FIELDS(welcome_fields), m);
-	return get_end(g) && m->session != 0 && m->window > 0 &&
-	       m->max_payload >= WIRE_MIN_PAYLOAD &&
-	       m->description_len < WIRE_DESCRIPTION_BYTES;
+	m->description_len = (uint32_t)get_left(g);
+	text = get_bytes(g, m->description_len);
+	if (!text || m->description_len >= sizeof(m->description))
+		return 0;
+	memcpy(m->description, text, m->description_len);
+	memset(m->description + m->description_len, 0,
+		sizeof(m->description) - m->description_len);
+	return m->session != 0 && m->window > 0 && m->max_payload >= WIRE_MIN_PAYLOAD;
 }
 
-static const struct field offer_fields[] = {
-	FIXED(wire_offer, hash),
-	FIXED(wire_offer, size),
-	FIXED(wire_offer, crc),
+static const struct field board_fields[] = {
+	FIXED(wire_board, window_base),
+	FIXED(wire_board, window_bytes),
+	FIXED(wire_board, code_base),
+	FIXED(wire_board, code_bytes),
+	FIXED(wire_board, clock_hz),
+	TEXT(wire_board, core),
+	TEXT(wire_board, name),
+	FIXED(wire_board, cpuid),
+	FIXED(wire_board, mvfr0),
+	FIXED(wire_board, mvfr1),
+	FIXED(wire_board, found),
+	FIXED(wire_board, boots),
+	FIXED(wire_board, reset),
 };
 
-void put_offer(struct put *p, const struct wire_offer *m)
+void put_board(struct put *p, const struct wire_board *m)
 {
-	put_fields(p, offer_fields, N_FIELDS(offer_fields), m);
+	put_fields(p, board_fields, N_FIELDS(board_fields), m);
 }
 
-int get_offer(struct get *g, struct wire_offer *m)
+int get_board(struct get *g, struct wire_board *m)
 {
-	get_fields(g, offer_fields, N_FIELDS(offer_fields), m);
+	get_fields(g, board_fields, N_FIELDS(board_fields), m);
 	return get_end(g);
 }
 
-static const struct field have_fields[] = {
-	FIXED(wire_have, have),
-	FIXED(wire_have, complete),
-};
-
-void put_have(struct put *p, const struct wire_have *m)
-{
-	put_fields(p, have_fields, N_FIELDS(have_fields), m);
-}
-
-int get_have(struct get *g, struct wire_have *m)
-{
-	get_fields(g, have_fields, N_FIELDS(have_fields), m);
-	return get_end(g) && m->complete <= 1;
-}
-
-void put_put(struct put *p, const struct wire_put *m)
-{
-	put_u64(p, m->offset);
-	put_bytes(p, m->data, m->len);
-}
-
-int get_put(struct get *g, struct wire_put *m)
-{
-	m->offset = get_u64(g);
-	m->len = (uint32_t)get_left(g);
-	m->data = get_bytes(g, m->len);
-	m->held = 0;
-	m->from = 0;
-	return get_end(g) && m->len > 0;
-}
-
-void put_copy(struct put *p, const struct wire_put *m)
-{
-	put_u64(p, m->offset);
-	put_u32(p, m->held);
-	put_u64(p, m->from);
-	put_u32(p, m->len);
-}
-
-int get_copy(struct get *g, struct wire_put *m)
-{
-	m->offset = get_u64(g);
-	m->held = get_u32(g);
-	m->from = get_u64(g);
-	m->len = get_u32(g);
-	m->data = NULL;
-	return get_end(g) && m->len > 0;
-}
-
-static const struct field run_fields[] = {
-	FIXED(wire_run, image),
-	FIXED(wire_run, input),
-	FIXED(wire_run, mode),
-	FIXED(wire_run, phase),
-	FIXED(wire_run, process_index),
-	FIXED(wire_run, attempt),
-	FIXED(wire_run, n_warmup),
-	FIXED(wire_run, n_samples),
-	FIXED(wire_run, min_sample_ns),
-	FIXED(wire_run, n_tokens),
-	FIXED(wire_run, timeout_ms),
-	FIXED(wire_run, memory_bytes),
-};
-
-void put_run(struct put *p, const struct wire_run *m)
-{
-	put_fields(p, run_fields, N_FIELDS(run_fields), m);
-}
-
-int get_run(struct get *g, struct wire_run *m)
-{
-	get_fields(g, run_fields, N_FIELDS(run_fields), m);
-	return get_end(g) && m->mode < N_MODES && m->phase <= 1 && m->timeout_ms > 0;
-}
-
+/* Before the words, and behind them. */
 static const struct field done_fields[] = {
 	FIXED(wire_done, outcome),
+	FIXED(wire_done, n_words),
 	FIXED(wire_done, code),
-	TEXT(wire_done, detail),
 	FIXED(wire_done, output_len),
 	FIXED(wire_done, output_crc),
 	FIXED(wire_done, wall_ns),
+	FIXED(wire_done, stack_bytes),
+	TEXT(wire_done, detail),
 	FIXED(wire_done, cpu_ns),
 	FIXED(wire_done, peak_rss_bytes),
 	FIXED(wire_done, n_vcsw),
@@ -244,65 +338,31 @@ static const struct field done_fields[] = {
 	FIXED(wire_done, energy_uj),
 	FIXED(wire_done, idle_uw),
 	TEXT(wire_done, energy_note),
-	FIXED(wire_done, stack_bytes),
 };
+#define N_FIRST 7
 
 void put_done(struct put *p, const struct wire_done *m)
 {
-	put_fields(p, done_fields, N_FIELDS(done_fields), m);
+	put_fields(p, done_fields, N_FIRST, m);
+	for (int i = 0; i < m->n_words; i++)
+		put_u32(p, m->words[i]);
+	if (!m->brief)
+		put_fields(p, done_fields + N_FIRST, N_FIELDS(done_fields) - N_FIRST, m);
 }
 
 int get_done(struct get *g, struct wire_done *m)
 {
-	get_fields(g, done_fields, N_FIELDS(done_fields), m);
-	return get_end(g) && m->outcome < N_OUTCOMES;
-}
-
-static const struct field fetch_fields[] = {
-	FIXED(wire_fetch, blob),
-	FIXED(wire_fetch, run),
-	FIXED(wire_fetch, offset),
-	FIXED(wire_fetch, len),
-};
-
-void put_fetch(struct put *p, const struct wire_fetch *m)
-{
-	put_fields(p, fetch_fields, N_FIELDS(fetch_fields), m);
-}
-
-int get_fetch(struct get *g, struct wire_fetch *m)
-{
-	get_fields(g, fetch_fields, N_FIELDS(fetch_fields), m);
-	return get_end(g) && m->blob < N_BLOBS && m->len > 0 &&
-	       m->len <= UINT32_MAX - m->offset;
-}
-
-int get_data(struct get *g, struct wire_data *m)
-{
-	m->offset = get_u32(g);
-	m->len = (uint32_t)get_left(g);
-	m->data = get_bytes(g, m->len);
-	return get_end(g) && m->len > 0;
-}
-
-void put_ping(struct put *p, const struct wire_ping *m)
-{
-	put_u64(p, m->clock_ns);
-	put_u8(p, (uint8_t)m->len);
-	put_bytes(p, m->data, m->len);
-}
-
-int get_ping(struct get *g, struct wire_ping *m)
-{
-	const uint8_t *b;
-
-	m->clock_ns = get_u64(g);
-	m->len = get_u8(g);
-	b = get_bytes(g, m->len);
-	if (!get_end(g) || m->len > WIRE_PING_BYTES)
+	memset(m, 0, sizeof(*m));
+	get_fields(g, done_fields, N_FIRST, m);
+	if (m->n_words > WIRE_MAX_WORDS)
 		return 0;
-	memcpy(m->data, b, m->len);
-	return 1;
+	for (int i = 0; i < m->n_words; i++)
+		m->words[i] = get_u32(g);
+	m->temp_before_mc = m->temp_after_mc = WIRE_TEMP_UNKNOWN;
+	m->brief = (uint8_t)get_end(g);
+	if (!m->brief)
+		get_fields(g, done_fields + N_FIRST, N_FIELDS(done_fields) - N_FIRST, m);
+	return get_end(g) && m->outcome < N_OUTCOMES;
 }
 
 const char *wire_code_text(uint16_t code)

@@ -11,12 +11,12 @@
 #include "devices/proto/bytes.h"
 #include "devices/proto/sha256.h"
 
-#define WIRE_VERSION 3
-#define WIRE_MIN_PAYLOAD 512 /* every agent takes at least this */
+#define WIRE_VERSION 4
+#define WIRE_MIN_PAYLOAD                                                                 \
+	512 /* every agent takes so much; only WELCOME and DATA are longer */
 #define WIRE_HEADER_BYTES 9
-#define WIRE_ANSWER_BYTES 1024 /* no answer but DATA is larger */
 #define WIRE_DESCRIPTION_BYTES 2048
-#define WIRE_PUT_OVERHEAD (WIRE_HEADER_BYTES + 8)  /* PUT without its bytes */
+#define WIRE_PUT_OVERHEAD (WIRE_HEADER_BYTES + 4)  /* PUT without its bytes */
 #define WIRE_DATA_OVERHEAD (WIRE_HEADER_BYTES + 4) /* DATA without its bytes */
 
 enum wire_type {
@@ -85,47 +85,67 @@ struct wire_hello {
 /* A small agent that does not look into records: it gives them after an exit of any code,
  * and says OUTCOME_OK after 0. */
 #define WIRE_HOST_JUDGES 8u
+/* Its description is a board's record, struct wire_board, and its clock's unit a tick. */
+#define WIRE_IS_BOARD 16u
 
 struct wire_welcome {
 	uint16_t version;
 	uint32_t host_nonce; /* as in the HELLO */
 	uint32_t session;
 	uint32_t max_payload;
+	/* About the machine, for put_about. */
 	uint16_t window; /* PUTs that may be under way unanswered */
 	uint32_t flags;
-	uint64_t storage_bytes; /* largest image */
+	uint32_t storage_bytes; /* largest image */
 	uint32_t output_bytes;	/* largest result */
-	uint64_t clock_resolution_ns;
-	uint32_t description_len;
-	uint32_t description_crc;
+	uint32_t clock_resolution_ns;
 	char agent[64];
 	char sensor[64];
 	char sensor_note[192]; /* why there is none, or what it covers */
+	char description
+		[WIRE_DESCRIPTION_BYTES]; /* to the end; as it came, 0 behind it */
+	uint32_t description_len;
 };
 
+/* What a board's agent tells of itself. */
+struct wire_board {
+	uint32_t window_base, window_bytes; /* where images go */
+	uint32_t code_base, code_bytes;	    /* what they may read besides */
+	uint32_t clock_hz;
+	uint32_t cpuid, mvfr0, mvfr1; /* registers of the core */
+	uint32_t found;		      /* WIRE_RAN_FPU and so on */
+	uint32_t boots, reset;
+	char core[32], name[32];
+};
+#define WIRE_RAN_FPU 1u /* instructions of that kind were executed */
+#define WIRE_RAN_DSP 2u
+#define WIRE_RAN_MVE 4u
+#define WIRE_CYCLES 8u /* the cycle counter moves */
+
 struct wire_offer {
-	uint8_t hash[SHA256_BYTES];
-	uint64_t size;
+	const uint8_t *hash; /* SHA256_BYTES */
+	uint32_t size;
 	uint32_t crc; /* CRC-32 of the whole, for agents that do not hash */
 };
 
 struct wire_have {
-	uint64_t have;	  /* bytes the agent holds: go on from there */
+	uint32_t have;	  /* bytes the agent holds: go on from there */
 	uint8_t complete; /* all there and verified */
 };
 
 /* PUT, or COPY: bytes that the device has already. */
 struct wire_put {
-	uint64_t offset;
+	uint32_t offset;
 	const uint8_t *data; /* NULL: COPY */
 	uint32_t len;
-	uint32_t held; /* wire_hash_start of a verified content; 0: none, but its memory */
-	uint64_t from; /* offset there, or address */
+	uint32_t
+		held; /* wire_hash_start of a verified content; 0: none, but its memory */
+	uint32_t from; /* offset there, or address */
 };
 
 struct wire_run {
-	uint8_t image[SHA256_BYTES];
-	uint8_t input[SHA256_BYTES]; /* MODE_EVAL; else zeros */
+	const uint8_t *image; /* SHA256_BYTES */
+	const uint8_t *input; /* MODE_EVAL; else zeros */
 	uint8_t mode;
 	uint8_t phase;
 	uint32_t process_index;
@@ -137,13 +157,21 @@ struct wire_run {
 
 #define WIRE_TEMP_UNKNOWN INT32_MIN
 
+#define WIRE_MAX_WORDS 8
+#define WIRE_DONE_BYTES (WIRE_MIN_PAYLOAD - WIRE_HEADER_BYTES) /* no body is longer */
+#define WIRE_DONE_OUTPUT_LEN 6 /* where output_len stands in the body */
 struct wire_done {
 	uint8_t outcome;
+	uint8_t n_words;
 	int32_t code;
-	char detail[200];
 	uint32_t output_len;
 	uint32_t output_crc;
-	uint64_t wall_ns, cpu_ns;		  /* of the whole process */
+	uint64_t wall_ns;     /* of the whole process; ticks with WIRE_IS_BOARD */
+	uint32_t stack_bytes; /* the most that the image's stack has held; 0: unknown */
+	uint32_t words[WIRE_MAX_WORDS]; /* where it failed: pc lr cfsr hfsr address */
+	uint8_t brief; /* a small agent's: without the rest, which is unknown */
+	char detail[200];
+	uint64_t cpu_ns;			  /* of the whole process */
 	uint64_t peak_rss_bytes;		  /* 0: unknown */
 	uint32_t n_vcsw, n_ivcsw;		  /* of the whole process */
 	uint32_t freq_before_khz, freq_after_khz; /* 0: unknown */
@@ -155,14 +183,10 @@ struct wire_done {
 	double energy_uj; /* per inference, idle taken off; NaN: not measured */
 	double idle_uw;
 	char energy_note[96]; /* why there is no figure */
-	uint32_t stack_bytes; /* the most that the image's stack has held; 0: unknown */
 };
 
-enum wire_blob { BLOB_DESCRIPTION, BLOB_RESULT, N_BLOBS };
-
 struct wire_fetch {
-	uint8_t blob;
-	uint32_t run; /* BLOB_RESULT: request id of the RUN */
+	uint32_t run; /* request id of the RUN */
 	uint32_t offset, len;
 };
 
@@ -172,12 +196,8 @@ struct wire_data {
 	uint32_t len;
 };
 
+/* Of PING, which comes back as it is. */
 #define WIRE_PING_BYTES 64
-struct wire_ping {
-	uint64_t clock_ns; /* the agent's, in the answer; 0 in the request */
-	uint8_t data[WIRE_PING_BYTES];
-	uint32_t len;
-};
 
 struct wire_error {
 	uint16_t code;
@@ -187,10 +207,7 @@ struct wire_error {
 /* The first four bytes of a hash, by which COPY names what it copies from. */
 static inline uint32_t wire_hash_start(const uint8_t hash[SHA256_BYTES])
 {
-	struct get g;
-
-	get_init(&g, hash, 4);
-	return get_u32(&g);
+	return load_u32(hash);
 }
 
 /* What a code means; never empty. */
@@ -199,6 +216,9 @@ const char *wire_code_text(uint16_t code);
 void put_header(struct put *p, const struct wire_header *h);
 void put_hello(struct put *p, const struct wire_hello *m);
 void put_welcome(struct put *p, const struct wire_welcome *m);
+/* The part of a WELCOME behind max_payload. */
+void put_about(struct put *p, const struct wire_welcome *m);
+void put_board(struct put *p, const struct wire_board *m);
 void put_offer(struct put *p, const struct wire_offer *m);
 void put_have(struct put *p, const struct wire_have *m);
 void put_put(struct put *p, const struct wire_put *m);
@@ -206,13 +226,13 @@ void put_copy(struct put *p, const struct wire_put *m);
 void put_run(struct put *p, const struct wire_run *m);
 void put_done(struct put *p, const struct wire_done *m);
 void put_fetch(struct put *p, const struct wire_fetch *m);
-void put_ping(struct put *p, const struct wire_ping *m);
 void put_error(struct put *p, const struct wire_error *m);
 
 /* The header is followed by a body; every body's decoder wants the end after it. */
 int get_header(struct get *g, struct wire_header *h);
 int get_hello(struct get *g, struct wire_hello *m);
 int get_welcome(struct get *g, struct wire_welcome *m);
+int get_board(struct get *g, struct wire_board *m);
 int get_offer(struct get *g, struct wire_offer *m);
 int get_have(struct get *g, struct wire_have *m);
 int get_put(struct get *g, struct wire_put *m);
@@ -221,7 +241,6 @@ int get_run(struct get *g, struct wire_run *m);
 int get_done(struct get *g, struct wire_done *m);
 int get_fetch(struct get *g, struct wire_fetch *m);
 int get_data(struct get *g, struct wire_data *m);
-int get_ping(struct get *g, struct wire_ping *m);
 int get_error(struct get *g, struct wire_error *m);
 
 #endif

@@ -6,6 +6,25 @@
 
 #include "devices/proto/crc32.h"
 
+static void describe(struct sim *s, const char *law)
+{
+	struct wire_welcome *w = &s->about;
+	int metered = s->law.power_mw > 0, n;
+
+	w->window = 8;
+	w->flags = WIRE_IS_SIMULATED | WIRE_CAN_COPY;
+	w->storage_bytes = (uint32_t)s->store.cap;
+	w->output_bytes = SIM_RESULT_BYTES;
+	w->clock_resolution_ns = 1;
+	snprintf(w->agent, sizeof(w->agent), "hawser-agent 1 (sim)");
+	snprintf(w->sensor, sizeof(w->sensor), "%s", metered ? "sim" : "");
+	snprintf(w->sensor_note, sizeof(w->sensor_note), "%s",
+		metered ? "a simulated figure, not a measurement" : "");
+	n = snprintf(w->description, sizeof(w->description),
+		"simulated: 1\nlaw version: 1\nlaw: %.1400s\n", law);
+	w->description_len = (uint32_t)n;
+}
+
 const char *sim_init(struct sim *s, const struct sim_host *host, const char *law,
 	void *mem, size_t mem_bytes, char why[160])
 {
@@ -17,25 +36,8 @@ const char *sim_init(struct sim *s, const struct sim_host *host, const char *law
 	if (wrong)
 		return wrong;
 	ram_store_init(&s->store, mem, mem_bytes);
-	snprintf(s->description, sizeof(s->description),
-		"simulated: 1\nlaw version: 1\nlaw: %s\n", law);
+	describe(s, law);
 	return NULL;
-}
-
-void sim_config(const struct sim *s, struct agent_config *c)
-{
-	memset(c, 0, sizeof(*c));
-	c->max_payload = 32768;
-	c->window = 8;
-	c->flags = WIRE_IS_SIMULATED | WIRE_CAN_COPY;
-	c->storage_bytes = s->store.cap;
-	c->output_bytes = SIM_RESULT_BYTES;
-	c->clock_resolution_ns = 1;
-	c->description = s->description;
-	c->version = "hawser-agent 1 (sim)";
-	c->sensor = s->law.power_mw > 0 ? "sim" : "";
-	c->sensor_note =
-		s->law.power_mw > 0 ? "a simulated figure, not a measurement" : "";
 }
 
 static void put_golden(struct put *p, int pass)
@@ -188,40 +190,39 @@ static uint32_t op_nonce(void *self)
 	return s->host.nonce(s->host.self);
 }
 
-static int op_lease(void *self, char *why)
+static void op_about(void *self, struct put *p)
 {
-	(void)self;
-	(void)why; /* nobody else can reach this one */
+	put_about(p, &((struct sim *)self)->about);
+}
+
+static int op_lease(void *self)
+{
+	(void)self; /* nobody else can reach this one */
 	return 0;
 }
 
-static int op_store_open(void *self, const uint8_t hash[SHA256_BYTES], uint64_t size,
-	uint64_t *have, int *complete, char *why)
+static int op_store_open(
+	void *self, const struct wire_offer *m, struct agent_stored **out)
 {
-	(void)why;
-	return ram_store_open(&((struct sim *)self)->store, hash, size, have, complete);
+	return ram_store_open(&((struct sim *)self)->store, m, out);
 }
 
-static int op_store_append(void *self, const uint8_t *data, size_t len, char *why)
+static int op_store_append(void *self, const uint8_t *data, uint32_t len)
 {
-	(void)why;
 	return ram_store_append(&((struct sim *)self)->store, data, len);
 }
 
-static int op_store_copy(void *self, const struct wire_put *m, char *why)
+static int op_store_copy(void *self, const struct wire_put *m)
 {
-	(void)why;
 	return ram_store_copy(&((struct sim *)self)->store, m);
 }
 
-static int op_store_verify(void *self, uint32_t crc, char *why)
+static int op_store_verify(void *self)
 {
-	(void)crc; /* its SHA-256 is checked */
-	(void)why;
 	return ram_store_verify(&((struct sim *)self)->store);
 }
 
-static int op_run_start(void *self, const struct wire_run *rq, char *why)
+static int op_run_start(void *self, const struct wire_run *rq)
 {
 	struct sim *s = self;
 	struct sim_run run = {.process_index = rq->process_index,
@@ -233,7 +234,6 @@ static int op_run_start(void *self, const struct wire_run *rq, char *why)
 	size_t len;
 	const uint8_t *image = ram_store_find(&s->store, rq->image, &len);
 
-	(void)why;
 	if (!image)
 		return WIRE_E_NOT_FOUND;
 	if (rq->mode == MODE_TIME &&
@@ -261,15 +261,15 @@ static int op_run_start(void *self, const struct wire_run *rq, char *why)
 	return 0;
 }
 
-static int op_run_poll(void *self, struct wire_done *done)
+static int op_run_poll(void *self, struct put *done)
 {
 	struct sim *s = self;
 
 	if (s->lost || s->host.now_ns(s->host.self) < s->ready_ns)
 		return 0;
-	*done = s->done;
-	done->output_len = s->result_len;
-	done->output_crc = crc32_update(0, s->result, s->result_len);
+	s->done.output_len = s->result_len;
+	s->done.output_crc = crc32_update(0, s->result, s->result_len);
+	put_done(done, &s->done);
 	return 1;
 }
 
@@ -278,15 +278,16 @@ static void op_run_cancel(void *self)
 	(void)self;
 }
 
-static void op_result_read(void *self, uint32_t offset, uint8_t *out, size_t len)
+static const uint8_t *op_result(void *self)
 {
-	memcpy(out, ((struct sim *)self)->result + offset, len);
+	return ((struct sim *)self)->result;
 }
 
 const struct agent_ops sim_ops = {
 	.send = op_send,
 	.now_ns = op_now_ns,
 	.nonce = op_nonce,
+	.about = op_about,
 	.lease = op_lease,
 	.store_open = op_store_open,
 	.store_append = op_store_append,
@@ -295,5 +296,5 @@ const struct agent_ops sim_ops = {
 	.run_start = op_run_start,
 	.run_poll = op_run_poll,
 	.run_cancel = op_run_cancel,
-	.result_read = op_result_read,
+	.result = op_result,
 };

@@ -23,7 +23,7 @@ struct sim {
 	struct sim_host host;
 	struct sim_law law;
 	struct ram_store store;
-	char description[1536];
+	struct wire_welcome about;
 	int lost;	   /* the device fell off: the host must end without a word */
 	uint64_t ready_ns; /* when the run that is going on ends */
 	struct wire_done done;
@@ -36,7 +36,5 @@ const char *sim_init(struct sim *s, const struct sim_host *host, const char *law
 	void *mem, size_t mem_bytes, char why[160]);
 /* For agent_init, with a struct sim as `self`. */
 extern const struct agent_ops sim_ops;
-/* Everything of the configuration but the frame buffers. */
-void sim_config(const struct sim *s, struct agent_config *c);
 
 #endif

@@ -59,7 +59,6 @@ static void read_message(uint8_t type, const uint8_t *body, size_t len)
 		SAME(welcome);
 		return;
 	case WIRE_OFFER:
-	case WIRE_VERIFY:
 		SAME(offer);
 		return;
 	case WIRE_OFFER | WIRE_ANSWER:
@@ -79,9 +78,8 @@ static void read_message(uint8_t type, const uint8_t *body, size_t len)
 	case WIRE_FETCH:
 		SAME(fetch);
 		return;
-	case WIRE_PING:
-	case WIRE_PING | WIRE_ANSWER:
-		SAME(ping);
+	case INPUT_BOARD:
+		SAME(board);
 		return;
 	case WIRE_DONE:
 		SAME(done);
@@ -110,10 +108,9 @@ static void read_frames(const uint8_t *data, size_t len)
 		size_t most = len - at < piece ? len - at : piece;
 		struct wire_header h;
 		struct get g;
-		int sound;
 
-		at += frame_decoder_take(&d, data + at, most, &n, &sound);
-		if (!sound)
+		at += frame_decoder_take(&d, data + at, most, &n);
+		if (!n)
 			continue;
 		get_init(&g, d.buf, n);
 		if (get_header(&g, &h))

@@ -16,7 +16,7 @@
 
 enum input_reader {
 	INPUT_FRAMES,  /* bytes of a line, in pieces */
-	INPUT_MESSAGE, /* u8 type, body */
+	INPUT_MESSAGE, /* u8 type, or INPUT_BOARD; body */
 	INPUT_RECORDS, /* u8 how, records of a result */
 	INPUT_EVAL,    /* evaluation output */
 	INPUT_LINK,    /* u8 what; u8 type, u8 flags, u16 n, n bytes: an agent's frames */
@@ -25,6 +25,8 @@ enum input_reader {
 	INPUT_SSH,     /* what an SSH client complains */
 	N_INPUT_READERS
 };
+
+#define INPUT_BOARD 0x7f /* no type of a message: a board's record */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 

@@ -42,10 +42,10 @@ static size_t frame_of(
 	size_t len = WIRE_HEADER_BYTES + e->n;
 	struct put p;
 
-	put_init(&p, wire + frame_headroom(len), len);
+	put_init(&p, wire + FRAME_HEADROOM(len), len);
 	put_header(&p, &h);
 	put_bytes(&p, e->body, e->n);
-	len = frame_encode(wire, MOST_FRAME, len);
+	len = frame_encode(wire, p.at, len);
 	if (e->flags & 4)
 		wire[len / 2] ^= 0x10;
 	return len;
@@ -117,15 +117,14 @@ static enum err peer_write(struct transport *t, const void *data, size_t len,
 	struct wire_hello m;
 	struct get g;
 	size_t n;
-	int sound;
 
 	(void)timeout_ms;
 	(void)ctx;
 	frame_decoder_init(&d, rx, sizeof(rx));
 	while (p->framed && at < end) {
-		at += frame_decoder_take(&d, at, (size_t)(end - at), &n, &sound);
-		get_init(&g, rx, sound ? n : 0);
-		if (!sound || !get_header(&g, &h))
+		at += frame_decoder_take(&d, at, (size_t)(end - at), &n);
+		get_init(&g, rx, n);
+		if (!n || !get_header(&g, &h))
 			continue;
 		p->session = h.session;
 		p->request = h.request;
@@ -175,8 +174,7 @@ static void ask(struct link *l, uint8_t what, struct err_ctx *ctx)
 		link_upload(l, &c, ctx);
 		break;
 	case 1:
-		link_fetch(
-			l, BLOB_RESULT, 1, what < 250 ? what : UINT32_MAX, 0, &out, ctx);
+		link_fetch(l, 1, what < 250 ? what : UINT32_MAX, 0, &out, ctx);
 		if (out.len > LINK_MAX_BLOB)
 			abort();
 		break;
@@ -243,46 +241,43 @@ static uint32_t m_nonce(void *self)
 	return SESSION + ((struct machine *)self)->nonces++;
 }
 
-static int m_lease(void *self, char *why)
+static void m_about(void *self, struct put *p)
 {
+	static const struct wire_welcome w = {.window = 4,
+		.storage_bytes = sizeof(((struct machine *)0)->mem),
+		.output_bytes = RESULT,
+		.description = "arch: none\n",
+		.description_len = 11};
+
 	(void)self;
-	(void)why;
-	return 0;
+	put_about(p, &w);
 }
 
-static int m_open(void *self, const uint8_t hash[SHA256_BYTES], uint64_t size,
-	uint64_t *have, int *complete, char *why)
+static int m_open(void *self, const struct wire_offer *m, struct agent_stored **out)
 {
-	(void)why;
-	return ram_store_open(
-		&((struct machine *)self)->store, hash, size, have, complete);
+	return ram_store_open(&((struct machine *)self)->store, m, out);
 }
 
-static int m_append(void *self, const uint8_t *data, size_t len, char *why)
+static int m_append(void *self, const uint8_t *data, uint32_t len)
 {
-	(void)why;
 	return ram_store_append(&((struct machine *)self)->store, data, len);
 }
 
-static int m_copy(void *self, const struct wire_put *put, char *why)
+static int m_copy(void *self, const struct wire_put *put)
 {
-	(void)why;
 	return ram_store_copy(&((struct machine *)self)->store, put);
 }
 
-static int m_verify(void *self, uint32_t crc, char *why)
+static int m_verify(void *self)
 {
-	(void)crc;
-	(void)why;
 	return ram_store_verify(&((struct machine *)self)->store);
 }
 
-static int m_run(void *self, const struct wire_run *rq, char *why)
+static int m_run(void *self, const struct wire_run *rq)
 {
 	struct machine *m = self;
 	size_t size;
 
-	(void)why;
 	m->polls = (int)(rq->timeout_ms % 3);
 	/* Verified or not: what follows a run is read too. */
 	return ram_store_find(&m->store, rq->image, &size) || rq->n_tokens % 2
@@ -290,9 +285,11 @@ static int m_run(void *self, const struct wire_run *rq, char *why)
 		       : WIRE_E_NOT_FOUND;
 }
 
-static int m_poll(void *self, struct wire_done *done)
+static int m_poll(void *self, struct put *done)
 {
-	done->output_len = RESULT;
+	static const struct wire_done d = {.output_len = RESULT};
+
+	put_done(done, &d);
 	return --((struct machine *)self)->polls < 0;
 }
 
@@ -301,19 +298,20 @@ static void m_cancel(void *self)
 	(void)self;
 }
 
-static void m_read(void *self, uint32_t offset, uint8_t *out, size_t len)
+/* As much as DONE says. */
+static const uint8_t *m_result(void *self)
 {
+	static const uint8_t result[RESULT];
+
 	(void)self;
-	if (offset > RESULT || len > RESULT - offset)
-		abort();
-	memset(out, 0, len);
+	return result;
 }
 
 static const struct agent_ops machine_ops = {
 	.send = m_send,
 	.now_ns = m_now_ns,
 	.nonce = m_nonce,
-	.lease = m_lease,
+	.about = m_about,
 	.store_open = m_open,
 	.store_append = m_append,
 	.store_copy = m_copy,
@@ -321,23 +319,14 @@ static const struct agent_ops machine_ops = {
 	.run_start = m_run,
 	.run_poll = m_poll,
 	.run_cancel = m_cancel,
-	.result_read = m_read,
+	.result = m_result,
 };
 
 void input_through_agent(const uint8_t *data, size_t len)
 {
 	static struct machine m;
 	static uint8_t wire[MOST_FRAME];
-	const struct agent_config c = {.max_payload = PAYLOAD,
-		.window = 4,
-		.storage_bytes = sizeof(m.mem),
-		.output_bytes = RESULT,
-		.description = "arch: none\n",
-		.version = "1",
-		.sensor = "",
-		.sensor_note = "",
-		.rx = m.rx,
-		.tx = m.tx};
+	const struct agent_config c = {PAYLOAD, m.rx, m.tx};
 	uint32_t request = 0;
 	struct entry e;
 	size_t at = 0;

@@ -14,6 +14,8 @@
 
 /* ---- messages */
 
+static const uint8_t hash[SHA256_BYTES];
+
 static uint8_t m_hello(struct put *p)
 {
 	put_hello(p, &(struct wire_hello){WIRE_VERSION, WIRE_VERSION, 0x1234});
@@ -31,7 +33,9 @@ static uint8_t m_welcome(struct put *p)
 		.output_bytes = 1 << 20,
 		.clock_resolution_ns = 1,
 		.agent = "hawser-agent 1",
-		.sensor_note = "no sensor"};
+		.sensor_note = "no sensor",
+		.description = "arch: none\n",
+		.description_len = 11};
 
 	put_welcome(p, &m);
 	return WIRE_HELLO | WIRE_ANSWER;
@@ -39,7 +43,7 @@ static uint8_t m_welcome(struct put *p)
 
 static uint8_t m_offer(struct put *p)
 {
-	put_offer(p, &(struct wire_offer){{0}, 20, 0});
+	put_offer(p, &(struct wire_offer){hash, 20, 0});
 	return WIRE_OFFER;
 }
 
@@ -72,7 +76,7 @@ static uint8_t m_put_answer(struct put *p)
 
 static uint8_t m_verify(struct put *p)
 {
-	m_offer(p);
+	(void)p;
 	return WIRE_VERIFY;
 }
 
@@ -84,7 +88,9 @@ static uint8_t m_verified(struct put *p)
 
 static uint8_t m_run(struct put *p)
 {
-	const struct wire_run m = {.mode = MODE_TIME,
+	const struct wire_run m = {.image = hash,
+		.input = hash,
+		.mode = MODE_TIME,
 		.n_samples = 4,
 		.n_tokens = 1,
 		.min_sample_ns = 1000,
@@ -96,7 +102,7 @@ static uint8_t m_run(struct put *p)
 
 static uint8_t m_beat(struct put *p)
 {
-	put_u32(p, 1000);
+	(void)p;
 	return WIRE_BEAT;
 }
 
@@ -118,7 +124,7 @@ static uint8_t m_done(struct put *p)
 
 static uint8_t m_fetch(struct put *p)
 {
-	put_fetch(p, &(struct wire_fetch){BLOB_RESULT, 6, 0, 100});
+	put_fetch(p, &(struct wire_fetch){6, 0, 100});
 	return WIRE_FETCH;
 }
 
@@ -131,7 +137,7 @@ static uint8_t m_data(struct put *p)
 
 static uint8_t m_ping(struct put *p)
 {
-	put_ping(p, &(struct wire_ping){.clock_ns = 1, .data = "hawser", .len = 6});
+	put_bytes(p, "hawser", 6);
 	return WIRE_PING;
 }
 
@@ -159,10 +165,27 @@ static uint8_t m_reset(struct put *p)
 	return WIRE_RESET;
 }
 
+static uint8_t m_brief(struct put *p)
+{
+	const struct wire_done m = {
+		.outcome = OUTCOME_CRASH, .n_words = 2, .words = {1, 2}, .brief = 1};
+
+	put_done(p, &m);
+	return WIRE_DONE;
+}
+
+static uint8_t m_board(struct put *p)
+{
+	const struct wire_board m = {.clock_hz = 1, .core = "cortex-m4", .name = "a"};
+
+	put_board(p, &m);
+	return INPUT_BOARD;
+}
+
 typedef uint8_t (*message_fn)(struct put *p);
 static const message_fn messages[] = {m_hello, m_welcome, m_offer, m_have, m_put, m_copy,
 	m_put_answer, m_verify, m_verified, m_run, m_beat, m_done, m_fetch, m_data,
-	m_ping, m_pong, m_error, m_cancel, m_reset};
+	m_ping, m_pong, m_error, m_cancel, m_reset, m_brief, m_board};
 
 static void seed_message(unsigned i, struct put *out)
 {
@@ -186,11 +209,11 @@ static void seed_frame(unsigned i, struct put *out)
 	put_init(&p, body, sizeof(body));
 	h.type = messages[i](&p);
 	n = WIRE_HEADER_BYTES + p.len;
-	put_init(&payload, wire + frame_headroom(n), n);
+	put_init(&payload, wire + FRAME_HEADROOM(n), n);
 	put_header(&payload, &h);
 	put_bytes(&payload, body, p.len);
 	put_u8(out, INPUT_FRAMES);
-	put_bytes(out, wire, frame_encode(wire, sizeof(wire), n));
+	put_bytes(out, wire, frame_encode(wire, payload.at, n));
 }
 
 /* ---- sessions */

@@ -67,16 +67,16 @@ static void random_welcome(struct wire_welcome *w)
 		w->window = (uint16_t)odd_number();
 		return;
 	case 2:
-		w->storage_bytes = odd_number();
+		w->storage_bytes = (uint32_t)odd_number();
 		return;
 	case 3:
 		w->output_bytes = (uint32_t)odd_number();
 		return;
 	case 4:
-		w->clock_resolution_ns = odd_number();
+		w->clock_resolution_ns = (uint32_t)odd_number();
 		return;
 	default:
-		w->flags = (uint32_t)rng_below(&liar.rng, 4);
+		w->flags = (uint32_t)rng_below(&liar.rng, 32);
 	}
 }
 
@@ -135,7 +135,7 @@ static void random_session(uint32_t n)
 {
 	(void)n;
 	if (lies_now() && lies_now())
-		liar.agent.c.description = "arch: x86_64\nemulated: yes\n";
+		liar_describe("arch: x86_64\nemulated: yes\n");
 }
 
 static const struct lie random_lie = {

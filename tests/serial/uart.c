@@ -136,9 +136,8 @@ static void start_agent(struct uart_board *b)
 	char why[160];
 
 	sim_init(&b->sim, &host, "seed=1", b->memory, MEMORY, why);
-	sim_config(&b->sim, &c);
 	c.max_payload = FRAME;
-	c.window = 1;
+	b->sim.about.window = 1;
 	c.rx = b->rx;
 	c.tx = b->tx;
 	agent_init(&b->agent, &sim_ops, &b->sim, &c);

@@ -59,26 +59,29 @@ static uint32_t bench_nonce(void *self)
 	return 0x5eed0000u + ++((struct bench *)self)->nonces;
 }
 
-static int counted_start(void *self, const struct wire_run *rq, char *why)
+static int counted_start(void *self, const struct wire_run *rq)
 {
-	int code = sim_ops.run_start(self, rq, why);
+	int code = sim_ops.run_start(self, rq);
 
 	bench.n_starts += code == 0;
 	return code;
 }
 
-static int held_poll(void *self, struct wire_done *done)
+static int held_poll(void *self, struct put *done)
 {
 	return bench.hold ? 0 : sim_ops.run_poll(self, done);
 }
 
-static int bench_lease(void *self, char *why)
+static int bench_lease(void *self)
 {
 	(void)self;
-	if (!bench.leased)
-		return 0;
-	snprintf(why, AGENT_WHY, "held by pid 42 on elsewhere");
-	return WIRE_E_LEASED;
+	return bench.leased ? WIRE_E_LEASED : 0;
+}
+
+static const char *bench_why(void *self)
+{
+	(void)self;
+	return bench.leased ? "held by pid 42 on elsewhere" : "";
 }
 
 static void bench_start(const char *law)
@@ -90,7 +93,6 @@ static void bench_start(const char *law)
 	memset(&bench, 0, sizeof(bench));
 	buf_init(&bench.out);
 	assert_null(sim_init(&bench.sim, &host, law, bench.memory, MEMORY, why));
-	sim_config(&bench.sim, &c);
 	c.max_payload = MOST;
 	c.rx = bench.rx;
 	c.tx = bench.tx;
@@ -98,6 +100,7 @@ static void bench_start(const char *law)
 	bench.ops.run_start = counted_start;
 	bench.ops.run_poll = held_poll;
 	bench.ops.lease = bench_lease;
+	bench.ops.why = bench_why;
 	agent_init(&bench.agent, &bench.ops, &bench.sim, &c);
 }
 

@@ -287,16 +287,14 @@ static void send_done_of(const struct device *d, uint32_t session)
 		.temp_before_mc = WIRE_TEMP_UNKNOWN,
 		.temp_after_mc = WIRE_TEMP_UNKNOWN};
 	struct wire_header h = {WIRE_DONE, session, d->link.request + 1};
-	uint8_t wire[FRAME_WIRE_BYTES(WIRE_ANSWER_BYTES)];
+	uint8_t wire[FRAME_WIRE_BYTES(WIRE_MIN_PAYLOAD)];
 	struct put p;
 
-	put_init(&p, wire + frame_headroom(WIRE_ANSWER_BYTES), WIRE_ANSWER_BYTES);
+	put_init(&p, wire + FRAME_HEADROOM(WIRE_MIN_PAYLOAD), WIRE_MIN_PAYLOAD);
 	put_header(&p, &h);
 	put_done(&p, &m);
 	assert_false(p.failed);
-	memmove(wire + frame_headroom(p.len), wire + frame_headroom(WIRE_ANSWER_BYTES),
-		p.len);
-	transport_loop_send(bench.line, wire, frame_encode(wire, sizeof(wire), p.len));
+	transport_loop_send(bench.line, wire, frame_encode(wire, p.at, p.len));
 }
 
 /* An answer that was under way when the session ended has the number of a new request, and

@@ -266,7 +266,7 @@ static uint32_t find_symbol(const char *name)
 	return at;
 }
 
-/* What the agent does next, with each byte that comes, is to mask interrupts and loop. */
+/* What the agent does next, with each frame that comes, is to mask interrupts and loop. */
 static void hang_agent(void)
 {
 	static const uint8_t code[] = {0x72, 0xb6, 0xfe, 0xe7}; /* cpsid i; b . */
@@ -275,7 +275,8 @@ static void hang_agent(void)
 	enum err e = gdb_remote_open(&g, device->link.t->probe, &ctx);
 
 	if (!e)
-		e = gdb_remote_write(g, find_symbol("memchr"), code, sizeof(code), &ctx);
+		e = gdb_remote_write(
+			g, find_symbol("crc32_update"), code, sizeof(code), &ctx);
 	if (e || gdb_remote_close(g, &ctx))
 		fail_msg("%s", ctx.msg);
 }

@@ -274,39 +274,41 @@ static int give_way(const struct image_cache *c)
 	return scan(c, strrchr(path, '/') + 1, &o) == 0 && o.name[0] && drop(c, &o) == 0;
 }
 
-int image_cache_open(struct image_cache *c, const uint8_t hash[SHA256_BYTES],
-	uint64_t size, uint64_t *have, int *complete, char *why)
+int image_cache_open(struct image_cache *c, const struct wire_offer *m,
+	struct agent_stored **out, char *why)
 {
 	char path[CACHE_PATH];
 	struct stat st;
 
-	end_upload(c);
-	memcpy(c->hash, hash, SHA256_BYTES);
-	c->size = size;
-	name_of(c, hash, ".img", path);
-	*complete = check(c, hash, path);
-	if (*complete) {
-		utimensat(AT_FDCWD, path, NULL, 0);
-		*have = size;
-		return 0;
-	}
-	if (size > c->max_bytes) {
+	if (m->size > c->max_bytes) {
 		snprintf(why, AGENT_WHY, "larger than the agent's cache");
 		return WIRE_E_TOO_LARGE;
 	}
-	name_of(c, hash, ".part", path);
-	make_room(c, path, size);
+	end_upload(c);
+	memcpy(c->hash, m->hash, SHA256_BYTES);
+	c->is = (struct agent_stored){.size = m->size};
+	name_of(c, m->hash, ".img", path);
+	if (check(c, m->hash, path)) {
+		utimensat(AT_FDCWD, path, NULL, 0);
+		c->is.have = m->size;
+		c->is.complete = 1;
+		*out = &c->is;
+		return 0;
+	}
+	name_of(c, m->hash, ".part", path);
+	make_room(c, path, m->size);
 	c->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_APPEND, 0700);
 	if (c->fd < 0 || fstat(c->fd, &st) != 0)
 		return fault(why, WIRE_E_IO, "write", path);
-	if ((uint64_t)st.st_size > size) {
+	if ((uint64_t)st.st_size > m->size) {
 		if (ftruncate(c->fd, 0) != 0)
 			return fault(why, WIRE_E_IO, "truncate", path);
 		st.st_size = 0;
 	}
-	*have = (uint64_t)st.st_size;
-	c->sums = *have == 0;
+	c->is.have = (uint32_t)st.st_size;
+	c->sums = c->is.have == 0;
 	sha256_init(&c->sum);
+	*out = &c->is;
 	return 0;
 }
 
@@ -377,6 +379,7 @@ int image_cache_verify(struct image_cache *c, char *why)
 	end_upload(c); /* a file open for writing cannot be run */
 	sync_dir(c->dir);
 	remember(c, c->hash);
+	c->is.complete = 1;
 	return 0;
 }
 

@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "devices/proto/sha256.h"
+#include "devices/agent/agent.h"
 
 #define CACHE_PATH 512
 #define CACHE_KNOWN 256
@@ -24,7 +24,7 @@ struct image_cache {
 	int lease_fd; /* -1: not held */
 	int fd;	      /* of the upload; -1 */
 	uint8_t hash[SHA256_BYTES];
-	uint64_t size;
+	struct agent_stored is;
 	struct sha256 sum; /* of what came, while it comes */
 	int sums;	   /* 0: a part was there before, so that it must be read */
 	/* Content hashed by this agent since it started: need not be hashed again. */
@@ -39,8 +39,8 @@ void image_cache_release(struct image_cache *c);
 /* `controller` names who asks, or is "": an agent that holds the lease for the same one
  * was cut off from it, and is ended. */
 int image_cache_lease(struct image_cache *c, const char *controller, char *why);
-int image_cache_open(struct image_cache *c, const uint8_t hash[SHA256_BYTES],
-	uint64_t size, uint64_t *have, int *complete, char *why);
+int image_cache_open(struct image_cache *c, const struct wire_offer *m,
+	struct agent_stored **out, char *why);
 int image_cache_append(struct image_cache *c, const uint8_t *data, size_t len, char *why);
 int image_cache_verify(struct image_cache *c, char *why);
 /* The path of verified content; WIRE_E_NOT_FOUND. */

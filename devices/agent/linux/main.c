@@ -49,7 +49,8 @@ struct linux_agent {
 	struct image_cache cache;
 	struct runner runner;
 	const char *controller;
-	char description[WIRE_DESCRIPTION_BYTES];
+	struct wire_welcome about;
+	char why[AGENT_WHY], told[AGENT_WHY]; /* of what failed last; of what before */
 };
 
 static volatile sig_atomic_t stop;
@@ -99,40 +100,57 @@ static uint32_t nonce(void *self)
 
 /* agent_ops of a Linux machine */
 
-static int op_lease(void *self, char *why)
+static void op_about(void *self, struct put *p)
+{
+	put_about(p, &((struct linux_agent *)self)->about);
+}
+
+static const char *op_why(void *self)
 {
 	struct linux_agent *a = self;
 
-	return image_cache_lease(&a->cache, a->controller, why);
+	memcpy(a->told, a->why, sizeof(a->told));
+	a->why[0] = '\0';
+	return a->told;
 }
 
-static int op_store_open(void *self, const uint8_t hash[SHA256_BYTES], uint64_t size,
-	uint64_t *have, int *complete, char *why)
+static int op_lease(void *self)
 {
 	struct linux_agent *a = self;
 
-	return image_cache_open(&a->cache, hash, size, have, complete, why);
+	return image_cache_lease(&a->cache, a->controller, a->why);
 }
 
-static int op_store_append(void *self, const uint8_t *data, size_t len, char *why)
+static int op_store_open(
+	void *self, const struct wire_offer *m, struct agent_stored **out)
 {
-	return image_cache_append(&((struct linux_agent *)self)->cache, data, len, why);
+	struct linux_agent *a = self;
+
+	return image_cache_open(&a->cache, m, out, a->why);
 }
 
-static int op_store_verify(void *self, uint32_t crc, char *why)
+static int op_store_append(void *self, const uint8_t *data, uint32_t len)
 {
-	(void)crc; /* its SHA-256 is checked */
-	return image_cache_verify(&((struct linux_agent *)self)->cache, why);
+	struct linux_agent *a = self;
+
+	return image_cache_append(&a->cache, data, len, a->why);
 }
 
-static int op_run_start(void *self, const struct wire_run *rq, char *why)
+static int op_store_verify(void *self)
+{
+	struct linux_agent *a = self;
+
+	return image_cache_verify(&a->cache, a->why);
+}
+
+static int op_run_start(void *self, const struct wire_run *rq)
 {
 	struct linux_agent *a = self;
 	char image[CACHE_PATH], input[CACHE_PATH] = "";
-	int code = image_cache_find(&a->cache, rq->image, image, why);
+	int code = image_cache_find(&a->cache, rq->image, image, a->why);
 
 	if (!code && rq->mode == MODE_EVAL)
-		code = image_cache_find(&a->cache, rq->input, input, why);
+		code = image_cache_find(&a->cache, rq->input, input, a->why);
 	if (code)
 		return code;
 	if (rq->mode == MODE_TIME &&
@@ -142,9 +160,14 @@ static int op_run_start(void *self, const struct wire_run *rq, char *why)
 	return 0;
 }
 
-static int op_run_poll(void *self, struct wire_done *done)
+static int op_run_poll(void *self, struct put *done)
 {
-	return runner_poll(&((struct linux_agent *)self)->runner, done);
+	struct wire_done d;
+
+	if (!runner_poll(&((struct linux_agent *)self)->runner, &d))
+		return 0;
+	put_done(done, &d);
+	return 1;
 }
 
 static void op_run_cancel(void *self)
@@ -152,15 +175,17 @@ static void op_run_cancel(void *self)
 	runner_cancel(&((struct linux_agent *)self)->runner);
 }
 
-static void op_result_read(void *self, uint32_t offset, uint8_t *out, size_t len)
+static const uint8_t *op_result(void *self)
 {
-	memcpy(out, ((struct linux_agent *)self)->runner.child.out + offset, len);
+	return (const uint8_t *)((struct linux_agent *)self)->runner.child.out;
 }
 
 static const struct agent_ops linux_ops = {
 	.send = say,
 	.now_ns = now_ns,
 	.nonce = nonce,
+	.about = op_about,
+	.why = op_why,
 	.lease = op_lease,
 	.store_open = op_store_open,
 	.store_append = op_store_append,
@@ -168,7 +193,7 @@ static const struct agent_ops linux_ops = {
 	.run_start = op_run_start,
 	.run_poll = op_run_poll,
 	.run_cancel = op_run_cancel,
-	.result_read = op_result_read,
+	.result = op_result,
 };
 
 /* The loop: input, the child's pipes, and the time until the next thing is due. */
@@ -230,7 +255,6 @@ static int run_sim(const struct options *o)
 		free(mem);
 		return 2;
 	}
-	sim_config(&sim, &c);
 	give_buffers(&c);
 	agent_init(&agent, &sim_ops, &sim, &c);
 	serve(&agent, NULL, &sim, o->idle_ms);
@@ -250,16 +274,31 @@ static void default_cache(char *out, size_t cap)
 		snprintf(out, cap, "/tmp/hawser-agent-%u", (unsigned)geteuid());
 }
 
+static void describe(struct linux_agent *a, const struct options *o)
+{
+	const struct sensor *sensor = &a->runner.sensor;
+	uint64_t step_ns = machine_clock_resolution_ns();
+	struct wire_welcome *w = &a->about;
+
+	w->window = 8;
+	w->flags = WIRE_CAN_EVAL;
+	w->storage_bytes =
+		o->cache_bytes < UINT32_MAX ? (uint32_t)o->cache_bytes : UINT32_MAX;
+	w->output_bytes = CHILD_MAX_OUTPUT;
+	w->clock_resolution_ns = step_ns < UINT32_MAX ? (uint32_t)step_ns : UINT32_MAX;
+	snprintf(w->agent, sizeof(w->agent), "hawser-agent 1 (linux)");
+	snprintf(w->sensor, sizeof(w->sensor), "%s", sensor->name);
+	snprintf(w->sensor_note, sizeof(w->sensor_note), "%s", sensor->note);
+	machine_describe(&a->machine, w->description, sizeof(w->description));
+	w->description_len = (uint32_t)strlen(w->description);
+}
+
 static int run_linux(const struct options *o)
 {
 	static struct linux_agent la;
 	static char emulator[CACHE_PATH];
 	char dir[CACHE_PATH], why[AGENT_WHY];
-	struct agent_config c = {.window = 8,
-		.flags = WIRE_CAN_EVAL,
-		.storage_bytes = o->cache_bytes,
-		.output_bytes = CHILD_MAX_OUTPUT,
-		.version = "hawser-agent 1 (linux)"};
+	struct agent_config c;
 	struct agent agent;
 
 	default_cache(dir, sizeof(dir));
@@ -279,12 +318,8 @@ static int run_linux(const struct options *o)
 	la.machine.emulated |= emulator[0] != '\0';
 	child_adopt_orphans();
 	machine_step_aside(&la.machine);
-	machine_describe(&la.machine, la.description, sizeof(la.description));
 	runner_init(&la.runner, &la.machine, o->sensor, emulator[0] ? emulator : NULL);
-	c.clock_resolution_ns = machine_clock_resolution_ns();
-	c.description = la.description;
-	c.sensor = la.runner.sensor.name;
-	c.sensor_note = la.runner.sensor.note;
+	describe(&la, o);
 	give_buffers(&c);
 	agent_init(&agent, &linux_ops, &la, &c);
 	serve(&agent, &la.runner, NULL, o->idle_ms);

@@ -12,18 +12,6 @@ __attribute__((used)) void *memcpy(void *restrict to, const void *restrict from,
 	return to;
 }
 
-__attribute__((used)) void *memmove(void *to, const void *from, size_t n)
-{
-	unsigned char *t = to;
-	const unsigned char *f = from;
-
-	if (t < f)
-		return memcpy(to, from, n);
-	while (n--)
-		t[n] = f[n];
-	return to;
-}
-
 __attribute__((used)) void *memset(void *to, int c, size_t n)
 {
 	unsigned char *t = to;
@@ -41,23 +29,4 @@ __attribute__((used)) int memcmp(const void *a, const void *b, size_t n)
 		if (*x != *y)
 			return *x < *y ? -1 : 1;
 	return 0;
-}
-
-__attribute__((used)) void *memchr(const void *s, int c, size_t n)
-{
-	const unsigned char *p = s;
-
-	for (; n; n--, p++)
-		if (*p == (unsigned char)c)
-			return (void *)(size_t)p;
-	return NULL;
-}
-
-size_t strlen(const char *s)
-{
-	size_t n = 0;
-
-	while (s[n])
-		n++;
-	return n;
 }

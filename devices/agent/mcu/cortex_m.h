@@ -4,28 +4,36 @@
  * The payload runs in thread mode, unprivileged, on the process stack. It may read, write
  * and execute in the window except for the guard below its stack, and execute the agent's
  * code; it cannot reach anything else, nor mask interrupts. SVC, faults and the clock's
- * interrupt are taken in handler mode on the main stack; to end the payload a frame is
- * made there that returns to the agent.
+ * interrupt are taken in handler mode on the main stack; to end the payload that stack is
+ * cleared and a frame is made there that returns to the agent, into core_ended.
  */
 #ifndef HAWSER_DEVICES_AGENT_MCU_CORTEX_M_H
 #define HAWSER_DEVICES_AGENT_MCU_CORTEX_M_H
 
 #include <stdint.h>
 
-enum run_end { RUN_EXIT, RUN_FAULT, RUN_TIMEOUT };
+#include "devices/agent/mcu/payload.h"
 
-struct run_report {
-	enum run_end end;
-	int32_t code;	 /* RUN_EXIT: exit code; RUN_FAULT: number of the exception */
-	uint32_t pc, lr; /* 0: no frame could be read */
-	uint32_t cfsr, hfsr, address;
-	uint64_t ticks;
+/* What DONE tells of a run, in its order: so many words, and those of where it failed. */
+enum core_word {
+	CORE_CODE,
+	CORE_OUTPUT_LEN, /* for core_ended to fill */
+	CORE_OUTPUT_CRC,
+	CORE_TICKS, /* two, low first; at BOARD_CLOCK_HZ */
+	CORE_STACK = CORE_TICKS + 2,
+	CORE_WORDS,
+	CORE_PC = CORE_WORDS, /* it and LR 0: no frame could be read */
+	CORE_LR,
+	CORE_CFSR,
+	CORE_HFSR,
+	CORE_ADDRESS,
+	CORE_MOST_WORDS
 };
-
-/* After a reset: FPU on, protection on, faults enabled. Counts boots in memory that a
- * reset leaves alone. */
-void core_init(void);
-uint32_t core_boots(void);
+struct core_report {
+	uint8_t outcome; /* enum wire_outcome */
+	uint8_t n_where; /* words of where it failed: 0, 2 or all */
+	uint32_t words[CORE_MOST_WORDS];
+};
 
 /* As devices/PROTOCOL.md tells them. */
 #define CORE_RESET_POWER 0u
@@ -34,23 +42,27 @@ uint32_t core_boots(void);
 #define CORE_RESET_UNKNOWN 3u	/* the reset pin, or what this board does not tell */
 #define CORE_RESET_FAULT 0x100u /* and the number of the exception: of the agent itself */
 #define CORE_RESET_RETURNED 0x200u
-uint32_t core_reset_reason(void); /* of the last reset */
-void core_reset(uint32_t why) __attribute__((noreturn));
-uint32_t core_counter(void); /* never the same since power was switched on */
-uint32_t core_cpuid(void);
 
-/* Probed: what the identification registers tell of and what does not fault when it is
- * executed; the cycle counter was seen to move. */
-#define CORE_FPU 1u
-#define CORE_DOUBLE 2u /* of the FPU */
-#define CORE_DSP 4u
-#define CORE_MVE 8u
-#define CORE_CYCLES 16u
-uint32_t core_features(void);
+/* In memory that a reset leaves alone. */
+struct core_kept {
+	uint32_t magic, boots, why, count;
+	uint32_t reset; /* why the last one came */
+};
+extern struct core_kept core_kept;
 
-uint64_t core_ticks(void); /* of the runs, at BOARD_CLOCK_HZ */
-/* `beat` is called now and then while the payload runs; the clock stands meanwhile. */
-void core_run(uint32_t entry, uint32_t argument, uint32_t stack_top, uint32_t guard,
-	uint64_t limit_ticks, void (*beat)(void), struct run_report *out);
+void core_reset(uint32_t why) __attribute__((noreturn, noinline));
+/* WIRE_RAN_FPU and so on: what does not fault when it is executed, and whether the cycle
+ * counter was seen to move. */
+uint32_t core_probe(void);
+
+/* Runs a payload, its stack below `call`, with the main stack given up; core_ended goes on with a fresh one. Now and
+ * then core_beat is called while it runs; the clock stands meanwhile. */
+void core_run(uint32_t entry, const struct payload_call *call, uint32_t guard,
+	uint32_t limit_ms) __attribute__((noreturn));
+/* The agent's. */
+void core_start(void) __attribute__((noreturn));
+void core_ended(void) __attribute__((noreturn));
+void core_beat(void);
+extern struct core_report core_report;
 
 #endif

@@ -40,20 +40,21 @@ static void set_regions(uint32_t guard)
 #define BOARD_REGION_WITHOUT 0u /* a bit for each eighth */
 #endif
 
-static void region(uint32_t number, uint32_t base, uint32_t size, uint32_t access)
-{
-	MPU_RNR = number;
-	MPU_RBAR = base;
-	MPU_RASR = access << 24 | 1u << 17 | size | ON;
-}
+#define NUMBER(n) (0x10u | (n)) /* of the region, in RBAR */
+#define RASR(access, size) ((access) << 24 | 1u << 17 | (size) | ON)
 
 static void set_regions(uint32_t guard)
 {
-	region(0, BOARD_REGION_BASE, SIZE(BOARD_REGION_BYTES) | BOARD_REGION_WITHOUT << 8,
-		ALL);
+	/* RBAR, RASR and two aliases of both; in this order one base register does. */
+	volatile uint32_t *mpu = &MPU_RBAR;
+
+	mpu[0] = BOARD_REGION_BASE | NUMBER(0);
+	mpu[1] = RASR(ALL, SIZE(BOARD_REGION_BYTES) | BOARD_REGION_WITHOUT << 8);
 	/* Without this the drop of privilege faults itself. */
-	region(1, BOARD_CODE_BASE, SIZE(BOARD_CODE_BYTES), READ);
-	region(2, guard, SIZE(STORE_GUARD_BYTES), AGENT_ONLY);
+	mpu[2] = BOARD_CODE_BASE | NUMBER(1);
+	mpu[3] = RASR(READ, SIZE(BOARD_CODE_BYTES));
+	mpu[4] = guard | NUMBER(2);
+	mpu[5] = RASR(AGENT_ONLY, SIZE(STORE_GUARD_BYTES));
 }
 #endif
 

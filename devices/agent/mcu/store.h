@@ -10,24 +10,24 @@
 #ifndef HAWSER_DEVICES_AGENT_MCU_STORE_H
 #define HAWSER_DEVICES_AGENT_MCU_STORE_H
 
-#include <stddef.h>
 #include <stdint.h>
 
+#include "devices/agent/agent.h"
 #include "devices/agent/mcu/payload.h"
-#include "devices/proto/message.h"
 
 #define STORE_GUARD_BYTES 1024u /* a power of two, and aligned to it */
 #define STORE_BEHIND 4096u	/* the least that stack, guard and output take */
 
-int store_open(void *self, const uint8_t hash[SHA256_BYTES], uint64_t size,
-	uint64_t *have, int *complete, char *why);
-int store_append(void *self, const uint8_t *data, size_t len, char *why);
-int store_copy(void *self, const struct wire_put *m, char *why);
-int store_verify(void *self, uint32_t crc, char *why);
+/* As agent_ops want them. */
+int store_open(void *self, const struct wire_offer *m, struct agent_stored **out);
+int store_append(void *self, const uint8_t *data, uint32_t len);
+int store_copy(void *self, const struct wire_put *m);
+int store_verify(void *self);
 
-/* Where everything of a run lies; addresses. */
+/* Where everything of a run lies; addresses. The stack ends with the window. */
 struct store_layout {
-	uint32_t entry, input, input_len, output, output_cap, guard, stack_top;
+	uint32_t entry, guard;
+	uint32_t input, input_len, output, output_cap;
 };
 /* 0, or a wire_code; `input` NULL: there is none. */
 int store_prepare(const uint8_t image[SHA256_BYTES], const uint8_t *input,
