@@ -60,7 +60,7 @@ PACKAGES += gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm
 HOST_SRC := $(wildcard src/base/*.c src/model/*.c src/train/*.c src/train/*/*.c) src/infer/tokenise.c src/infer/labels.c
 ifneq ($(CONFIG),double)
 HOST_SRC += $(wildcard src/codegen/*.c src/infer/integer/*.c src/measure/*.c src/store/*.c src/eval/*.c src/report/*.c \
-	search/*.c search/*/*.c cost_models/*.c devices/*.c devices/proto/*.c devices/transport/*.c \
+	search/*.c search/*/*.c cost_models/*.c devices/*.c devices/instrument/*.c devices/proto/*.c devices/transport/*.c \
 	devices/sensors/*.c)
 endif
 CLI_SRC := $(wildcard src/cli/*.c)
@@ -154,7 +154,7 @@ $(LIB): $(HOST_OBJ)
 
 # Parts of agent, core and bench that a test asks for; `main` is only taken when it is called.
 $(TEST_LIB): $(CORE_OBJ) $(OPT_OBJ) $(AGENT_OBJ) $(BENCH_OBJ) $(FUZZ_OBJ) \
-		$(BUILD)/tests/serial/uart.o
+		$(BUILD)/tests/serial/uart.o $(BUILD)/tests/serial/meter.o
 	@rm -f $@
 	$(AR) rcs $@ $^
 
@@ -200,6 +200,10 @@ $(BUILD)/bench-serial: $(BUILD)/tests/serial/bench.o $(LIB) $(TEST_LIB)
 $(BUILD)/line-noise: $(BUILD)/tests/serial/noise.o $(LIB)
 	$(CC) $(CFLAGS) $^ -lm -o $@
 
+# A meter at a pseudo-terminal.
+$(BUILD)/meter-player: $(BUILD)/tests/serial/player.o $(BUILD)/tests/serial/meter.o $(LIB)
+	$(CC) $(CFLAGS) $^ -lm -o $@
+
 tests: $(TESTS) ## build the unit tests
 
 # What starts compilers and emulators only is the same under the sanitisers: once is enough. So
@@ -217,12 +221,12 @@ fuzz-genomes: all $(BUILD)/tests/test_fuzz_genomes ## N=2000 random networks aga
 
 # With clang its libFuzzer, else our own changes to the same seeds; then damaged frames alone.
 CLANG ?= clang
-FUZZED := $(wildcard devices/*.c devices/proto/*.c devices/transport/*.c src/base/*.c) \
+FUZZED := $(wildcard devices/*.c devices/instrument/*.c devices/proto/*.c devices/transport/*.c src/base/*.c) \
 	devices/agent/agent.c devices/agent/ram_store.c $(wildcard tests/fuzz/inputs*.c)
 FUZZ_FLAGS := -std=c11 -O2 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
 FUZZER := $(if $(shell command -v $(CLANG)),build/fuzz/inputs)
 
-build/fuzz/inputs: $(FUZZED) $(wildcard devices/*.h devices/proto/*.h tests/fuzz/*.h)
+build/fuzz/inputs: $(FUZZED) $(wildcard devices/*.h devices/instrument/*.h devices/proto/*.h tests/fuzz/*.h)
 	@mkdir -p $(@D)
 	$(CLANG) $(CPPFLAGS) $(FUZZ_FLAGS) $(FUZZED) src/model/measurement.c $(LDLIBS) -o $@
 
@@ -248,7 +252,7 @@ gradients:
 	@$(MAKE) --no-print-directory CONFIG=double BUILD=build/double gradients
 endif
 
-e2e: all $(BUILD)/bench-core $(BUILD)/bench-build $(BUILD)/tests/test_device_verdicts ## run the end-to-end tests (E2E=FILE...: some of them)
+e2e: all $(BUILD)/meter-player $(BUILD)/bench-core $(BUILD)/bench-build $(BUILD)/tests/test_device_verdicts ## run the end-to-end tests (E2E=FILE...: some of them)
 	@JOBS=$(JOBS) HAWSER=$(BUILD)/hawser tests/run "end to end, $(CONFIG)" $(TALLY) $(E2E)
 
 soak: N ?= 1000

@@ -30,25 +30,6 @@ const struct device_profile *device_profile(const struct device *d)
 
 /* Opening */
 
-/* Firmware cannot know; the host started the emulator. With QEMU's -icount an instruction
- * takes 2^shift ns of the board's time, always. */
-static void tell_emulator(const struct device_profile *p, struct device_info *info)
-{
-	const char *shift = strstr(p->emulator, "-icount shift=");
-	size_t len = strlen(info->description);
-	int n = 0;
-
-	if (!p->emulator[0])
-		return;
-	if (shift)
-		n = atoi(shift + strlen("-icount shift="));
-	info->instruction_ns = n > 0 && n <= 10 ? 1u << n : 0;
-	snprintf(info->description + len, sizeof(info->description) - len,
-		info->instruction_ns ? "emulated: yes\ninstruction_ns: %u\n"
-				     : "emulated: yes\n",
-		(unsigned)info->instruction_ns);
-}
-
 /* The lines that tell what the device is; get_welcome has bounded their length. */
 static void copy_lines(struct device_info *info, const struct wire_welcome *w)
 {
@@ -80,7 +61,8 @@ static enum err read_info(struct device *d, struct device_info *info, struct err
 		snprintf(info->description + len, sizeof(info->description) - len,
 			"threads: %u\n", (unsigned)d->profile.threads);
 	}
-	tell_emulator(&d->profile, info);
+	memcpy(info->sensor, w->sensor, sizeof(info->sensor));
+	identity_tell(&d->profile, info);
 	hash_bytes(&info->fingerprint, info->description, strlen(info->description));
 	info->protocol = w->version;
 	info->simulated = (w->flags & WIRE_IS_SIMULATED) != 0;
@@ -94,7 +76,6 @@ static enum err read_info(struct device *d, struct device_info *info, struct err
 	info->host_judges = (w->flags & WIRE_HOST_JUDGES) != 0;
 	info->max_frame_bytes = w->max_payload;
 	info->clock_resolution_ns = w->clock_resolution_ns;
-	memcpy(info->sensor, w->sensor, sizeof(info->sensor));
 	return identity_check(&d->profile, info, ctx);
 }
 
@@ -135,7 +116,8 @@ enum err device_open_with(struct device **out, const struct device_profile *p,
 	d->profile = *p;
 	d->driver = driver;
 	link_init(&d->link);
-	e = start(d, &d->info, ctx);
+	e = metered_open(d, ctx);
+	e = e ? e : start(d, &d->info, ctx);
 	if (e) {
 		e = unavailable(d, e, ctx);
 		device_close(d);
@@ -160,6 +142,7 @@ void device_close(struct device *d)
 	if (!d)
 		return;
 	link_close(&d->link);
+	instrument_close(d->meter);
 	for (size_t i = 0; i < d->n_uploads; i++)
 		free(d->uploads[i].path);
 	free(d->uploads);
@@ -171,8 +154,10 @@ void device_close(struct device *d)
 static enum err come_back(struct device *d, int same_line, struct err_ctx *ctx)
 {
 	struct device_info info;
-	enum err e;
+	enum err e = metered_open(d, ctx);
 
+	if (e)
+		return e;
 	if (same_line) {
 		e = link_hello(&d->link, ctx);
 		e = e ? e : read_info(d, &info, ctx);
@@ -366,7 +351,7 @@ static enum err run_with_image(struct device *d, const struct run_request *rq,
 	return e;
 }
 
-static enum err run_and_fetch(struct device *d, const struct run_request *rq,
+enum err run_and_fetch(struct device *d, const struct run_request *rq,
 	struct run_result *out, struct err_ctx *ctx)
 {
 	struct hash input = {{0}};
@@ -437,7 +422,7 @@ enum err device_run(struct device *d, const struct run_request *rq,
 		return e;
 	memset(&r, 0, sizeof(r));
 	memset(&d->link.refusal, 0, sizeof(d->link.refusal));
-	e = run_and_fetch(d, rq, &r, &own);
+	e = metered_run(d, rq, &r, &own);
 	if (e && !is_loss(d, e)) {
 		run_result_release(&r);
 		return err_set(ctx, e, "%s", own.msg);

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "devices/instrument/instrument.h"
 #include "src/base/err.h"
 #include "src/base/hash.h"
 #include "src/model/measurement.h"
@@ -57,6 +58,7 @@ struct device_profile {
 	struct device_flash flash; /* serial */
 	double health_factor; /* a known build may take that many times as long; 0: any */
 	char power_cycle[512]; /* shell command of this host: off and on again; "" none */
+	struct instrument_setup meter; /* serial: in the board's supply; kind "" none */
 };
 
 /* By name ("local") from the user's folder ($XDG_CONFIG_HOME/hawser/devices) or Hawser's
@@ -89,7 +91,7 @@ struct device_info {
 	uint32_t instruction_ns;
 	uint32_t max_frame_bytes;
 	uint64_t clock_resolution_ns;
-	char sensor[64];       /* the energy sensor in use; "" none */
+	char sensor[64];       /* the energy sensor or meter in use; "" none */
 	char sensor_note[192]; /* what it covers, or why there is none */
 	int can_evaluate;      /* offers RUN_EVAL */
 	uint32_t boots;	       /* of a board since power was switched on; 0: not told */
@@ -111,7 +113,9 @@ struct run_request {
 	uint32_t n_samples;
 	uint32_t min_sample_ns; /* inferences are batched until a sample lasts so long */
 	uint32_t n_tokens;	/* length of the timed input; 0: the build's default */
-	uint32_t phase;	      /* 0: whole input (prefill); 1: decoder, one token a step */
+	uint32_t phase; /* 0: whole input (prefill); 1: decoder, one token a step */
+	int metered; /* RUN_TIME: the profile's meter, if any, records this run, which lasts
+			as long as that needs */
 	const uint8_t *input; /* RUN_EVAL: records as in devices/PROTOCOL.md; borrowed */
 	size_t input_len;
 };
@@ -121,7 +125,11 @@ struct run_result {
 	char detail[256];	/* "signal 11", "output 3 differs by 0.4" */
 	double golden_error;	/* largest |d - r| / (1 + max |r|) seen */
 	struct process_run run; /* RUN_TIME; samples owned by the result */
-	uint8_t *output;	/* RUN_EVAL; owned */
+	double n_timed,
+		timed_ns; /* inferences between the first and last sample's ends, and
+				     how long those took by the device's clock */
+	char energy_note[TRACE_WHY]; /* metered: why there is no energy; "" there is */
+	uint8_t *output;	     /* RUN_EVAL; owned */
 	size_t output_len;
 };
 void run_result_release(struct run_result *r);

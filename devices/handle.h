@@ -31,12 +31,15 @@ struct device {
 	struct placed in_flash; /* as it was written or found last; size 0: not known */
 	struct lost_run lost[N_LOST];
 	size_t n_lost;
-	unsigned probe_failures; /* in a row */
-	char probe_note[256];	 /* the last one */
-	int probe_told;		 /* the user knows it */
+	unsigned probe_failures;  /* in a row */
+	char probe_note[256];	  /* the last one */
+	int probe_told;		  /* the user knows it */
+	struct instrument *meter; /* NULL: none, or lost */
 	struct link link;
 };
 
+/* What this host knows better than the device: adds it to the description. */
+void identity_tell(const struct device_profile *p, struct device_info *info);
 /* ERR_DEVICE when it is not the board that the profile names. */
 enum err identity_check(const struct device_profile *p, const struct device_info *info,
 	struct err_ctx *ctx);
@@ -51,6 +54,16 @@ enum err upload_image(struct device *d, const char *path, const struct hash *ima
 	struct err_ctx *ctx);
 enum err upload_input(struct device *d, const struct run_request *rq,
 	const struct hash *input, struct err_ctx *ctx);
+
+/* device.c: a run, and its result fetched and judged. */
+enum err run_and_fetch(struct device *d, const struct run_request *rq,
+	struct run_result *out, struct err_ctx *ctx);
+/* The same beside the meter, where there is one: with energy, or a note why not. What the
+ * device itself says of energy does not count then. ERR_DEVICE: the meter is not there. */
+enum err metered_run(struct device *d, const struct run_request *rq,
+	struct run_result *out, struct err_ctx *ctx);
+/* It may feed the board: before anything is asked of that. */
+enum err metered_open(struct device *d, struct err_ctx *ctx);
 
 /* Uploads go by the debug probe of the transport that was attached, if it has one. */
 void probe_begin(struct device *d);

@@ -1,7 +1,50 @@
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "devices/cpu_arch.h"
 #include "devices/flash.h"
+
+/* Firmware cannot know; the host started the emulator. With QEMU's -icount an instruction
+ * takes 2^shift ns of the board's time, always. */
+static void tell_emulator(const struct device_profile *p, struct device_info *info)
+{
+	const char *shift = strstr(p->emulator, "-icount shift=");
+	size_t len = strlen(info->description);
+	int n = 0;
+
+	if (!p->emulator[0])
+		return;
+	if (shift)
+		n = atoi(shift + strlen("-icount shift="));
+	info->instruction_ns = n > 0 && n <= 10 ? 1u << n : 0;
+	snprintf(info->description + len, sizeof(info->description) - len,
+		info->instruction_ns ? "emulated: yes\ninstruction_ns: %u\n"
+				     : "emulated: yes\n",
+		(unsigned)info->instruction_ns);
+}
+
+/* Figures of a board that is fed otherwise, of another meter or recording do not mix. */
+static void tell_meter(const struct device_profile *p, struct device_info *info)
+{
+	size_t len = strlen(info->description);
+
+	if (!p->meter.kind[0])
+		return;
+	instrument_name(&p->meter, info->sensor, sizeof(info->sensor));
+	snprintf(info->sensor_note, sizeof(info->sensor_note),
+		p->meter.recorded ? "what was recorded, not what this board draws"
+				  : "all that it feeds");
+	snprintf(info->description + len, sizeof(info->description) - len,
+		"meter: %s%s%s\n", info->sensor, p->meter.recorded ? " " : "",
+		p->meter.recorded ? p->meter.port : "");
+}
+
+void identity_tell(const struct device_profile *p, struct device_info *info)
+{
+	tell_emulator(p, info);
+	tell_meter(p, info);
+}
 
 /* What tells one board from another. */
 static const char *const board_keys[] = {"board", "cpuid", "window"};

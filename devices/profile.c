@@ -3,6 +3,7 @@
 
 #include "devices/flash.h"
 #include "devices/profile_folder.h"
+#include "devices/profile_keys.h"
 #include "devices/transport/dial.h"
 #include "devices/transport/ssh.h"
 #include "src/base/yaml.h"
@@ -10,63 +11,11 @@
 static const char *const keys[] = {"driver", "uri", "port", "baud", "emulator", "board",
 	"cpuid", "window", "probe", "ssh_config", "cache", "cc", "cflags", "isa", "cpu",
 	"threads", "timeout_ms", "memory_bytes", "flash_bytes", "ram_bytes", "sensor",
-	"sysfs_root", "law", "about", "health_factor", "power_cycle", "flash", NULL};
-
-struct loader {
-	struct yaml_doc *doc;
-	const struct yaml_node *root;
-	struct err_ctx *ctx;
-};
-
-static enum err text(struct loader *l, const char *key, char *out, size_t cap)
-{
-	const struct yaml_node *n = yaml_get(l->root, key);
-	const char *s;
-	enum err e;
-
-	if (!n)
-		return ERR_OK;
-	e = yaml_str(l->doc, n, &s, l->ctx);
-	if (e)
-		return e;
-	if (strlen(s) >= cap)
-		return yaml_err(l->doc, n, ERR_INVALID, l->ctx,
-			"'%s' is longer than %zu characters", key, cap - 1);
-	memcpy(out, s, strlen(s) + 1);
-	return ERR_OK;
-}
-
-static enum err bytes(struct loader *l, const char *key, uint64_t *out)
-{
-	const struct yaml_node *n = yaml_get(l->root, key);
-	int64_t v;
-	enum err e;
-
-	if (!n)
-		return ERR_OK;
-	e = yaml_int(l->doc, n, 0, (int64_t)1 << 50, &v, l->ctx);
-	if (!e)
-		*out = (uint64_t)v;
-	return e;
-}
-
-static enum err small(
-	struct loader *l, const char *key, int64_t lo, int64_t hi, uint32_t *out)
-{
-	const struct yaml_node *n = yaml_get(l->root, key);
-	int64_t v;
-	enum err e;
-
-	if (!n)
-		return ERR_OK;
-	e = yaml_int(l->doc, n, lo, hi, &v, l->ctx);
-	if (!e)
-		*out = (uint32_t)v;
-	return e;
-}
+	"sysfs_root", "law", "about", "health_factor", "power_cycle", "flash", "meter",
+	NULL};
 
 /* A mapping of numbers becomes "key=value,..." for the agent, which knows the keys. */
-static enum err law(struct loader *l, char *out, size_t cap)
+static enum err law(const struct profile_keys *l, char *out, size_t cap)
 {
 	const struct yaml_node *n = yaml_get(l->root, "law");
 	size_t len = 0;
@@ -96,12 +45,12 @@ static enum err law(struct loader *l, char *out, size_t cap)
 }
 
 /* A URI says which driver it is for. */
-static enum err check_uri(struct loader *l, struct device_profile *p)
+static enum err check_uri(const struct profile_keys *l, struct device_profile *p)
 {
 	const struct yaml_node *n = yaml_get(l->root, "uri");
 	struct ssh_address a;
 	struct err_ctx why = {{0}};
-	enum err e = text(l, "uri", p->uri, sizeof(p->uri));
+	enum err e = key_text(l, "uri", p->uri, sizeof(p->uri));
 
 	if (e || !n)
 		return e;
@@ -109,27 +58,27 @@ static enum err check_uri(struct loader *l, struct device_profile *p)
 		return yaml_err(l->doc, n, ERR_INVALID, l->ctx, "%s", why.msg);
 	snprintf(p->driver, sizeof(p->driver), "ssh");
 	n = yaml_get(l->root, "driver");
-	e = text(l, "driver", p->driver, sizeof(p->driver));
+	e = key_text(l, "driver", p->driver, sizeof(p->driver));
 	if (!e && strcmp(p->driver, "ssh") != 0)
 		return yaml_err(l->doc, n, ERR_INVALID, l->ctx,
 			"driver '%s' knows no 'uri'", p->driver);
 	return e;
 }
 
-static enum err check_ssh(struct loader *l, struct device_profile *p)
+static enum err check_ssh(const struct profile_keys *l, struct device_profile *p)
 {
-	enum err e = text(l, "ssh_config", p->ssh_config, sizeof(p->ssh_config));
+	enum err e = key_text(l, "ssh_config", p->ssh_config, sizeof(p->ssh_config));
 
-	e = e ? e : text(l, "cache", p->cache, sizeof(p->cache));
+	e = e ? e : key_text(l, "cache", p->cache, sizeof(p->cache));
 	if (!e && p->cache[0] && p->cache[0] != '/')
 		return yaml_err(l->doc, yaml_get(l->root, "cache"), ERR_INVALID, l->ctx,
 			"'cache' must be a whole path, from '/'");
 	return e;
 }
 
-static enum err check_probe(struct loader *l, struct device_profile *p)
+static enum err check_probe(const struct profile_keys *l, struct device_profile *p)
 {
-	enum err e = text(l, "probe", p->probe, sizeof(p->probe));
+	enum err e = key_text(l, "probe", p->probe, sizeof(p->probe));
 
 	if (e || !p->probe[0] || strcmp(p->probe, "none") == 0 ||
 		dial_is_address(p->probe))
@@ -138,15 +87,15 @@ static enum err check_probe(struct loader *l, struct device_profile *p)
 		"'probe' must be HOST:PORT of a GDB server, the path of its socket, or none");
 }
 
-static enum err check_serial(struct loader *l, struct device_profile *p)
+static enum err check_serial(const struct profile_keys *l, struct device_profile *p)
 {
-	enum err e = text(l, "port", p->port, sizeof(p->port));
+	enum err e = key_text(l, "port", p->port, sizeof(p->port));
 
-	e = e ? e : text(l, "emulator", p->emulator, sizeof(p->emulator));
-	e = e ? e : text(l, "board", p->board, sizeof(p->board));
-	e = e ? e : text(l, "cpuid", p->cpuid, sizeof(p->cpuid));
-	e = e ? e : text(l, "window", p->window, sizeof(p->window));
-	e = e ? e : small(l, "baud", 300, 4000000, &p->baud);
+	e = e ? e : key_text(l, "emulator", p->emulator, sizeof(p->emulator));
+	e = e ? e : key_text(l, "board", p->board, sizeof(p->board));
+	e = e ? e : key_text(l, "cpuid", p->cpuid, sizeof(p->cpuid));
+	e = e ? e : key_text(l, "window", p->window, sizeof(p->window));
+	e = e ? e : key_small(l, "baud", 300, 4000000, &p->baud);
 	e = e ? e : check_probe(l, p);
 	if (e || strcmp(p->driver, "serial") != 0)
 		return e;
@@ -164,7 +113,7 @@ static enum err check_serial(struct loader *l, struct device_profile *p)
 	return ERR_OK;
 }
 
-static enum err check_driver(struct loader *l, struct device_profile *p)
+static enum err check_driver(const struct profile_keys *l, struct device_profile *p)
 {
 	const struct yaml_node *n;
 	enum err e = check_uri(l, p);
@@ -174,7 +123,7 @@ static enum err check_driver(struct loader *l, struct device_profile *p)
 		return e;
 	e = yaml_require(l->doc, l->root, "driver", &n, l->ctx);
 	if (!e)
-		e = text(l, "driver", p->driver, sizeof(p->driver));
+		e = key_text(l, "driver", p->driver, sizeof(p->driver));
 	if (!e && strcmp(p->driver, "ssh") == 0)
 		return yaml_err(l->doc, n, ERR_INVALID, l->ctx,
 			"driver 'ssh' needs 'uri: ssh://USER@HOST'");
@@ -187,7 +136,7 @@ static enum err check_driver(struct loader *l, struct device_profile *p)
 		"unknown driver '%s': use one of %s", p->driver, known);
 }
 
-static enum err check_cpu(struct loader *l, const struct device_profile *p)
+static enum err check_cpu(const struct profile_keys *l, const struct device_profile *p)
 {
 	if (strcmp(p->cpu, "auto") == 0 || strcmp(p->cpu, "any") == 0 ||
 		(p->cpu[0] && p->cpu[strspn(p->cpu, "0123456789")] == '\0'))
@@ -196,7 +145,7 @@ static enum err check_cpu(struct loader *l, const struct device_profile *p)
 		"'cpu' must be auto, any or the number of a core");
 }
 
-static enum err check_cc(struct loader *l, const struct device_profile *p)
+static enum err check_cc(const struct profile_keys *l, const struct device_profile *p)
 {
 	if (p->cc[0])
 		return ERR_OK;
@@ -205,10 +154,10 @@ static enum err check_cc(struct loader *l, const struct device_profile *p)
 }
 
 /* What tells a sick device, and what may cure it. */
-static enum err care(struct loader *l, struct device_profile *p)
+static enum err care(const struct profile_keys *l, struct device_profile *p)
 {
 	const struct yaml_node *n = yaml_get(l->root, "health_factor");
-	enum err e = text(l, "power_cycle", p->power_cycle, sizeof(p->power_cycle));
+	enum err e = key_text(l, "power_cycle", p->power_cycle, sizeof(p->power_cycle));
 
 	if (e || !n)
 		return e;
@@ -219,14 +168,14 @@ static enum err care(struct loader *l, struct device_profile *p)
 	return e;
 }
 
-static enum err flash(struct loader *l, struct device_profile *p)
+static enum err flash(const struct profile_keys *l, struct device_profile *p)
 {
 	const struct yaml_node *n = yaml_get(l->root, "flash");
 
 	return n ? flash_parse(p, l->doc, n, l->ctx) : ERR_OK;
 }
 
-static enum err load(struct loader *l, struct device_profile *p)
+static enum err load(const struct profile_keys *l, struct device_profile *p)
 {
 	enum err e = yaml_check_keys(l->doc, l->root, keys, l->ctx);
 	char about[512];
@@ -234,24 +183,25 @@ static enum err load(struct loader *l, struct device_profile *p)
 	e = e ? e : check_driver(l, p);
 	snprintf(p->cc, sizeof(p->cc), "%s",
 		strcmp(p->driver, "sim") == 0 ? "none" : "gcc");
-	e = e ? e : text(l, "cc", p->cc, sizeof(p->cc));
+	e = e ? e : key_text(l, "cc", p->cc, sizeof(p->cc));
 	e = e ? e : check_cc(l, p);
 	e = e ? e : check_ssh(l, p);
 	e = e ? e : check_serial(l, p);
-	e = e ? e : text(l, "cflags", p->cflags, sizeof(p->cflags));
-	e = e ? e : text(l, "isa", p->isa, sizeof(p->isa));
-	e = e ? e : text(l, "cpu", p->cpu, sizeof(p->cpu));
+	e = e ? e : key_text(l, "cflags", p->cflags, sizeof(p->cflags));
+	e = e ? e : key_text(l, "isa", p->isa, sizeof(p->isa));
+	e = e ? e : key_text(l, "cpu", p->cpu, sizeof(p->cpu));
 	e = e ? e : check_cpu(l, p);
-	e = e ? e : small(l, "threads", 1, DEVICE_MAX_THREADS, &p->threads);
-	e = e ? e : small(l, "timeout_ms", 10, 24 * 3600 * 1000, &p->timeout_ms);
-	e = e ? e : bytes(l, "memory_bytes", &p->memory_bytes);
-	e = e ? e : bytes(l, "flash_bytes", &p->flash_bytes);
-	e = e ? e : bytes(l, "ram_bytes", &p->ram_bytes);
-	e = e ? e : text(l, "sensor", p->sensor, sizeof(p->sensor));
-	e = e ? e : text(l, "sysfs_root", p->sysfs_root, sizeof(p->sysfs_root));
-	e = e ? e : text(l, "about", about, sizeof(about));
+	e = e ? e : key_small(l, "threads", 1, DEVICE_MAX_THREADS, &p->threads);
+	e = e ? e : key_small(l, "timeout_ms", 10, 24 * 3600 * 1000, &p->timeout_ms);
+	e = e ? e : key_bytes(l, "memory_bytes", &p->memory_bytes);
+	e = e ? e : key_bytes(l, "flash_bytes", &p->flash_bytes);
+	e = e ? e : key_bytes(l, "ram_bytes", &p->ram_bytes);
+	e = e ? e : key_text(l, "sensor", p->sensor, sizeof(p->sensor));
+	e = e ? e : key_text(l, "sysfs_root", p->sysfs_root, sizeof(p->sysfs_root));
+	e = e ? e : key_text(l, "about", about, sizeof(about));
 	e = e ? e : care(l, p);
 	e = e ? e : flash(l, p);
+	e = e ? e : profile_meter(l, p);
 	return e ? e : law(l, p->sim_law, sizeof(p->sim_law));
 }
 
@@ -277,7 +227,7 @@ enum err device_profile_load(
 		.sensor = "auto",
 		.timeout_ms = 60000,
 		.health_factor = 3};
-	struct loader l = {.ctx = ctx};
+	struct profile_keys l = {.ctx = ctx};
 	char path[4400];
 	enum err e = profile_locate(path, sizeof(path), name_or_path, ctx);
 

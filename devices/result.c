@@ -190,12 +190,14 @@ static enum err fill_timed(struct run_result *out, const struct record_summary *
 		doubt = doubt_run(s, a);
 	if (doubt)
 		return nonsense(ctx, doubt);
+	out->n_timed = (double)s->time.n * s->time.inner;
+	out->timed_ns = (double)(s->time.end_ns - s->time.start_ns);
 	if (a->info->instruction_ns)
 		return fill_count(&out->run, s, a->info->instruction_ns, ctx);
 	e = fill_samples(&out->run, s, ctx);
 	/* uJ by ns is a thousand watts. */
 	if (!e && !(out->run.energy_uj * 1e3 <= MAX_POWER_W * out->run.wall_ns[0]))
-		out->run.energy_uj = NAN;
+		out->run.energy_uj = out->run.idle_uw = NAN;
 	return e;
 }
 
@@ -223,6 +225,9 @@ static void fill_environment(struct process_run *run, const struct answer *a)
 	run->quota_us = d->quota_us;
 	run->n_slowed = d->n_slowed;
 	run->energy_uj = metered ? d->energy_uj : NAN;
+	run->idle_uw =
+		metered && d->idle_uw > 0 && isfinite(d->idle_uw) ? d->idle_uw : NAN;
+	run->window_ns = NAN;
 }
 
 static enum err fill_output(struct run_result *out, const struct record_summary *s,

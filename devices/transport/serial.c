@@ -14,7 +14,11 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "devices/transport/serial_rate.h"
 #include "src/base/clock.h"
+
+#define MIN_BAUD 50
+#define MAX_BAUD 20000000
 
 struct serial_transport {
 	struct transport base;
@@ -22,11 +26,19 @@ struct serial_transport {
 	char path[256];
 };
 
+/* A pseudo-terminal outlives its last close, and would stay refused to everybody. */
+static void give_back(struct serial_transport *s)
+{
+	if (s->fd < 0)
+		return;
+	ioctl(s->fd, TIOCNXCL);
+	close(s->fd);
+	s->fd = -1;
+}
+
 static enum err lost(struct serial_transport *s, const char *why, struct err_ctx *ctx)
 {
-	if (s->fd >= 0)
-		close(s->fd);
-	s->fd = -1;
+	give_back(s);
 	return err_set(ctx, ERR_LINK, "serial line '%s': %s", s->path, why);
 }
 
@@ -94,8 +106,7 @@ static void serial_close(struct transport *t)
 {
 	struct serial_transport *s = (struct serial_transport *)t;
 
-	if (s->fd >= 0)
-		close(s->fd);
+	give_back(s);
 	free(s);
 }
 
@@ -106,25 +117,6 @@ static const struct transport_ops serial_ops = {
 	.now_ms = serial_now_ms,
 	.close = serial_close,
 };
-
-static int find_speed(uint32_t baud, speed_t *out)
-{
-	static const struct {
-		uint32_t baud;
-		speed_t speed;
-	} table[] = {{9600, B9600}, {19200, B19200}, {38400, B38400}, {57600, B57600},
-		{115200, B115200}, {230400, B230400}, {460800, B460800},
-		{500000, B500000}, {576000, B576000}, {921600, B921600},
-		{1000000, B1000000}, {1500000, B1500000}, {2000000, B2000000},
-		{3000000, B3000000}, {4000000, B4000000}};
-
-	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
-		if (table[i].baud == baud) {
-			*out = table[i].speed;
-			return 1;
-		}
-	return 0;
-}
 
 /* "PROGRAM (pid N)" of who has locked the line; "" when that cannot be known. */
 static void find_holder(const char *path, char *out, size_t cap)
@@ -193,9 +185,10 @@ static enum err no_line(const char *path, int why, struct err_ctx *ctx)
 }
 
 /* Both locks: TIOCEXCL does not keep root out, flock only those who ask. */
-static enum err take(struct serial_transport *s, speed_t speed, struct err_ctx *ctx)
+static enum err take(struct serial_transport *s, uint32_t baud, struct err_ctx *ctx)
 {
 	struct termios t;
+	int why;
 
 	if (flock(s->fd, LOCK_EX | LOCK_NB) != 0)
 		return in_use(s->path, ctx);
@@ -204,12 +197,16 @@ static enum err take(struct serial_transport *s, speed_t speed, struct err_ctx *
 	cfmakeraw(&t);
 	t.c_cflag |= CLOCAL | CREAD;
 	t.c_cflag &= ~(tcflag_t)(HUPCL | CSTOPB | CRTSCTS);
-	cfsetispeed(&t, speed);
-	cfsetospeed(&t, speed);
-	if (ioctl(s->fd, TIOCEXCL) != 0 || tcsetattr(s->fd, TCSANOW, &t) != 0 ||
-		tcflush(s->fd, TCIOFLUSH) != 0)
+	if (ioctl(s->fd, TIOCEXCL) != 0 || tcsetattr(s->fd, TCSANOW, &t) != 0)
 		return err_set(ctx, ERR_DEVICE, "cannot set up serial line '%s': %s",
 			s->path, strerror(errno));
+	why = serial_rate_set(s->fd, baud);
+	if (why)
+		return err_set(ctx, ERR_DEVICE,
+			"serial line '%s' does not take %u baud: %s", s->path,
+			(unsigned)baud,
+			why == -ERANGE ? "its adapter has no such rate" : strerror(-why));
+	tcflush(s->fd, TCIOFLUSH);
 	return ERR_OK;
 }
 
@@ -217,7 +214,6 @@ enum err transport_serial_open(
 	struct transport **out, const char *path, uint32_t baud, struct err_ctx *ctx)
 {
 	struct serial_transport *s = calloc(1, sizeof(*s));
-	speed_t speed = B0;
 	enum err e = ERR_OK;
 
 	if (!s)
@@ -225,7 +221,7 @@ enum err transport_serial_open(
 	s->base.ops = &serial_ops;
 	snprintf(s->path, sizeof(s->path), "%s", path);
 	s->fd = -1;
-	if (!find_speed(baud, &speed))
+	if (baud < MIN_BAUD || baud > MAX_BAUD)
 		e = err_set(ctx, ERR_USAGE, "%u baud is no rate of a serial line",
 			(unsigned)baud);
 	if (!e) {
@@ -234,7 +230,7 @@ enum err transport_serial_open(
 			e = errno == EBUSY ? in_use(path, ctx)
 					   : no_line(path, errno, ctx);
 	}
-	e = e ? e : take(s, speed, ctx);
+	e = e ? e : take(s, baud, ctx);
 	if (e)
 		serial_close(&s->base);
 	else

@@ -40,7 +40,7 @@ struct transport_ops {
 enum err transport_pipe_open(
 	struct transport **out, const char *const argv[], struct err_ctx *ctx);
 /* Opens a serial line raw, 8N1, without flow control; nobody else can have it meanwhile.
- * ERR_USAGE for a rate that the system does not know. */
+ * ERR_USAGE for what is no rate; ERR_DEVICE for one that the line does not take. */
 enum err transport_serial_open(struct transport **out, const char *path, uint32_t baud,
 	struct err_ctx *ctx);
 /* The process at the other end, for tests that kill it; 0 when not a pipe. */

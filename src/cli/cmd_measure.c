@@ -136,6 +136,35 @@ static json_t *tuning_json(const struct single_result *r)
 	return j;
 }
 
+static void print_energy(
+	const struct measure_job *job, const struct measurement *m, double power_w)
+{
+	if (!isnan(m->energy_uj)) {
+		printf("energy      %.4g uJ", m->energy_uj);
+		if (!isnan(m->energy_ci.lo))
+			printf("  [%.4g, %.4g]", m->energy_ci.lo, m->energy_ci.hi);
+		printf("  (%s", m->energy_source);
+		if (!isnan(m->window_ns))
+			printf(", windows of %.1f s", m->window_ns * 1e-9);
+		printf(")\n");
+		if (!isnan(m->idle_uw))
+			printf("idle power  %.4g mW, taken off\n", m->idle_uw * 1e-3);
+		if (job->n_void)
+			printf("void        %u windows, the last one: %s\n",
+				(unsigned)job->n_void, job->energy_note);
+	} else if (job->n_void) {
+		printf("energy      not measured: the meter's window is void: %s\n",
+			job->energy_note);
+	} else if (m->instructions > 0) {
+		;
+	} else if (power_w > 0) {
+		printf("energy      %.3g uJ (modelled: %.3g W x latency, not measured)\n",
+			power_w * m->latency_ns / 1e3, power_w);
+	} else {
+		printf("energy      not measured: the device has no sensor\n");
+	}
+}
+
 static void print_text(const struct genome *g, const struct single_options *o,
 	const struct single_result *r, double power_w)
 {
@@ -184,6 +213,7 @@ static void print_text(const struct genome *g, const struct single_options *o,
 		printf("instructions %.0f  for one inference, counted by the emulator%s; "
 		       "its time is not measured\n",
 			m->instructions, m->resolved ? "" : " (not the same every time)");
+		print_energy(&r->job, m, 0);
 		return;
 	}
 	printf("latency     %.2f us  [%.2f, %.2f]  processor time, %u processes%s\n",
@@ -203,13 +233,32 @@ static void print_text(const struct genome *g, const struct single_options *o,
 			(unsigned)m->n_cached, 1e9 / m->step_ns);
 	if (m->peak_rss_bytes)
 		printf("peak RSS    %llu bytes\n", (unsigned long long)m->peak_rss_bytes);
-	if (!isnan(m->energy_uj))
-		printf("energy      %.3g uJ (%s)\n", m->energy_uj, m->energy_source);
-	else if (power_w > 0)
-		printf("energy      %.3g uJ (modelled: %.3g W x latency, not measured)\n",
-			power_w * m->latency_ns / 1e3, power_w);
-	else
-		printf("energy      not measured: the device has no sensor\n");
+	print_energy(&r->job, m, power_w);
+}
+
+static void energy_json(json_t *j, const struct single_result *r)
+{
+	const struct measure_job *job = &r->job;
+	const struct measurement *m = &job->m;
+
+	json_object_set_new(j, "energy_uj",
+		isnan(m->energy_uj) ? json_null() : json_real(m->energy_uj));
+	if (!isnan(m->energy_uj)) {
+		json_object_set_new(j, "energy_source", json_string(m->energy_source));
+		json_object_set_new(j, "energy_provenance",
+			json_string(
+				provenance_names[r->simulated	       ? PROV_SIMULATED
+						 : m->instructions > 0 ? PROV_EMULATED
+								       : PROV_MEASURED]));
+	}
+	if (!isnan(m->idle_uw))
+		json_object_set_new(j, "idle_uw", json_real(m->idle_uw));
+	if (!isnan(m->window_ns))
+		json_object_set_new(j, "energy_window_s", json_real(m->window_ns * 1e-9));
+	if (job->n_void) {
+		json_object_set_new(j, "void_windows", json_integer(job->n_void));
+		json_object_set_new(j, "energy_note", json_string(job->energy_note));
+	}
 }
 
 static enum err print_json(const struct genome *g, const struct single_options *o,
@@ -270,12 +319,12 @@ static enum err print_json(const struct genome *g, const struct single_options *
 		json_object_set_new(
 			j, "peak_rss_bytes", json_integer((json_int_t)m->peak_rss_bytes));
 		json_object_set_new(j, "processes", json_integer(m->n_runs));
-		json_object_set_new(j, "energy_uj",
-			isnan(m->energy_uj) ? json_null() : json_real(m->energy_uj));
 		if (power_w > 0)
 			json_object_set_new(j, "modelled_energy_uj",
 				json_real(power_w * m->latency_ns / 1e3));
 	}
+	if (r->job.verdict == VERDICT_OK)
+		energy_json(j, r);
 	out = json_dumps(
 		j, JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(9));
 	json_decref(j);

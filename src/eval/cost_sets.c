@@ -280,6 +280,10 @@ static enum err fill_set(struct cost_set *set, const struct source *k,
 			continue;
 		if (k->looks[at].simulated)
 			set->provenance = "simulated";
+		else if (k->looks[at].m.instructions > 0 &&
+			 !isnan(k->looks[at].m.energy_uj) &&
+			 !strcmp(q->name, "energy_uj"))
+			set->provenance = "emulated";
 		v = q->of(&k->looks[at].m, &k->built[at]);
 		if (!(v > 0) || !isfinite(v))
 			continue;

@@ -72,6 +72,9 @@ static struct value value_on(const struct session *s, const struct tracked *t, i
 	} else if (!strcmp(name, "energy_uj")) {
 		v.value = h->energy_uj;
 		v.ci = h->energy_ci;
+		/* only a recording tells it of a board that draws nothing */
+		if (device_info(dev)->instruction_ns)
+			v.prov = PROV_EMULATED;
 	} else if (!strcmp(name, "wall_p99_us")) {
 		v.value = h->wall_p99_us;
 	} else if (!strcmp(name, "instructions")) {

@@ -157,11 +157,34 @@ static void say_progress(const struct fleet *f)
 	progress_update(f->s->progress, done, "%s", text);
 }
 
+/* Whether the job is about an energy that no window gave: the meter's fault, and the build
+ * waits for it. */
+static int lacks_energy(const struct batch *b, const struct measure_job *job)
+{
+	if (job->verdict != VERDICT_OK || !job->n_void || !isnan(job->m.energy_uj))
+		return 0;
+	for (size_t k = 0; k < b->s->n_tracked; k++) {
+		const struct tracked *t = &b->s->tracked[k];
+
+		for (size_t m = 0; m < t->group.n; m++)
+			if (!strcmp(t->o.metric->name, "energy_uj") &&
+				(size_t)t->member[m] == b->device)
+				return 1;
+	}
+	return 0;
+}
+
 static enum err keep(struct batch *b, struct measure_job *job, struct err_ctx *ctx)
 {
 	struct session_device *d = &b->s->device[b->device];
 	size_t i = 0;
 
+	if (lacks_energy(b, job)) {
+		job->done = 0;
+		return err_set(ctx, ERR_DEVICE,
+			"device '%s': the windows of its meter are void: %s", d->name,
+			job->energy_note);
+	}
 	while (&b->out[i].artefact != job->artefact)
 		i++;
 	if (job->m.n_runs)
@@ -186,7 +209,7 @@ static enum err on_done(void *self, struct measure_job *job, struct err_ctx *ctx
 
 	pthread_mutex_lock(&b->s->lock);
 	e = keep(b, job, ctx);
-	b->n_done++;
+	b->n_done += !e;
 	if (b->fleet->n_busy > 1)
 		say_progress(b->fleet);
 	pthread_mutex_unlock(&b->s->lock);

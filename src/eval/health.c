@@ -49,6 +49,7 @@ static enum err time_reference(
 
 	o.min_processes = o.max_processes = CHECK_PROCESSES;
 	o.n_samples = CHECK_SAMPLES;
+	o.unmetered = 1;
 	e = measure_run(d->dev, NULL, &job, 1, &o, NULL, NULL, NULL, s->cancel, ctx);
 	if (!e && job.verdict != VERDICT_OK)
 		e = err_set(ctx, ERR_DEVICE, "device '%s': the reference build: %s: %s",
@@ -268,17 +269,23 @@ static enum err open_device(struct session *s, size_t device, struct err_ctx *ct
 static enum err check_device_metrics(
 	const struct session *s, size_t device, struct err_ctx *ctx)
 {
-	const int counts = device_info(s->device[device].dev)->instruction_ns != 0;
-	static const char *const times[] = {
-		"latency_us", "step_us", "wall_p99_us", "energy_uj"};
+	const struct device_info *info = device_info(s->device[device].dev);
+	const int counts = info->instruction_ns != 0;
+	static const char *const times[] = {"latency_us", "step_us", "wall_p99_us"};
 
 	for (size_t k = 0; k < s->n_tracked; k++) {
 		const struct tracked *t = &s->tracked[k];
 		const char *name = t->o.metric->name;
+		int is_energy = !strcmp(name, "energy_uj");
 		int refused = !counts && !strcmp(name, "instructions");
 
 		for (size_t i = 0; counts && i < sizeof(times) / sizeof(times[0]); i++)
 			refused |= !strcmp(name, times[i]);
+		if (is_energy && !info->sensor[0])
+			return err_set(ctx, ERR_USAGE,
+				"'%s': device '%s' has no energy sensor%s%s", name,
+				s->device[device].name, info->sensor_note[0] ? ": " : "",
+				info->sensor_note);
 		for (size_t m = 0; refused && m < t->group.n; m++)
 			if ((size_t)t->member[m] == device)
 				return err_set(ctx, ERR_USAGE,

@@ -6,7 +6,9 @@
  * their own, with the reference, so that these are written once. After a round, a build is finished when the 95 %
  * interval of its latency is narrower than `precision` (resolved) or after
  * max_processes (not resolved). The process is the statistical unit. Energy is read
- * around the timed part when the device has a sensor.
+ * around the timed part when the device has a sensor. A meter in a board's supply records
+ * each build's first min_processes processes, which last 10 s for it; one whose window is
+ * void is taken anew, VOID_RETAKES times in all of a build, then kept without energy.
  *
  * Faults: a candidate's fault in any process is its verdict, at once, and its partial
  * samples are dropped. A lost device or link is recovered and the same process run again,
@@ -43,8 +45,9 @@ struct measure_options {
 	uint32_t n_tokens; /* 0: build's default */
 	uint32_t phase;
 	uint64_t seed;
-	int retries; /* of a lost device or link, per process */
-	int retakes; /* of throttled processes, per build */
+	int retries;   /* of a lost device or link, per process */
+	int retakes;   /* of throttled processes, per build */
+	int unmetered; /* a meter is left alone: its windows take their time */
 };
 void measure_options_default(struct measure_options *o);
 
@@ -55,7 +58,9 @@ struct measure_job {
 	/* out; a job with `done` set on entry is passed over */
 	enum verdict verdict; /* VERDICT_OK: `m` is valid */
 	char detail[256];
-	struct measurement m; /* the caller releases it */
+	char energy_note[TRACE_WHY]; /* why the last void window was void; "" none was */
+	uint32_t n_void;	     /* windows */
+	struct measurement m;	     /* the caller releases it */
 	double golden_error;
 	int done;
 };

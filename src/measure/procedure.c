@@ -7,9 +7,7 @@
 #include "src/measure/device_ops.h"
 #include "src/measure/process.h"
 
-/* Process indices of one look; the sim draws its noise from them, so that looks differ.
- */
-#define LOOK_STRIDE 1000
+#define VOID_RETAKES 2
 
 void measure_options_default(struct measure_options *o)
 {
@@ -104,6 +102,8 @@ static enum err check_golden(
 	snprintf(job->m.energy_source, sizeof(job->m.energy_source), "%s",
 		s->ops->info(s->device)->sensor);
 	job->golden_error = 0;
+	job->energy_note[0] = '\0';
+	job->n_void = 0;
 	if (misfit(s, a, detail, sizeof(detail)))
 		return finish(s, t, VERDICT_NO_FIT, detail, ctx);
 	e = measure_process(s, a, RUN_GOLDEN, job->look * LOOK_STRIDE, &r, ctx);
@@ -168,6 +168,16 @@ static enum err keep_run(struct measurement *m, const struct process_run *from,
 	return ERR_OK;
 }
 
+/* Notes that the meter's window of a process is no good. */
+static int is_void(struct measure_job *job, const struct run_result *r)
+{
+	if (!r->energy_note[0])
+		return 0;
+	memcpy(job->energy_note, r->energy_note, sizeof(job->energy_note));
+	job->n_void++;
+	return 1;
+}
+
 static enum err run_timed(const struct measure_session *s, struct track *t,
 	uint32_t order, struct err_ctx *ctx)
 {
@@ -185,6 +195,8 @@ static enum err run_timed(const struct measure_session *s, struct track *t,
 		e = finish(s, t, r.verdict, r.detail, ctx);
 	} else if (process_throttled(&r.run) && t->n_retakes < s->options->retakes) {
 		t->n_retakes++; /* the same index in the next round */
+	} else if (is_void(job, &r) && job->n_void <= VOID_RETAKES) {
+		; /* so is this one */
 	} else {
 		e = keep_run(&job->m, &r.run, order, ctx);
 		t->ran = 1;

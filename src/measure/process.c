@@ -97,6 +97,8 @@ enum err measure_process(const struct measure_session *s, const struct artefact 
 		.min_sample_ns = o->min_sample_ns,
 		.n_tokens = o->n_tokens,
 		.phase = o->phase,
+		.metered = mode == RUN_TIME && a != s->reference && !o->unmetered &&
+			   index % LOOK_STRIDE < o->min_processes,
 	};
 
 	for (int tries = 0;; tries++) {

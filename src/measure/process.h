@@ -6,6 +6,10 @@
 
 #include "src/measure/device_ops.h"
 
+/* Process indices of one look; the sim draws its noise from them, so that looks differ.
+ */
+#define LOOK_STRIDE 1000
+
 /* Uploads and runs, recovering a lost device or link as often as the options allow. A
  * result that is lost even then is returned as such (the device answers again, this
  * process does not get through); a device that can not be recovered is ERR_DEVICE, the

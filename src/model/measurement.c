@@ -1,6 +1,7 @@
 #include "src/model/measurement.h"
 
 #include <math.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,7 +38,7 @@ static void clear_summary(struct measurement *m)
 	m->peak_rss_bytes = 0;
 	m->n_throttled = 0;
 	m->stack_bytes = 0;
-	m->energy_uj = NAN;
+	m->energy_uj = m->idle_uw = m->window_ns = NAN;
 	m->energy_ci = none;
 	m->step_ns = NAN;
 	m->step_ci = none;
@@ -91,7 +92,7 @@ struct process_run *measurement_add_run(struct measurement *m, uint32_t n)
 	r->wall_ns = wall;
 	r->cpu_ns = cpu;
 	r->temp_mc = INT32_MIN;
-	r->energy_uj = NAN;
+	r->energy_uj = r->idle_uw = r->window_ns = NAN;
 	return r;
 }
 
@@ -152,13 +153,30 @@ static void summarise_latency(struct measurement *m, double *x, struct rng *rng)
 	m->latency_ci = stats_median_interval(x, m->n_runs, BOOTSTRAP_LEVEL, rng);
 }
 
-static void summarise_energy(struct measurement *m, double *x, struct rng *rng)
+/* Of the runs that have it: the field at `offset`. */
+static size_t collect(const struct measurement *m, size_t offset, double *x)
 {
 	size_t n = 0;
 
-	for (uint32_t i = 0; i < m->n_runs; i++)
-		if (isfinite(m->runs[i].energy_uj))
-			x[n++] = m->runs[i].energy_uj;
+	for (uint32_t i = 0; i < m->n_runs; i++) {
+		const char *run = (const char *)&m->runs[i];
+		double v;
+
+		memcpy(&v, run + offset, sizeof(v));
+		if (isfinite(v))
+			x[n++] = v;
+	}
+	return n;
+}
+
+static void summarise_energy(struct measurement *m, double *x, struct rng *rng)
+{
+	size_t n = collect(m, offsetof(struct process_run, idle_uw), x);
+
+	m->idle_uw = n ? stats_median(x, n) : NAN;
+	n = collect(m, offsetof(struct process_run, window_ns), x);
+	m->window_ns = n ? stats_median(x, n) : NAN;
+	n = collect(m, offsetof(struct process_run, energy_uj), x);
 	if (!n)
 		return;
 	m->energy_uj = stats_median(x, n);
@@ -214,6 +232,7 @@ void measurement_summarise(struct measurement *m, struct rng *rng)
 	clear_summary(m);
 	if (x && m->n_runs && m->runs[0].instructions > 0) {
 		summarise_count(m, x);
+		summarise_energy(m, x, rng);
 	} else if (x && m->n_runs) {
 		summarise_latency(m, x, rng);
 		summarise_energy(m, x, rng);

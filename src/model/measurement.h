@@ -58,6 +58,8 @@ struct process_run {
 	uint32_t n_slowed;	/* times that heat or a weak supply slowed the core */
 	double reference_ratio; /* this process / reference build beside it; 0: none */
 	double energy_uj;	/* per inference; NAN: no sensor */
+	double idle_uw;		/* drawn while waiting, and taken off; NAN: unknown */
+	double window_ns;	/* between a meter's edges; NAN: not by a meter */
 	double instructions;	/* per inference, counted; 0: times were taken */
 };
 
@@ -84,6 +86,7 @@ struct measurement {
 	uint32_t stack_bytes;	 /* largest; 0: unknown */
 	double energy_uj;	 /* per inference; NAN where no sensor measured it */
 	struct interval energy_ci;
+	double idle_uw, window_ns; /* medians of the runs; NAN: unknown */
 	char energy_source[64]; /* "rapl:package-0"; "" when none */
 	double instructions; /* median over the runs; 0: times were taken */
 };

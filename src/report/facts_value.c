@@ -158,7 +158,9 @@ static int measured(
 	else if (!strcmp(o->metric->name, "instructions"))
 		v->value = NAN;
 	else if (!isnan(v->value))
-		v->prov = m->simulated ? PROV_SIMULATED : PROV_MEASURED;
+		v->prov = m->simulated		  ? PROV_SIMULATED
+			  : m->m.instructions > 0 ? PROV_EMULATED
+						  : PROV_MEASURED;
 	return 1;
 }
 

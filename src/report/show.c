@@ -166,6 +166,12 @@ static void print_measurements(const struct view *v, struct buf *out)
 		if (!isnan(m->m.energy_uj)) {
 			buf_printf(out, "    energy %.3f uJ (", m->m.energy_uj);
 			text_plain(out, m->m.energy_source);
+			if (!isnan(m->m.window_ns))
+				buf_printf(out, ", windows of %.1f s",
+					m->m.window_ns * 1e-9);
+			if (!isnan(m->m.idle_uw))
+				buf_printf(out, ", idle %.4g mW taken off",
+					m->m.idle_uw * 1e-3);
 			buf_puts(out, ")\n");
 		}
 	}

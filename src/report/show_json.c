@@ -94,6 +94,8 @@ static void json_measurements(const struct view *v, struct buf *out)
 		json_number(out, "peak_rss_bytes", (double)m->m.peak_rss_bytes);
 		json_number(out, "n_throttled", m->m.n_throttled);
 		json_number(out, "energy_uj", m->m.energy_uj);
+		json_number(out, "idle_uw", m->m.idle_uw);
+		json_number(out, "window_ns", m->m.window_ns);
 		json_number(out, "instructions",
 			m->m.instructions > 0 ? m->m.instructions : NAN);
 		buf_putc(out, '}');

@@ -153,9 +153,14 @@ static const char version_7[] =
 	"INSERT INTO health_check SELECT device, build, 0, latency_ns, taken_s FROM health;"
 	"DROP TABLE health;";
 
-static const char *const steps[] = {
-	version_1, version_2, version_3, version_4, version_5, version_6,
-	version_7};
+/* What a meter beside the board tells besides energy; NULL: unknown. */
+static const char version_8[] = "ALTER TABLE measurement ADD COLUMN idle_uw REAL;"
+				"ALTER TABLE measurement ADD COLUMN window_ns REAL;"
+				"ALTER TABLE run ADD COLUMN idle_uw REAL;"
+				"ALTER TABLE run ADD COLUMN window_ns REAL;";
+
+static const char *const steps[] = {version_1, version_2, version_3, version_4, version_5,
+	version_6, version_7, version_8};
 
 const struct schema store_schema = {steps, (int)(sizeof(steps) / sizeof(steps[0]))};
 

@@ -84,8 +84,8 @@ static enum err put_run(
 		"INSERT INTO run(measurement, at, run_order, n, inner_n, n_vcsw, n_ivcsw,"
 		" peak_rss_bytes, freq_khz, temp_mc, reference_ratio, energy_uj, samples,"
 		" step_n, step_inner, step_samples, instructions, n_quota, quota_us,"
-		" n_slowed)"
-		" VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+		" n_slowed, idle_uw, window_ns)"
+		" VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 		SQL_ARGS(arg_int(id), arg_int(r->index), arg_int(r->order), arg_int(r->n),
 			arg_int(r->inner), arg_int(r->n_vcsw), arg_int(r->n_ivcsw),
 			arg_int((int64_t)r->peak_rss_bytes), arg_int(r->freq_khz),
@@ -93,7 +93,8 @@ static enum err put_run(
 			arg_real(r->energy_uj), arg_blob(blob, len), arg_int(r->steps.n),
 			arg_int(r->steps.inner), arg_blob(steps, step_len),
 			arg_count(r->instructions), arg_int(r->n_quota),
-			arg_int(r->quota_us), arg_int(r->n_slowed)),
+			arg_int(r->quota_us), arg_int(r->n_slowed), arg_real(r->idle_uw),
+			arg_real(r->window_ns)),
 		ctx);
 	free(blob);
 	return e;
@@ -107,8 +108,8 @@ static enum err put_summary(struct store *s, int64_t job, int64_t candidate,
 		" protocol, look, resolved, n_runs, latency_ns, latency_lo, latency_hi,"
 		" wall_p50_ns, wall_p90_ns, wall_p99_ns, peak_rss_bytes, energy_uj,"
 		" energy_lo, energy_hi, energy_source, taken_s, step_ns, step_lo,"
-		" step_hi, n_cached, instructions, n_throttled)"
-		" VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+		" step_hi, n_cached, instructions, n_throttled, idle_uw, window_ns)"
+		" VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 		SQL_ARGS(arg_int(job), arg_int(candidate), arg_hash(&m->build),
 			arg_hash(&m->device), arg_text(device_name), arg_int(m->protocol),
 			arg_int(m->look), arg_int(m->resolved != 0), arg_int(m->n_runs),
@@ -120,7 +121,8 @@ static enum err put_summary(struct store *s, int64_t job, int64_t candidate,
 			arg_text(m->energy_source), arg_int(clock_unix_s()),
 			arg_real(m->step_ns), arg_real(m->step_ci.lo),
 			arg_real(m->step_ci.hi), arg_int(m->n_cached),
-			arg_count(m->instructions), arg_int(m->n_throttled)),
+			arg_count(m->instructions), arg_int(m->n_throttled),
+			arg_real(m->idle_uw), arg_real(m->window_ns)),
 		ctx);
 }
 
@@ -191,6 +193,8 @@ static void read_found(struct sql_row *r, void *item)
 	if (!(m->latency_ns > 0) && !(m->instructions > 0))
 		r->bad = 1;
 	m->n_throttled = (uint32_t)row_int(r, 0, RUNS_MAX);
+	m->idle_uw = row_real(r);
+	m->window_ns = row_real(r);
 	f->sm.simulated = (int)row_int(r, 0, 1);
 }
 
@@ -245,6 +249,8 @@ static void read_run(struct sql_row *row, void *item)
 	r->n_quota = (uint32_t)row_int(row, 0, UINT32_MAX);
 	r->quota_us = (uint32_t)row_int(row, 0, UINT32_MAX);
 	r->n_slowed = (uint32_t)row_int(row, 0, UINT32_MAX);
+	r->idle_uw = row_real(row);
+	r->window_ns = row_real(row);
 }
 
 static void release_run(void *item)
@@ -293,8 +299,8 @@ static enum err load_runs(
 	enum err e = sql_bind(s,
 		"SELECT at, run_order, n, inner_n, n_vcsw, n_ivcsw, peak_rss_bytes,"
 		" freq_khz, temp_mc, reference_ratio, energy_uj, samples, step_n,"
-		" step_inner, step_samples, instructions, n_quota, quota_us, n_slowed"
-		" FROM run WHERE measurement=? ORDER BY at",
+		" step_inner, step_samples, instructions, n_quota, quota_us, n_slowed,"
+		" idle_uw, window_ns FROM run WHERE measurement=? ORDER BY at",
 		SQL_ARGS(arg_int(id)), &st, ctx);
 
 	if (!e)
@@ -317,7 +323,7 @@ static enum err load_runs(
 	" m.look, m.resolved, m.n_runs, m.latency_ns, m.latency_lo, m.latency_hi,"       \
 	" m.wall_p50_ns, m.wall_p90_ns, m.wall_p99_ns, m.peak_rss_bytes, m.energy_uj,"   \
 	" m.energy_lo, m.energy_hi, m.energy_source, m.taken_s, m.step_ns, m.step_lo,"   \
-	" m.step_hi, m.n_cached, m.instructions, m.n_throttled,"                         \
+	" m.step_hi, m.n_cached, m.instructions, m.n_throttled, m.idle_uw, m.window_ns," \
 	" ifnull((SELECT max(d.simulated) FROM device d WHERE d.fingerprint=m.device),"  \
 	" 0) "
 

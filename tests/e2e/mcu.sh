@@ -63,10 +63,10 @@ for board in $boards; do
 	check "$board: measure" measure 8 "$DIR/$board.yaml"
 	prints "$board: its stack" '^stack +[0-9]+ bytes' out
 	levels=$(sed -n "/$(pin $board 1)/s/.*/1/p; /$(pin $board 0)/s/.*/0/p" "$DIR/pins" | uniq | tr -d '\n')
-	if [ "$levels" = 01010 ]; then
-		ok "$board: a pin is high once a process, while it is timed"
+	if [ "$levels" = 010101010 ]; then
+		ok "$board: a pin is high once a process, while it is timed, after a pulse"
 	else
-		not_ok "$board: a pin is high once a process, while it is timed" "$levels"
+		not_ok "$board: a pin is high once a process, while it is timed, after a pulse" "$levels"
 	fi
 	prints "$board: golden check" '^golden +outputs agree' out
 	first=$(sed -n 's/^instructions \([0-9]*\) .*/\1/p' "$DIR/out")

@@ -109,6 +109,8 @@ FIXTURE void fixture_measurement(struct measurement *m, const struct hash *h, in
 		r->n_slowed = i == 2;
 		r->reference_ratio = 1 + i / 16.0;
 		r->energy_uj = NAN;
+		r->idle_uw = i ? 4000.5 + i : NAN;
+		r->window_ns = i ? 10.5e9 + i : NAN;
 		for (uint32_t k = 0; k < r->n; k++) {
 			r->wall_ns[k] = (float)latency_ns * (1 + (float)k / 50);
 			r->cpu_ns[k] = (float)latency_ns * (1 + (float)k / 100);
@@ -123,6 +125,8 @@ FIXTURE void fixture_measurement(struct measurement *m, const struct hash *h, in
 	m->n_throttled = n_runs > 2 ? 2 : n_runs > 1;
 	m->energy_uj = NAN;
 	m->energy_ci = (struct interval){NAN, NAN};
+	m->idle_uw = n_runs > 1 ? 4001.5 : NAN;
+	m->window_ns = n_runs > 1 ? 10.5e9 : NAN;
 }
 
 static int fixture_same(double a, double b)
@@ -145,6 +149,8 @@ FIXTURE void fixture_assert_equal(
 	assert_true(fixture_same(a->latency_ci.hi, b->latency_ci.hi));
 	assert_true(fixture_same(a->wall_p99_ns, b->wall_p99_ns));
 	assert_true(fixture_same(a->energy_uj, b->energy_uj));
+	assert_true(fixture_same(a->idle_uw, b->idle_uw));
+	assert_true(fixture_same(a->window_ns, b->window_ns));
 	assert_string_equal(a->energy_source, b->energy_source);
 	assert_true(a->peak_rss_bytes == b->peak_rss_bytes);
 	assert_int_equal(a->n_throttled, b->n_throttled);
@@ -162,6 +168,8 @@ FIXTURE void fixture_assert_equal(
 		assert_int_equal(x->n_slowed, y->n_slowed);
 		assert_true(fixture_same(x->reference_ratio, y->reference_ratio));
 		assert_true(fixture_same(x->energy_uj, y->energy_uj));
+		assert_true(fixture_same(x->idle_uw, y->idle_uw));
+		assert_true(fixture_same(x->window_ns, y->window_ns));
 		assert_memory_equal(x->wall_ns, y->wall_ns, x->n * sizeof(float));
 		assert_memory_equal(x->cpu_ns, y->cpu_ns, x->n * sizeof(float));
 	}

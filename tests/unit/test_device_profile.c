@@ -97,6 +97,40 @@ static void profile_has_defaults(void **state)
 	assert_string_equal(p.sim_law, "");
 }
 
+#define SERIAL "driver: serial\nport: /dev/x\n"
+
+static void profile_reads_a_meter(void **state)
+{
+	struct device_profile p;
+	struct err_ctx ctx;
+
+	(void)state;
+	if (load(SERIAL "meter:\n  kind: lpm01a\n  port: /dev/m\n  voltage_mv: 1800\n"
+			"  rate_hz: 5000\n",
+		    &p, &ctx) != ERR_OK)
+		fail_msg("%s", ctx.msg);
+	assert_string_equal(p.meter.kind, "lpm01a");
+	assert_string_equal(p.meter.port, "/dev/m");
+	assert_int_equal(p.meter.voltage_mv, 1800);
+	assert_int_equal(p.meter.rate_hz, 5000);
+	assert_false(p.meter.recorded || p.meter.feeds);
+	if (load("driver: serial\nemulator: qemu\nboard: x\nmeter: {kind: ppk2, port: "
+		 "/dev/m, voltage_mv: 5000, feeds_board: yes, recorded: yes}\n",
+		    &p, &ctx) != ERR_OK)
+		fail_msg("%s", ctx.msg);
+	assert_int_equal(p.meter.rate_hz, 100000);
+	assert_true(p.meter.recorded && p.meter.feeds);
+	/* A file is a recording without saying so. */
+	assert_int_equal(
+		load("driver: serial\nemulator: qemu\nboard: x\nmeter: {kind: ppk2, port: "
+		     "README.md, voltage_mv: 5000}\n",
+			&p, &ctx),
+		ERR_OK);
+	assert_true(p.meter.recorded);
+	assert_int_equal(load("driver: local\n", &p, &ctx), ERR_OK);
+	assert_string_equal(p.meter.kind, "");
+}
+
 static void profile_names_what_is_wrong(void **state)
 {
 	static const struct {
@@ -114,6 +148,30 @@ static void profile_names_what_is_wrong(void **state)
 		{"driver: serial\nport: /dev/x\nbaud: 1\n", ":3:7:"},
 		{"driver: serial\nport: /dev/x\nprobe: localhost\n",
 			":3:8: 'probe' must be HOST:PORT"},
+		{SERIAL "meter: lpm01a\n", ":3:8: 'meter' is a mapping"},
+		{SERIAL "meter: {kind: ppk2, volts: 3}\n", ":3:"},
+		{SERIAL "meter: {kind: ppk2, voltage_mv: 3300}\n",
+			"'meter' needs 'port'"},
+		{SERIAL "meter: {kind: js220, port: /dev/m, voltage_mv: 3300}\n",
+			":3:8: unknown kind of meter: use lpm01a or ppk2"},
+		{SERIAL "meter: {kind: lpm01a, port: /dev/m}\n",
+			"'voltage_mv' of kind 'lpm01a' is 1800 to 3300"},
+		{SERIAL "meter: {kind: lpm01a, port: /dev/m, voltage_mv: 5000}\n",
+			"'voltage_mv' of kind 'lpm01a' is 1800 to 3300"},
+		{SERIAL "meter: {kind: lpm01a, port: /dev/m, voltage_mv: 3000, rate_hz: 10}\n",
+			"'rate_hz' of kind 'lpm01a' is one of 1000 100 200"},
+		{SERIAL "meter: {kind: ppk2, port: /dev/m, voltage_mv: 3000, recorded: 1}\n",
+			"'recorded' is yes or no"},
+		{SERIAL "meter: {kind: ppk2, port: /dev/x, voltage_mv: 3300}\n",
+			"meter's port is that of the board"},
+		{SERIAL "timeout_ms: 20000\nmeter: {kind: ppk2, port: /dev/m, voltage_mv: "
+			"3300}\n",
+			"needs 'timeout_ms' of at least 30000"},
+		{"driver: local\nmeter: {kind: ppk2, port: /dev/m, voltage_mv: 3300}\n",
+			":2:8: a meter needs driver 'serial'"},
+		{"driver: serial\nemulator: qemu\nboard: x\nmeter: {kind: ppk2, port: "
+		 "/dev/m, voltage_mv: 3300}\n",
+			":4:8: an emulated board draws nothing"},
 		{"driver: ssh\n", ":1:9: driver 'ssh' needs 'uri: ssh://USER@HOST'"},
 		{"uri: pi@board\n", ":1:6: 'pi@board' is not of the form ssh://"},
 		{"uri: ssh://-oProxyCommand=x\n", ":1:6:"},
@@ -264,6 +322,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(profile_reads_every_key),
 		cmocka_unit_test(profile_has_defaults),
+		cmocka_unit_test(profile_reads_a_meter),
 		cmocka_unit_test(profile_names_what_is_wrong),
 		cmocka_unit_test(profile_is_looked_up_by_name),
 		cmocka_unit_test(profile_list_is_complete_and_loads),

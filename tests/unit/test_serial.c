@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "devices/transport/serial_rate.h"
 #include "devices/transport/transport.h"
 
 struct line {
@@ -72,6 +73,25 @@ static void serial_carries_every_byte_as_it_is(void **state)
 	t->ops->close(t);
 }
 
+/* Also those without a name of the system's. */
+static void serial_takes_any_rate(void **state)
+{
+	static const uint32_t rates[] = {300, 115200, 3686400, 3864000, 4000000};
+	struct line *l = *state;
+	struct err_ctx ctx = {{0}};
+
+	for (size_t i = 0; i < sizeof(rates) / sizeof(rates[0]); i++) {
+		struct transport *t;
+		uint32_t taken = 0;
+
+		assert_int_equal(
+			transport_serial_open(&t, l->path, rates[i], &ctx), ERR_OK);
+		assert_int_equal(serial_rate_get(l->master, &taken), 0);
+		assert_int_equal(taken, rates[i]);
+		t->ops->close(t);
+	}
+}
+
 static void serial_is_for_one_controller(void **state)
 {
 	struct line *l = *state;
@@ -112,8 +132,8 @@ static void serial_says_why_it_cannot_be_had(void **state)
 	struct transport *t;
 	struct err_ctx ctx = {{0}};
 
-	assert_int_equal(transport_serial_open(&t, l->path, 12345, &ctx), ERR_USAGE);
-	assert_non_null(strstr(ctx.msg, "12345 baud"));
+	assert_int_equal(transport_serial_open(&t, l->path, 12, &ctx), ERR_USAGE);
+	assert_non_null(strstr(ctx.msg, "12 baud"));
 	assert_int_equal(
 		transport_serial_open(&t, "/dev/no-such-line", 9600, &ctx), ERR_DEVICE);
 	assert_non_null(strstr(ctx.msg, "no serial line '/dev/no-such-line'"));
@@ -126,6 +146,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
 			serial_carries_every_byte_as_it_is, open_line, close_line),
+		cmocka_unit_test_setup_teardown(
+			serial_takes_any_rate, open_line, close_line),
 		cmocka_unit_test_setup_teardown(
 			serial_is_for_one_controller, open_line, close_line),
 		cmocka_unit_test_setup_teardown(

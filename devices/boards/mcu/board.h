@@ -11,7 +11,7 @@
 extern struct payload_call *payload; /* of this run */
 
 uint64_t payload_ticks(void);
-/* The board's pin for a meter: high between payload_edge(1) and payload_edge(0). */
+/* The level of the board's pin for a meter. */
 void payload_edge(uint32_t high);
 
 /* timing.c; returns an exit code. */

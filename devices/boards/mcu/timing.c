@@ -29,17 +29,28 @@ static uint64_t sample(void)
 	return ticks > overhead ? ticks - overhead : 1;
 }
 
+/* Twice as many, or once the time of some is known as many as are needed: the window of a
+ * meter is seconds long, and should not be twice that. */
+static uint32_t more_rounds(uint64_t ns)
+{
+	uint64_t n = 2 * rounds;
+
+	if (ns > payload->min_sample_ns / 64)
+		n = (uint64_t)rounds * payload->min_sample_ns / ns * 65 / 64 + 1;
+	return n < MAX_ROUNDS ? (uint32_t)n : MAX_ROUNDS;
+}
+
 /* Rounds grow until a sample lasts long enough. */
 static int calibrate(void)
 {
-	uint64_t ticks;
+	for (rounds = 1;;) {
+		uint64_t ticks = sample(), ns = to_ns(ticks);
 
-	for (rounds = 1;; rounds *= 2) {
-		ticks = sample();
 		if (!ticks)
 			return -1;
-		if (to_ns(ticks) >= payload->min_sample_ns || rounds >= MAX_ROUNDS)
+		if (ns >= payload->min_sample_ns || rounds >= MAX_ROUNDS)
 			return 0;
+		rounds = more_rounds(ns);
 	}
 }
 
@@ -63,6 +74,15 @@ static void write_time(uint64_t start, uint64_t end)
 	stream_record(RECORD_TIME, b, p.len);
 }
 
+/* The board's pin is high while it infers. A meter that tells falling edges alone sees the
+ * first end of the window by the short pulse before it. */
+static void open_window(void)
+{
+	payload_edge(1);
+	payload_edge(0);
+	payload_edge(1);
+}
+
 static int take_samples(void)
 {
 	uint64_t start, ticks;
@@ -75,7 +95,7 @@ static int take_samples(void)
 	if (calibrate() != 0)
 		return -1;
 	start = payload_ticks();
-	payload_edge(1);
+	open_window();
 	for (uint32_t i = 0; i < payload->n_samples; i++) {
 		ticks = sample();
 		if (!ticks)
