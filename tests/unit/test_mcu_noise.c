@@ -218,11 +218,12 @@ static void slow_line_is_only_slow(void **state)
 	device_close(d);
 }
 
-/* Kills the emulator's guard, and so the emulator, some time after so many bytes. */
+/* Kills the emulator's guard, and so the emulator, or stops all of them, some time after so
+ * many bytes. */
 struct killer {
 	struct device *d;
 	uint64_t sent;
-	int after_ms;
+	int after_ms, only_stops;
 	pthread_t thread;
 };
 
@@ -231,6 +232,22 @@ static void wait_ms(int ms)
 	const struct timespec t = {ms / 1000, ms % 1000 * 1000000L};
 
 	nanosleep(&t, NULL);
+}
+
+/* The process and those that came of it. */
+static void stop_all(pid_t pid)
+{
+	char path[64];
+	FILE *f;
+	int child;
+
+	kill(pid, SIGSTOP);
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)pid, (int)pid);
+	f = fopen(path, "r");
+	while (f && fscanf(f, "%d", &child) == 1)
+		stop_all(child);
+	if (f)
+		fclose(f);
 }
 
 static void *kill_it(void *self)
@@ -242,7 +259,10 @@ static void *kill_it(void *self)
 	for (int i = 0; i < 5000 && *sent < k->sent; i++)
 		wait_ms(1);
 	wait_ms(k->after_ms);
-	kill(pid, SIGKILL);
+	if (k->only_stops)
+		stop_all(pid);
+	else
+		kill(pid, SIGKILL);
 	return NULL;
 }
 
@@ -273,16 +293,15 @@ static void emulator_that_dies_in_an_upload_gets_it_again(void **state)
 	device_close(d);
 }
 
-static void emulator_that_dies_in_a_run_is_a_lost_link(void **state)
+static void link_is_lost(int only_stops)
 {
 	struct device *d = open_behind("", 20000);
 	struct payload endless;
-	struct killer k;
+	struct killer k = {.only_stops = only_stops};
 	struct rng rng;
 	struct job j;
 	char detail[256];
 
-	(void)state;
 	mcu_payload(&endless, "endless", 5, "pad", 3);
 	mcu_upload(d, &endless);
 	begin_killer(&k, d, 1, 300);
@@ -293,6 +312,18 @@ static void emulator_that_dies_in_a_run_is_a_lost_link(void **state)
 	make_job(&j, &rng);
 	assert_int_equal(do_job(d, &j), 1);
 	device_close(d);
+}
+
+static void emulator_that_dies_in_a_run_is_a_lost_link(void **state)
+{
+	(void)state;
+	link_is_lost(0);
+}
+
+static void board_that_freezes_in_a_run_is_a_lost_link(void **state)
+{
+	(void)state;
+	link_is_lost(1);
 }
 
 /* Of the board that is the state. */
@@ -324,10 +355,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		ON_ALL(answers_are_right_over_a_bad_line),
 		ON_ALL(garbage_before_hello_is_not_heard),
-		ON(0, late_answers_are_not_taken_for_new_ones),
-		ON(0, slow_line_is_only_slow),
+		ON_ALL(late_answers_are_not_taken_for_new_ones),
+		ON_ALL(slow_line_is_only_slow),
 		ON_ALL(emulator_that_dies_in_an_upload_gets_it_again),
 		ON_ALL(emulator_that_dies_in_a_run_is_a_lost_link),
+		ON_ALL(board_that_freezes_in_a_run_is_a_lost_link),
 	};
 
 	if (!mcu_has_tools())
