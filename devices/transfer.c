@@ -304,8 +304,11 @@ void link_forget_held(struct link *l)
 
 /* Downloads */
 
+#define MAX_REFETCHES 15 /* in a row, without a byte more */
+
+/* *silent: tries in a row to which nothing was answered. */
 static enum err fetch_window(struct link *l, const struct wire_fetch *f, struct buf *out,
-	size_t start, struct err_ctx *ctx)
+	size_t start, int *silent, struct err_ctx *ctx)
 {
 	enum err e;
 
@@ -317,9 +320,12 @@ static enum err fetch_window(struct link *l, const struct wire_fetch *f, struct 
 		struct get g;
 
 		e = check_transfer(l, ctx);
-		e = e ? e : link_next(l, link_try_ms(l, 2), &h, &g, ctx);
+		e = e ? e : link_next(l, link_try_ms(l, *silent), &h, &g, ctx);
+		if (e == ERR_TIMEOUT)
+			++*silent;
 		if (e || h.request != l->request)
 			continue;
+		*silent = 0;
 		if (h.type == WIRE_ERROR)
 			return link_refused(l, ctx);
 		if (h.type != WIRE_DATA || !get_data(&g, &d))
@@ -339,7 +345,7 @@ enum err link_fetch(struct link *l, uint32_t run, uint32_t len, uint32_t crc,
 	struct buf *out, struct err_ctx *ctx)
 {
 	size_t start = out->len;
-	unsigned tries = 0;
+	int tries = 0, silent = 0;
 
 	if (len > LINK_MAX_BLOB)
 		return err_set(ctx, ERR_LINK, "the agent announces too much");
@@ -351,14 +357,14 @@ enum err link_fetch(struct link *l, uint32_t run, uint32_t len, uint32_t crc,
 
 		window = l->bad || l->chunk < 512 ? l->chunk : l->chunk * 16;
 		f.len = len - at < window ? len - at : window;
-		e = fetch_window(l, &f, out, start, ctx);
+		e = fetch_window(l, &f, out, start, &silent, ctx);
 		if (e == ERR_OK) {
 			went_well(l);
 			tries = 0;
 		} else if (e == ERR_TIMEOUT) {
 			went_badly(l);
 			tries = out->len - start > at ? 0 : tries + 1;
-			if (tries == 15)
+			if (tries == MAX_REFETCHES || silent == LINK_CALL_TRIES)
 				return err_set(
 					ctx, ERR_LINK, "the agent does not answer");
 		} else {

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <limits.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -15,9 +16,19 @@
 #include "src/base/rng.h"
 #include "tests/unit/device_bench.h"
 
+/* An agent that stands still after so many writes, until the host starts another one. */
+static unsigned writes_heard = UINT_MAX;
+static uint64_t heard_ms, silent_ms;
+
 static void peer_receive(void *self, const uint8_t *data, size_t len)
 {
-	agent_receive(&((struct bench *)self)->agent, data, len);
+	struct bench *b = self;
+
+	if (writes_heard == 0)
+		return;
+	writes_heard--;
+	heard_ms = b->now_ms;
+	agent_receive(&b->agent, data, len);
 }
 
 static void peer_poll(void *self, uint64_t now_ms)
@@ -25,7 +36,10 @@ static void peer_poll(void *self, uint64_t now_ms)
 	struct bench *b = self;
 
 	b->now_ms = now_ms;
-	agent_poll(&b->agent);
+	if (writes_heard)
+		agent_poll(&b->agent);
+	else
+		silent_ms = now_ms - heard_ms;
 }
 
 /* Each new line is damaged in its own way. */
@@ -36,6 +50,7 @@ static enum err start_loop(
 	enum err e = transport_loop_open(out, &peer, &bench.faults, ctx);
 
 	(void)p;
+	writes_heard = UINT_MAX;
 	bench.faults.seed++;
 	bench.line = *out;
 	return e;
@@ -279,6 +294,41 @@ static void link_notices_a_device_that_forgot_its_session(void **state)
 	device_close(d);
 }
 
+static void link_finds_out_soon_that_the_agent_stands_still(void **state)
+{
+	const struct image *im = &images[1];
+	int stood_still = 1;
+
+	(void)state;
+	make_images();
+	for (unsigned n = 0; stood_still; n++) {
+		struct run_request rq = request(im);
+		struct err_ctx ctx = {{0}};
+		struct run_result r;
+		struct device *d;
+
+		bench_start("seed=9");
+		if (device_open_with(&d, &loop_profile, &loop_driver, &ctx))
+			fail_msg("%s", ctx.msg);
+		heard_ms = silent_ms = 0;
+		writes_heard = n;
+		assert_int_equal(device_upload(d, im->path, &im->hash, &ctx), ERR_OK);
+		assert_int_equal(device_run(d, &rq, &r, &ctx), ERR_OK);
+		stood_still = writes_heard == 0 || silent_ms > 0;
+		if (r.verdict != VERDICT_OK) {
+			assert_int_equal(r.verdict, VERDICT_LINK_LOST);
+			assert_int_equal(device_recover(d, &ctx), ERR_OK);
+		}
+		run_result_release(&r);
+		device_close(d);
+		print_message("after %u writes: silent for %u ms\n", n,
+			(unsigned)silent_ms);
+		if (silent_ms > 9000)
+			fail();
+		assert_true(stood_still || n >= 5); /* OFFER, PUT, VERIFY, RUN, FETCH */
+	}
+}
+
 /* DONE of a run that crashed, for the next request of the session. */
 static void send_done_of(const struct device *d, uint32_t session)
 {
@@ -334,6 +384,7 @@ int main(void)
 		cmocka_unit_test(link_sends_an_image_again_that_the_device_dropped),
 		cmocka_unit_test(link_refuses_a_device_that_comes_back_as_another),
 		cmocka_unit_test(link_notices_a_device_that_forgot_its_session),
+		cmocka_unit_test(link_finds_out_soon_that_the_agent_stands_still),
 		cmocka_unit_test(link_refuses_an_answer_of_the_session_before),
 	};
 
