@@ -186,6 +186,25 @@ static enum err quick_check(struct store *s, struct err_ctx *ctx)
 	return e;
 }
 
+/* A file that was cut within its last page reads as if zeros stood there. While a log lies
+ * beside it, its last pages may be in that alone; what is open here keeps the log. */
+static enum err check_length(struct store *s, struct err_ctx *ctx)
+{
+	int64_t pages, page_bytes, size;
+	enum err e = sql_number(s, "PRAGMA page_count", NULL, 0, 0, &pages, ctx);
+
+	if (!e)
+		e = sql_number(s, "PRAGMA page_size", NULL, 0, 0, &page_bytes, ctx);
+	if (!e)
+		e = look(s->path, &size, ctx);
+	if (e || size >= pages * page_bytes || has_log(s->path))
+		return e;
+	return err_set(ctx, ERR_CORRUPT,
+		"database '%s' is damaged (cut off after %lld of %lld bytes): restore a "
+		"copy or move it away",
+		s->path, (long long)size, (long long)(pages * page_bytes));
+}
+
 static enum err use_log(struct store *s, struct err_ctx *ctx)
 {
 	sqlite3_stmt *st;
@@ -231,6 +250,8 @@ static enum err inspect(struct store *s, const struct schema *schema, int64_t si
 
 	if (!e)
 		e = identify(s, schema, version, ctx);
+	if (!e)
+		e = check_length(s, ctx);
 	if (!e && size <= QUICK_CHECK_BYTES)
 		e = quick_check(s, ctx);
 	return e;
