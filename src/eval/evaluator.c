@@ -166,13 +166,14 @@ static enum err put_predictions(struct session *s, const struct genome *g,
 static enum err introduce(struct session *s, const struct genome *g,
 	const struct quality *q, const char *origin, int generation, struct err_ctx *ctx)
 {
+	const struct quality_origin from = {SPLIT_VALID, "inherited",
+		s->job.supernet.seed, supernet_hash(s->supernet), NULL};
 	struct hash hash;
 	enum err e;
 
 	genome_hash(g, &hash);
 	if ((e = store_put_candidate(s->store, s->job_id, g, origin, generation, ctx)) ||
-		(e = session_put_quality(s, &hash, q, SPLIT_VALID, "inherited",
-			 s->job.supernet.seed, supernet_hash(s->supernet), ctx)))
+		(e = session_put_quality(s, &hash, q, &from, ctx)))
 		return e;
 	return put_predictions(s, g, &hash, ctx);
 }

@@ -179,14 +179,16 @@ static enum err store_scores(struct training *t, size_t which, uint64_t seed,
 
 	genome_hash(g, &hash);
 	for (int i = 0; i < 2 && !e; i++) {
+		const struct quality_origin from = {
+			splits[i], "trained", seed, source, NULL};
+
 		if (!t->s->corpus.data.n[splits[i]])
 			continue;
 		e = quality_evaluate(&t->s->corpus, g, w, splits[i], 0, &q, ctx);
 		if (e)
 			break;
 		pthread_mutex_lock(&t->lock);
-		e = session_put_quality(
-			t->s, &hash, &q, splits[i], "trained", seed, source, ctx);
+		e = session_put_quality(t->s, &hash, &q, &from, ctx);
 		pthread_mutex_unlock(&t->lock);
 	}
 	return e;

@@ -151,8 +151,7 @@ int quality_has(enum task_kind kind, const struct metric *m)
 }
 
 enum err session_put_quality(struct session *s, const struct hash *candidate,
-	const struct quality *q, enum split split, const char *method, uint64_t seed,
-	const struct hash *source, struct err_ctx *ctx)
+	const struct quality *q, const struct quality_origin *from, struct err_ctx *ctx)
 {
 	struct store_accuracy rows[8];
 	const struct metric *m;
@@ -168,16 +167,20 @@ enum err session_put_quality(struct session *s, const struct hash *candidate,
 		memset(r, 0, sizeof(*r));
 		r->candidate = *candidate;
 		r->data = s->corpus.hash;
-		strcpy(r->split, split_names[split]);
-		strcpy(r->method, method);
-		r->seed = seed;
+		strcpy(r->split, split_names[from->split]);
+		strcpy(r->method, from->method);
+		r->seed = from->seed;
 		strcpy(r->metric, m->name);
 		r->value = v.value;
 		r->ci = v.ci;
 		r->n = (int64_t)(!strcmp(m->name, "slot_f1") ? q->n_spans
 				 : s->task.kind == TASK_LM   ? q->n_tokens
 							     : q->n);
-		r->source = *source;
+		r->source = *from->source;
+		if (from->device) {
+			r->device = device_info(from->device->dev)->fingerprint;
+			strcpy(r->device_name, from->device->name);
+		}
 		n++;
 	}
 	e = store_put_accuracy(s->store, rows, n, ctx);

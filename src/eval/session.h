@@ -133,10 +133,17 @@ struct value quality_value(
 	const struct quality *q, const struct metric *m, enum provenance prov);
 /* Whether a task has that quality metric. quality.c */
 int quality_has(enum task_kind kind, const struct metric *m);
+/* Where a quality comes from; see struct store_accuracy. */
+struct quality_origin {
+	enum split split;
+	const char *method;
+	uint64_t seed;
+	const struct hash *source;
+	const struct session_device *device; /* that answered; NULL: none */
+};
 /* Stores every metric of a quality. quality.c */
 enum err session_put_quality(struct session *s, const struct hash *candidate,
-	const struct quality *q, enum split split, const char *method, uint64_t seed,
-	const struct hash *source, struct err_ctx *ctx);
+	const struct quality *q, const struct quality_origin *from, struct err_ctx *ctx);
 
 /* Weights for a build: a flat vector and its identity. */
 struct build_weights {

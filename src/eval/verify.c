@@ -195,25 +195,34 @@ static enum err verify(struct pass *p, struct quality *q, struct err_ctx *ctx)
 	return e;
 }
 
-/* Has this job's one device answered for these weights before? Rows do not say which device
- * it was: with several, each is asked again. */
-static enum err is_answered(struct session *s, const struct hash *candidate,
-	const struct hash *weights, int *answered, struct err_ctx *ctx)
+/* Is it what that device answered for these weights? Rows from before they told which device
+ * it was are of a job's only one. */
+static int is_answer(const struct store_accuracy *r, const struct session *s,
+	const struct session_device *d, const struct hash *weights)
+{
+	int of_device = r->device_name[0]
+				? !strcmp(r->device_name, d->name) &&
+					  hash_equal(&r->device,
+						  &device_info(d->dev)->fingerprint)
+				: s->n_devices == 1;
+
+	return of_device && !strcmp(r->method, "device") &&
+	       hash_equal(&r->source, weights) && hash_equal(&r->data, &s->corpus.hash);
+}
+
+static enum err is_answered(struct session *s, size_t device,
+	const struct hash *candidate, const struct hash *weights, int *answered,
+	struct err_ctx *ctx)
 {
 	struct store_accuracy *rows;
 	size_t n;
-	enum err e;
+	enum err e = store_list_accuracy(s->store, s->job_id, candidate, &rows, &n, ctx);
 
 	*answered = 0;
-	if (s->n_devices > 1)
-		return ERR_OK;
-	e = store_list_accuracy(s->store, s->job_id, candidate, &rows, &n, ctx);
 	if (e)
 		return e;
 	for (size_t i = 0; i < n && !*answered; i++)
-		*answered = !strcmp(rows[i].method, "device") &&
-			    hash_equal(&rows[i].source, weights) &&
-			    hash_equal(&rows[i].data, &s->corpus.hash);
+		*answered = is_answer(&rows[i], s, &s->device[device], weights);
 	free(rows);
 	return ERR_OK;
 }
@@ -258,6 +267,8 @@ static enum err verify_one(struct session *s, size_t device, const struct genome
 	struct err_ctx *ctx)
 {
 	struct device *dev = s->device[device].dev;
+	const struct quality_origin from = {SPLIT_TEST, "device", s->job.seed * 1000,
+		&weights->hash, &s->device[device]};
 	struct pass p = {.s = s,
 		.dev = dev,
 		.image = &h->artefact.image,
@@ -268,14 +279,13 @@ static enum err verify_one(struct session *s, size_t device, const struct genome
 	enum err e;
 
 	genome_hash(g, &hash);
-	e = is_answered(s, &hash, &weights->hash, &answered, ctx);
+	e = is_answered(s, device, &hash, &weights->hash, &answered, ctx);
 	if (e || answered)
 		return e;
 	if ((e = device_upload(dev, h->artefact.path, p.image, ctx)) ||
 		(e = verify_inputs(&p, g, &q, ctx)))
 		return e;
-	return session_put_quality(s, &hash, &q, SPLIT_TEST, "device", s->job.seed * 1000,
-		&weights->hash, ctx);
+	return session_put_quality(s, &hash, &q, &from, ctx);
 }
 
 enum err final_verify(struct session *s, size_t device, const struct genome *g,

@@ -84,8 +84,13 @@ static void print_accuracy(const struct view *v, struct buf *out)
 			a->method, a->value);
 		if (!isnan(a->ci.lo))
 			buf_printf(out, "  [%.4f, %.4f]", a->ci.lo, a->ci.hi);
-		buf_printf(out, "  n %lld, seed %llu\n", (long long)a->n,
+		buf_printf(out, "  n %lld, seed %llu", (long long)a->n,
 			(unsigned long long)a->seed);
+		if (a->device_name[0]) {
+			buf_puts(out, ", on ");
+			text_plain(out, a->device_name);
+		}
+		buf_putc(out, '\n');
 	}
 }
 

@@ -57,8 +57,13 @@ static void json_accuracy(const struct view *v, struct buf *out)
 		json_number(out, "value", a->value);
 		json_number(out, "lo", a->ci.lo);
 		json_number(out, "hi", a->ci.hi);
-		buf_printf(out, ", \"n\": %lld, \"seed\": %llu}", (long long)a->n,
-			(unsigned long long)a->seed);
+		buf_printf(out, ", \"n\": %lld, \"seed\": %llu, \"device\": ",
+			(long long)a->n, (unsigned long long)a->seed);
+		if (a->device_name[0])
+			text_json(out, a->device_name);
+		else
+			buf_puts(out, "null");
+		buf_putc(out, '}');
 		sep = ",";
 	}
 	buf_puts(out, "],\n");

@@ -159,8 +159,23 @@ static const char version_8[] = "ALTER TABLE measurement ADD COLUMN idle_uw REAL
 				"ALTER TABLE run ADD COLUMN idle_uw REAL;"
 				"ALTER TABLE run ADD COLUMN window_ns REAL;";
 
+/* Which device answered, of rows with method "device"; of older ones that is unknown. */
+static const char version_9[] =
+	"CREATE TABLE accuracy_9("
+	" id INTEGER PRIMARY KEY, candidate INTEGER NOT NULL REFERENCES candidate,"
+	" data BLOB NOT NULL, split TEXT NOT NULL, method TEXT NOT NULL,"
+	" seed INTEGER NOT NULL, metric TEXT NOT NULL, value REAL NOT NULL,"
+	" ci_lo REAL, ci_hi REAL, n INTEGER NOT NULL, source BLOB NOT NULL,"
+	" device BLOB NOT NULL, device_name TEXT NOT NULL,"
+	" UNIQUE(candidate, data, split, method, seed, metric, source, device,"
+	" device_name)) STRICT;"
+	"INSERT INTO accuracy_9 SELECT id, candidate, data, split, method, seed, metric,"
+	" value, ci_lo, ci_hi, n, source, zeroblob(32), '' FROM accuracy;"
+	"DROP TABLE accuracy;"
+	"ALTER TABLE accuracy_9 RENAME TO accuracy;";
+
 static const char *const steps[] = {version_1, version_2, version_3, version_4, version_5,
-	version_6, version_7, version_8};
+	version_6, version_7, version_8, version_9};
 
 const struct schema store_schema = {steps, (int)(sizeof(steps) / sizeof(steps[0]))};
 

@@ -121,11 +121,16 @@ struct store_accuracy {
 	struct interval ci; /* binomial, 95 %; NAN where it has none */
 	int64_t n;	    /* items it was computed from */
 	struct hash source; /* supernet or weights file it came from */
+	/* Of method "device": which answered, as in measurements; zero and "": unknown, in
+	 * rows from before that was kept. */
+	struct hash device;
+	char device_name[96];
 };
 /* All rows in one transaction. */
 enum err store_put_accuracy(struct store *s, const struct store_accuracy *rows, size_t n,
 	struct err_ctx *ctx);
-/* Every accuracy row of one candidate, or of all candidates of a job when it is NULL. */
+/* Every accuracy row of one candidate, or of all candidates of a job when it is NULL: in order
+ * of storing, then those of devices by name. */
 enum err store_list_accuracy(struct store *s, int64_t job, const struct hash *candidate,
 	struct store_accuracy **out, size_t *n, struct err_ctx *ctx);
 

@@ -190,6 +190,10 @@ static enum err check_accuracy(const struct store_accuracy *a, struct err_ctx *c
 	if (a->n < 0 || !a->metric[0] || !a->split[0] || !a->method[0])
 		return err_set(
 			ctx, ERR_INVALID, "accuracy without metric, split or method");
+	if (!strcmp(a->method, "device") != (a->device_name[0] != '\0'))
+		return err_set(ctx, ERR_INVALID,
+			"accuracy by method '%s' with device '%s'", a->method,
+			a->device_name);
 	return ERR_OK;
 }
 
@@ -204,13 +208,14 @@ static enum err put_accuracy_row(
 	if (e)
 		return e;
 	return sql_run(s,
-		"INSERT INTO accuracy(candidate, data, split, method, seed, metric, "
-		"value,"
-		" ci_lo, ci_hi, n, source) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		"INSERT INTO accuracy(candidate, data, split, method, seed, metric,"
+		" value, ci_lo, ci_hi, n, source, device, device_name)"
+		" VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 		SQL_ARGS(arg_int(id), arg_hash(&a->data), arg_text(a->split),
 			arg_text(a->method), arg_int((int64_t)a->seed),
 			arg_text(a->metric), arg_real(a->value), arg_real(a->ci.lo),
-			arg_real(a->ci.hi), arg_int(a->n), arg_hash(&a->source)),
+			arg_real(a->ci.hi), arg_int(a->n), arg_hash(&a->source),
+			arg_hash(&a->device), arg_text(a->device_name)),
 		ctx);
 }
 
@@ -241,6 +246,8 @@ static void read_accuracy(struct sql_row *r, void *item)
 	a->ci.hi = row_real(r);
 	a->n = row_int(r, 0, INT64_MAX);
 	row_hash(r, &a->source);
+	row_hash(r, &a->device);
+	row_text(r, a->device_name, sizeof(a->device_name));
 	if (isnan(a->value))
 		r->bad = 1;
 }
@@ -250,7 +257,7 @@ static const struct sql_reader accuracy_reader = {
 
 #define ACCURACY_COLUMNS                                                                 \
 	"SELECT c.hash, a.data, a.split, a.method, a.seed, a.metric, a.value, a.ci_lo,"  \
-	" a.ci_hi, a.n, a.source "
+	" a.ci_hi, a.n, a.source, a.device, a.device_name "
 
 enum err store_list_accuracy(struct store *s, int64_t job, const struct hash *candidate,
 	struct store_accuracy **out, size_t *n, struct err_ctx *ctx)
@@ -262,14 +269,14 @@ enum err store_list_accuracy(struct store *s, int64_t job, const struct hash *ca
 		e = sql_bind(s,
 			ACCURACY_COLUMNS
 			"FROM candidate c JOIN accuracy a ON a.candidate=c.id"
-			" WHERE c.hash=? ORDER BY a.id",
+			" WHERE c.hash=? ORDER BY a.device_name, a.id",
 			SQL_ARGS(arg_hash(candidate)), &st, ctx);
 	else
 		e = sql_bind(s,
 			ACCURACY_COLUMNS
-			"FROM job_candidate j JOIN candidate c ON "
-			"c.id=j.candidate JOIN accuracy a ON "
-			"a.candidate=j.candidate WHERE j.job=? ORDER BY a.id",
+			"FROM job_candidate j JOIN candidate c ON c.id=j.candidate"
+			" JOIN accuracy a ON a.candidate=j.candidate WHERE j.job=?"
+			" ORDER BY a.device_name, a.id",
 			SQL_ARGS(arg_int(job)), &st, ctx);
 	return e ? e : sql_list(s, st, &accuracy_reader, (void **)out, n, ctx);
 }

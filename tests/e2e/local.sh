@@ -131,7 +131,7 @@ prints 'beside the baselines' '^. macs .* baseline' out
 # ---- a finalist: what was stored of it, and what its export answers
 finalist=$(awk -F , '$3 == 1 { print $1 }' "$DIR/front.csv" | tail -n 1)
 check 'show' "$HAWSER" show "${finalist:-none}"
-prints 'tells its quality on the device' 'test +intent_acc +device' out
+prints 'tells its quality on the device' 'test +intent_acc +device .*, on local$' out
 reads_as_json 'show --json' "$HAWSER" show "${finalist:-none}" --json
 stored=$(sed -n 's/.*"split": "test", "metric": "intent_acc", "method": "device", "value": \([0-9.]*\).*/\1/p' "$DIR/doc")
 check 'export' "$HAWSER" export "${finalist:-none}" --format c --out "$DIR/model"

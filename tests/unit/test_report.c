@@ -86,6 +86,8 @@ static void put_quality(struct box *b, int i, const char *method, const char *sp
 
 	candidate_hash(i, &h);
 	fixture_accuracy(&a, &h, "slot_f1", method, split, seed, f1);
+	if (!strcmp(method, "device"))
+		strcpy(a.device_name, "a \"b\"");
 	assert_ok(store_put_accuracy(b->s, &a, 1, &b->ctx));
 }
 
@@ -490,15 +492,20 @@ static void show_tells_all_and_op_costs_add_up(void **state)
 	double sum = 0;
 
 	make_job(b, 0);
+	put_quality(b, 2, "device", "test", 3, 77.5);
 	candidate_hash(2, &h);
 	assert_ok(show_text(b->s, NULL, &h, &b->out, &b->ctx));
 	assert_non_null(strstr(buf_str(&b->out), "throttled in 2 of its processes"));
 	assert_non_null(strstr(buf_str(&b->out), "finalist"));
 	assert_non_null(strstr(buf_str(&b->out), "attention"));
 	assert_non_null(strstr(buf_str(&b->out), "simulated"));
+	assert_non_null(strstr(buf_str(&b->out), "seed 3, on a \"b\"\n"));
 	buf_reset(&b->out);
 	assert_ok(show_json(b->s, "demo", &h, &b->out, &b->ctx));
 	assert_non_null(strstr(buf_str(&b->out), "\"quality\": ["));
+	assert_non_null(
+		strstr(buf_str(&b->out), "\"seed\": 3, \"device\": \"a \\\"b\\\"\"}"));
+	assert_non_null(strstr(buf_str(&b->out), "\"seed\": 0, \"device\": null}"));
 	for (int i = 0; i < N_MADE; i++) {
 		candidate_hash(i, &h);
 		assert_ok(view_load(b->s, NULL, &h, &v, &b->ctx));

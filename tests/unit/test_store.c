@@ -254,6 +254,46 @@ static void accuracy_round_trips_all_or_nothing(void **state)
 	free(got);
 }
 
+/* Each device of a job answers for itself. */
+static void answers_of_devices_are_kept_apart(void **state)
+{
+	static const char *const names[] = {"pi", "nano", "pi"};
+	struct box *b = *state;
+	struct store_accuracy row, *got;
+	struct genome g;
+	struct hash h;
+	size_t n;
+
+	add_candidate(b, 0, &g, &h);
+	fixture_accuracy(&row, &h, "slot_f1", "device", "test", 0, 80);
+	assert_int_equal(store_put_accuracy(b->s, &row, 1, &b->ctx), ERR_INVALID);
+	for (int i = 0; i < 3; i++) { /* the last is another machine by the first's name */
+		fixture_hash(&row.device, "device", i);
+		strcpy(row.device_name, names[i]);
+		row.value = 80 + i;
+		assert_ok(store_put_accuracy(b->s, &row, 1, &b->ctx));
+		assert_int_equal(
+			store_put_accuracy(b->s, &row, 1, &b->ctx), ERR_EXISTS);
+	}
+	fixture_accuracy(&row, &h, "slot_f1", "trained", "test", 0, 90);
+	strcpy(row.device_name, "pi");
+	assert_int_equal(store_put_accuracy(b->s, &row, 1, &b->ctx), ERR_INVALID);
+	row.device_name[0] = '\0';
+	assert_ok(store_put_accuracy(b->s, &row, 1, &b->ctx));
+
+	/* those of devices last, by name */
+	assert_ok(store_list_accuracy(b->s, b->job, &h, &got, &n, &b->ctx));
+	assert_int_equal(n, 4);
+	assert_true(got[0].value == 90 && got[1].value == 81);
+	assert_true(got[2].value == 80 && got[3].value == 82);
+	assert_string_equal(got[0].device_name, "");
+	assert_string_equal(got[1].device_name, "nano");
+	assert_string_equal(got[3].device_name, "pi");
+	fixture_hash(&row.device, "device", 2);
+	assert_true(hash_equal(&got[3].device, &row.device));
+	free(got);
+}
+
 static void facts_are_refused_when_the_candidate_is_unknown(void **state)
 {
 	struct box *b = *state;
@@ -608,6 +648,7 @@ int main(void)
 		WITH(candidate_prefix_is_refused_when_wrong),
 		WITH(candidates_keep_their_order_and_finalists),
 		WITH(accuracy_round_trips_all_or_nothing),
+		WITH(answers_of_devices_are_kept_apart),
 		WITH(facts_are_refused_when_the_candidate_is_unknown),
 		WITH(build_and_device_round_trip),
 		WITH(measurement_keeps_every_sample),

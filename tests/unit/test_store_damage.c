@@ -20,7 +20,7 @@
 #include "src/base/file.h"
 #include "src/base/rng.h"
 #include "src/store/schema.h"
-#include "src/store/store.h"
+#include "src/store/sql.h"
 #include "tests/unit/store_fixture.h"
 
 #define assert_ok(call) assert_int_equal((call), ERR_OK)
@@ -609,6 +609,49 @@ static void older_schema_is_brought_forward(void **state)
 	assert_int_equal(store_open(&s, b->db, STORE_WRITE, &b->ctx), ERR_UNSUPPORTED);
 }
 
+/* Rows with a device's answers from before they told which device it was. */
+static void old_answers_are_of_an_unknown_device(void **state)
+{
+	static const char put[] =
+		"INSERT INTO candidate(id, hash, text) VALUES(7, zeroblob(32), 'x');"
+		"INSERT INTO job_candidate(job, candidate, origin, generation)"
+		" VALUES(1, 7, 'init', 0);"
+		"INSERT INTO accuracy VALUES(40, 7, zeroblob(32), 'test', 'device', 3,"
+		" 'slot_f1', 81.5, 80, 83, 600, zeroblob(32)),"
+		" (41, 7, zeroblob(32), 'test', 'trained', 3, 'slot_f1', 82.5, NULL, NULL,"
+		" 600, zeroblob(32))";
+	const struct schema before = {store_schema.steps, 8};
+	struct box *b = *state;
+	struct store_accuracy *got, again;
+	const struct hash none = {{0}};
+	struct hash spec;
+	struct store *s;
+	int64_t job;
+	size_t n;
+
+	fixture_hash(&spec, "spec", 0);
+	assert_ok(store_open_schema(&s, b->db, STORE_WRITE, &before, &b->ctx));
+	assert_ok(store_job_open(s, "old", &spec, "", &job, &b->ctx));
+	assert_int_equal(job, 1);
+	assert_ok(sql_exec(s, put, &b->ctx));
+	store_close(s);
+	assert_ok(store_open(&s, b->db, STORE_WRITE, &b->ctx));
+	assert_ok(store_list_accuracy(s, job, NULL, &got, &n, &b->ctx));
+	assert_int_equal(n, 2);
+	assert_string_equal(got[0].method, "device");
+	assert_true(got[0].value == 81.5 && got[0].ci.lo == 80 && got[0].n == 600);
+	assert_true(got[1].value == 82.5 && isnan(got[1].ci.lo));
+	for (int i = 0; i < 2; i++) {
+		assert_string_equal(got[i].device_name, "");
+		assert_true(hash_equal(&got[i].device, &none));
+	}
+	again = got[0];
+	strcpy(again.device_name, "pi");
+	assert_ok(store_put_accuracy(s, &again, 1, &b->ctx));
+	free(got);
+	store_close(s);
+}
+
 #define WITH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -624,6 +667,7 @@ int main(void)
 		WITH(full_disk_keeps_what_was_committed),
 		WITH(read_only_folder_can_be_read),
 		WITH(older_schema_is_brought_forward),
+		WITH(old_answers_are_of_an_unknown_device),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
