@@ -340,8 +340,8 @@ static enum err finish(struct session *s, const struct genome *g, size_t n,
 		e = train_all(s, g, n, weights, ctx);
 	if (!e)
 		e = session_measure(s, g, weights, n, 1, h, ctx);
-	for (size_t d = 0; d < s->n_devices && !e; d++)
-		e = final_verify(s, d, g, weights, h[d], n, ctx);
+	if (!e)
+		e = final_verify(s, g, weights, h, n, ctx);
 	for (size_t d = 0; d < s->n_devices; d++)
 		free(h[d]);
 	return e;

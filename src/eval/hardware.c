@@ -1,4 +1,4 @@
-#include "src/eval/session.h"
+#include "src/eval/at_once.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -18,14 +18,10 @@ struct batch {
 	struct hash *weights_hash;
 	char (*detail)[256];	  /* why a build failed */
 	struct measure_job *jobs; /* what the store does not have */
-	size_t n_jobs, n_done;
-	enum err err;
-	struct err_ctx ctx;
 };
 
 /* The same candidates on every device of the job: all is built first, in parallel, so that
- * no compiler runs beside a measurement of this machine; then every device measures in a
- * thread of its own, and none waits for another. */
+ * no compiler runs beside a measurement of this machine; then all devices measure at once. */
 struct fleet {
 	struct session *s;
 	size_t n;
@@ -34,7 +30,7 @@ struct fleet {
 	uint32_t look;
 	struct hash *candidate;
 	struct batch batch[SESSION_MAX_DEVICES];
-	size_t n_busy; /* devices that have something to measure */
+	struct at_once all;
 };
 
 /* ---- build */
@@ -139,24 +135,6 @@ static enum err recall(struct batch *b, size_t i, int *known, struct err_ctx *ct
 	return ERR_OK;
 }
 
-/* "pi 3/8, nano 5/8": what all devices did so far. With the lock held. */
-static void say_progress(const struct fleet *f)
-{
-	char text[SESSION_MAX_DEVICES * (METRIC_NAME_MAX + 32)];
-	size_t len = 0, done = 0;
-
-	for (size_t d = 0; d < f->s->n_devices; d++) {
-		const struct batch *b = &f->batch[d];
-
-		done += b->n_done;
-		if (b->n_jobs)
-			len += (size_t)snprintf(text + len, sizeof(text) - len,
-				"%s%s %zu/%zu", len ? ", " : "", f->s->device[d].name,
-				b->n_done, b->n_jobs);
-	}
-	progress_update(f->s->progress, done, "%s", text);
-}
-
 /* Whether the job is about an energy that no window gave: the meter's fault, and the build
  * waits for it. */
 static int lacks_energy(const struct batch *b, const struct measure_job *job)
@@ -209,10 +187,9 @@ static enum err on_done(void *self, struct measure_job *job, struct err_ctx *ctx
 
 	pthread_mutex_lock(&b->s->lock);
 	e = keep(b, job, ctx);
-	b->n_done += !e;
-	if (b->fleet->n_busy > 1)
-		say_progress(b->fleet);
 	pthread_mutex_unlock(&b->s->lock);
+	if (!e)
+		at_once_did(&b->fleet->all, b->device);
 	return e;
 }
 
@@ -221,10 +198,11 @@ static enum err list_jobs(struct batch *b, struct err_ctx *ctx)
 {
 	const struct fleet *f = b->fleet;
 	struct session_device *d = &b->s->device[b->device];
+	size_t *n_jobs = &b->fleet->all.n_all[b->device];
 	enum err e;
 
 	for (size_t i = 0; i < f->n; i++) {
-		struct measure_job *job = &b->jobs[b->n_jobs];
+		struct measure_job *job = &b->jobs[*n_jobs];
 		int known = 0;
 
 		if ((e = recall(b, i, &known, ctx)))
@@ -240,69 +218,24 @@ static enum err list_jobs(struct batch *b, struct err_ctx *ctx)
 		job->candidate = f->candidate[i];
 		job->artefact = &b->out[i].artefact;
 		job->look = f->look;
-		b->n_jobs++;
+		++*n_jobs;
 	}
 	return ERR_OK;
 }
 
-static void *measure_device(void *self)
+static enum err measure_device(void *self, size_t device, struct err_ctx *ctx)
 {
-	struct batch *b = self;
-	struct session_device *d = &b->s->device[b->device];
-	struct device_patience patience = {0, 0};
-	const char *note;
+	struct fleet *f = self;
+	struct batch *b = &f->batch[device];
+	struct session_device *d = &f->s->device[device];
+	enum err e = measure_run(d->dev, &d->reference, b->jobs, f->all.n_all[device],
+		&f->s->job.measure, on_done, b,
+		f->all.n_busy == 1 ? f->s->progress : NULL, f->s->cancel, ctx);
+	const char *note = device_upload_note(d->dev);
 
-	do {
-		b->err = measure_run(d->dev, &d->reference, b->jobs, b->n_jobs,
-			&b->s->job.measure, on_done, b,
-			b->fleet->n_busy == 1 ? b->s->progress : NULL, b->s->cancel,
-			&b->ctx);
-		note = device_upload_note(d->dev);
-		if (note[0])
-			progress_say(b->s->progress, "device '%s': %s",
-				device_profile(d->dev)->name, note);
-	} while (session_may_repeat(
-		b->s, b->device, b->n_done, &patience, &b->err, &b->ctx));
-	for (size_t i = 0; i < b->n_jobs; i++)
-		measurement_release(&b->jobs[i].m);
-	return NULL;
-}
-
-/* Every device to its end, also when another one fails; then the first fault. */
-static enum err measure_all(struct fleet *f, struct err_ctx *ctx)
-{
-	pthread_t thread[SESSION_MAX_DEVICES];
-	int started[SESSION_MAX_DEVICES] = {0};
-	size_t n_jobs = 0, n_done = 0;
-	enum err e = ERR_OK;
-
-	for (size_t d = 0; d < f->s->n_devices; d++) {
-		n_jobs += f->batch[d].n_jobs;
-		f->n_busy += f->batch[d].n_jobs > 0;
-	}
-	if (f->n_busy > 1)
-		progress_begin(f->s->progress, "measure", n_jobs);
-	for (size_t d = 1; d < f->s->n_devices; d++)
-		if (f->batch[d].n_jobs)
-			started[d] = !pthread_create(
-				&thread[d], NULL, measure_device, &f->batch[d]);
-	for (size_t d = 0; d < f->s->n_devices; d++)
-		if (f->batch[d].n_jobs && !started[d])
-			measure_device(&f->batch[d]);
-	for (size_t d = 0; d < f->s->n_devices; d++) {
-		struct batch *b = &f->batch[d];
-
-		if (started[d])
-			pthread_join(thread[d], NULL);
-		n_done += b->n_done;
-		if (b->err && !e) {
-			e = b->err;
-			if (ctx)
-				*ctx = b->ctx;
-		}
-	}
-	if (f->n_busy > 1)
-		progress_end(f->s->progress, "%zu of %zu builds done", n_done, n_jobs);
+	if (note[0])
+		progress_say(f->s->progress, "device '%s': %s",
+			device_profile(d->dev)->name, note);
 	return e;
 }
 
@@ -335,9 +268,13 @@ static enum err start_batch(struct fleet *f, size_t device, struct hardware *out
 static void release(struct fleet *f)
 {
 	for (size_t d = 0; d < f->s->n_devices; d++) {
-		free(f->batch[d].weights_hash);
-		free(f->batch[d].detail);
-		free(f->batch[d].jobs);
+		struct batch *b = &f->batch[d];
+
+		for (size_t i = 0; b->jobs && i < f->all.n_all[d]; i++)
+			measurement_release(&b->jobs[i].m);
+		free(b->weights_hash);
+		free(b->detail);
+		free(b->jobs);
 	}
 	free(f->candidate);
 	free(f);
@@ -346,18 +283,17 @@ static void release(struct fleet *f)
 static enum err run(struct fleet *f, struct err_ctx *ctx)
 {
 	struct session *s = f->s;
-	enum err e = ERR_OK;
+	enum err e;
 
 	for (size_t i = 0; i < f->n; i++)
 		genome_hash(&f->g[i], &f->candidate[i]);
-	for (size_t d = 0; d < s->n_devices && !e; d++)
-		e = session_tune(s, d, f->g, f->n, ctx);
+	e = session_tune(s, f->g, f->n, ctx);
 	if (!e)
 		e = parallel_for(
 			f->n * s->n_devices, parallel_processors(), build_one, f, ctx);
 	for (size_t d = 0; d < s->n_devices && !e; d++)
 		e = list_jobs(&f->batch[d], ctx);
-	return e ? e : measure_all(f, ctx);
+	return e ? e : at_once_run(&f->all, ctx);
 }
 
 enum err session_measure(struct session *s, const struct genome *g,
@@ -374,6 +310,12 @@ enum err session_measure(struct session *s, const struct genome *g,
 	f->g = g;
 	f->weights = weights;
 	f->look = look;
+	f->all = (struct at_once){.s = s,
+		.task = "measure",
+		.what = "builds done",
+		.step = measure_device,
+		.self = f,
+		.lone_shows = 1};
 	f->candidate = calloc(n ? n : 1, sizeof(*f->candidate));
 	for (size_t d = 0; d < s->n_devices; d++)
 		if (start_batch(f, d, out[d]))

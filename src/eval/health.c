@@ -7,6 +7,7 @@
 
 #include "src/base/clock.h"
 #include "src/eval/expected.h"
+#include "src/eval/parallel.h"
 #include "src/eval/session.h"
 
 #define CHECK_PROCESSES 3
@@ -114,7 +115,7 @@ static int is_lost(enum err e)
 
 static int is_cancelled(const struct session *s)
 {
-	return (s->cancel && *s->cancel) ||
+	return (s->cancel && *s->cancel) || atomic_load(&s->gave_up) ||
 	       store_stop_requested(s->database, s->job.name);
 }
 
@@ -299,34 +300,65 @@ static enum err check_device_metrics(
 	return ERR_OK;
 }
 
-static enum err prepare_device(struct session *s, size_t device, struct err_ctx *ctx)
+static enum err load_profile(struct session *s, size_t device, struct err_ctx *ctx)
 {
 	struct session_device *d = &s->device[device];
-	const struct device_info *info;
-	enum err e;
 
 	device_profile_full_name(d->name, d->state.name, sizeof(d->state.name));
 	snprintf(d->state.job, sizeof(d->state.job), "%s", s->job.name);
 	d->state.temp_mc = INT32_MIN;
-	if ((e = device_profile_load(&d->profile, d->name, ctx)) ||
-		(e = open_device(s, device, ctx)))
-		return e;
-	info = device_info(d->dev);
-	session_note_device(s, device, DEVICE_LEASED, "");
-	if ((e = check_device_metrics(s, device, ctx)) ||
-		(e = store_put_device(s->store, &info->fingerprint, d->name,
-		     info->description, info->simulated, ctx)) ||
-		(e = build_reference(s, device, ctx)))
-		return e;
-	e = session_check_health(s, device, ctx);
-	return e == ERR_DEVICE ? session_await_device(s, device, ctx) : e;
+	return device_profile_load(&d->profile, d->name, ctx);
 }
 
+/* A fault that waiting does not mend ends the wait for the others, too; theirs is then no
+ * fault of its own. */
+static enum err open_item(void *self, size_t device, struct err_ctx *ctx)
+{
+	struct session *s = self;
+	enum err e = open_device(s, device, ctx);
+
+	if (e == ERR_CANCELLED && atomic_load(&s->gave_up))
+		return ERR_OK;
+	if (!e) {
+		note_locked(s, device, DEVICE_LEASED, "");
+		e = check_device_metrics(s, device, ctx);
+	}
+	if (e && !is_lost(e))
+		atomic_store(&s->gave_up, 1);
+	return e;
+}
+
+static enum err store_device(struct session *s, size_t device, struct err_ctx *ctx)
+{
+	const struct device_info *info = device_info(s->device[device].dev);
+
+	return store_put_device(s->store, &info->fingerprint, s->device[device].name,
+		info->description, info->simulated, ctx);
+}
+
+static enum err build_item(void *self, size_t device, struct err_ctx *ctx)
+{
+	return build_reference(self, device, ctx);
+}
+
+static enum err check_item(void *self, size_t device, struct err_ctx *ctx)
+{
+	enum err e = session_check_health(self, device, ctx);
+
+	return e == ERR_DEVICE ? session_await_device(self, device, ctx) : e;
+}
+
+/* No compiler runs beside a health check, which may be of this machine. */
 enum err session_open_devices(struct session *s, struct err_ctx *ctx)
 {
 	enum err e = ERR_OK;
 
 	for (size_t i = 0; i < s->n_devices && !e; i++)
-		e = prepare_device(s, i, ctx);
-	return e;
+		e = load_profile(s, i, ctx);
+	e = e ? e : parallel_all(s->n_devices, open_item, s, ctx);
+	for (size_t i = 0; i < s->n_devices && !e; i++)
+		e = store_device(s, i, ctx);
+	e = e ? e
+	      : parallel_for(s->n_devices, parallel_processors(), build_item, s, ctx);
+	return e ? e : parallel_all(s->n_devices, check_item, s, ctx);
 }

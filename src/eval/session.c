@@ -7,6 +7,7 @@
 
 #include "src/base/clock.h"
 #include "src/base/file.h"
+#include "src/eval/parallel.h"
 
 #define LIMIT_DRAWS 1000
 
@@ -205,8 +206,8 @@ static enum err open_wisdom(struct session *s, struct err_ctx *ctx)
 		}
 	}
 	for (size_t i = 0; i < s->n_devices && !e; i++)
-		wisdom_init(&s->device[i].wisdom, s->store, s->device[i].dev, s->results,
-			last);
+		wisdom_init(&s->device[i].wisdom, s->store, &s->lock, s->device[i].dev,
+			s->results, last);
 	return e;
 }
 
@@ -371,14 +372,21 @@ enum err session_open_data(
 	return e;
 }
 
+static enum err close_device(void *self, size_t device, struct err_ctx *ctx)
+{
+	(void)ctx;
+	device_close(((struct session *)self)->device[device].dev);
+	return ERR_OK;
+}
+
 void session_close(struct session *s)
 {
 	for (size_t i = 0; i < s->n_devices; i++) {
 		if (s->device[i].state.state == DEVICE_LEASED && s->device[i].dev)
 			session_note_device(s, i, DEVICE_IDLE, "");
 		wisdom_release(&s->device[i].wisdom);
-		device_close(s->device[i].dev);
 	}
+	parallel_all(s->n_devices, close_device, s, NULL);
 	for (size_t i = 0; i < s->n_tracked; i++) {
 		transfer_choice_release(&s->tracked[i].choice);
 		fitted_release(&s->tracked[i].prior);

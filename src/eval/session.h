@@ -7,6 +7,7 @@
 #define HAWSER_EVAL_SESSION_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "cost_models/cost_model.h"
 #include "cost_models/features.h"
@@ -80,9 +81,10 @@ struct session {
 	const char *broken_kernel; /* session_options */
 	struct progress *progress;
 	volatile const int *cancel;
-	/* While devices measure, each in a thread of its own: of the store and of what
-	 * counts for all of them. */
+	/* While devices are in threads of their own: of the store and of what counts for all
+	 * of them. */
 	pthread_mutex_t lock;
+	atomic_int gave_up; /* a device cannot be opened, and waiting does not help */
 	uint64_t started_ns;
 	double hours_before; /* what earlier runs of the job took, to their last generation */
 };
@@ -153,10 +155,10 @@ struct build_weights {
 /* Builds a candidate for a device, golden inputs from the validation split. build.c */
 enum err session_build(struct session *s, size_t device, const struct genome *g,
 	const struct build_weights *w, struct artefact *out, struct err_ctx *ctx);
-/* Loads what is known of the fastest schedules for these candidates; with the job's `tune`
- * lets the device find out what is not. build.c */
-enum err session_tune(struct session *s, size_t device, const struct genome *g, size_t n,
-	struct err_ctx *ctx);
+/* Loads what is known of the fastest schedules for these candidates on every device; with
+ * the job's `tune` lets them find out what is not, all at once. tune_all.c */
+enum err session_tune(
+	struct session *s, const struct genome *g, size_t n, struct err_ctx *ctx);
 /* Hands the generator's input for a candidate to `use`: vocabulary, names, golden
  * inputs. build.c */
 struct codegen_input;
@@ -190,8 +192,8 @@ void session_note_end(struct session *s, enum err e, const struct err_ctx *why);
 
 /* Devices of a job that runs. health.c
  *
- * Leases all devices, with the reference build on each, checked. One that cannot be had is
- * waited for; ERR_REFUSED, at once, when that would not help. */
+ * Leases all devices at once, with the reference build on each, checked. One that cannot be
+ * had is waited for; ERR_REFUSED, without a wait for any, when that would not help. */
 enum err session_open_devices(struct session *s, struct err_ctx *ctx);
 /* Writes a device's state down; with the lock held while others measure. */
 void session_note_device(

@@ -84,7 +84,8 @@ static enum err use_wisdom(const struct single_options *o, struct wisdom *w,
 	tune_options_default(&t);
 	t.progress = o->progress;
 	t.cancel = o->cancel;
-	if ((e = wisdom_prepare(w, in, o->tune, &t, &out->n_timed, ctx)) ||
+	if ((e = wisdom_open(w, in->genome, o->tune, ctx)) ||
+		(o->tune && (e = wisdom_tune(w, in, &t, &out->n_timed, ctx))) ||
 		(e = copy_wisdom(w, in, target, out, ctx)))
 		return e;
 	wisdom_apply(w, in);
@@ -137,7 +138,7 @@ static enum err build(const struct genome *g, const struct single_options *o,
 	in.n_golden = 1;
 	in.timed_tokens = out->tokens;
 	in.n_threads = device_profile(dev)->threads;
-	wisdom_init(&wisdom, store, dev, o->results, INT64_MAX);
+	wisdom_init(&wisdom, store, NULL, dev, o->results, INT64_MAX);
 	e = compile(o, &wisdom, &in, out, ctx);
 	wisdom_release(&wisdom);
 	return e;

@@ -3,11 +3,23 @@
 #include <string.h>
 
 #include "devices/eval_record.h"
+#include "src/eval/at_once.h"
 #include "src/eval/finals.h"
 
 #define RETRIES 3
 #define INPUTS_A_RUN 128 /* keeps an answer with all logits within a few MB */
 #define TIME_SHARE 0.25	  /* of the device's time limit, by what the typical input takes */
+
+/* The finalists on all devices. */
+struct verification {
+	struct session *s;
+	const struct genome *g;
+	const struct build_weights *weights;
+	struct hardware *const *h;
+	size_t n;
+	size_t *todo; /* [devices][n]: which finalists; all.n_all of a device are valid */
+	struct at_once all;
+};
 
 /* One finalist's pass over the test split. */
 struct pass {
@@ -140,8 +152,11 @@ static enum err run_parts(struct pass *p, struct err_ctx *ctx)
 		size_t left = p->e->n - i;
 		size_t n = p->inputs_a_run < left ? p->inputs_a_run : left;
 		const struct pass before = *p;
-		enum err e = run_part(p, i, i + n, ctx);
+		enum err e;
 
+		if (p->s->cancel && *p->s->cancel)
+			return err_set(ctx, ERR_CANCELLED, "cancelled");
+		e = run_part(p, i, i + n, ctx);
 		if (!e) {
 			i += n;
 		} else if (e == ERR_INVALID && n > 1) {
@@ -195,38 +210,6 @@ static enum err verify(struct pass *p, struct quality *q, struct err_ctx *ctx)
 	return e;
 }
 
-/* Is it what that device answered for these weights? Rows from before they told which device
- * it was are of a job's only one. */
-static int is_answer(const struct store_accuracy *r, const struct session *s,
-	const struct session_device *d, const struct hash *weights)
-{
-	int of_device = r->device_name[0]
-				? !strcmp(r->device_name, d->name) &&
-					  hash_equal(&r->device,
-						  &device_info(d->dev)->fingerprint)
-				: s->n_devices == 1;
-
-	return of_device && !strcmp(r->method, "device") &&
-	       hash_equal(&r->source, weights) && hash_equal(&r->data, &s->corpus.hash);
-}
-
-static enum err is_answered(struct session *s, size_t device,
-	const struct hash *candidate, const struct hash *weights, int *answered,
-	struct err_ctx *ctx)
-{
-	struct store_accuracy *rows;
-	size_t n;
-	enum err e = store_list_accuracy(s->store, s->job_id, candidate, &rows, &n, ctx);
-
-	*answered = 0;
-	if (e)
-		return e;
-	for (size_t i = 0; i < n && !*answered; i++)
-		*answered = is_answer(&rows[i], s, &s->device[device], weights);
-	free(rows);
-	return ERR_OK;
-}
-
 /* A slow device gets few inputs at once. */
 static size_t inputs_a_run(const struct device *d, const struct hardware *h)
 {
@@ -261,58 +244,118 @@ static enum err verify_inputs(struct pass *p, const struct genome *g, struct qua
 	return e;
 }
 
-/* Of one finalist, unless that is known. */
-static enum err verify_one(struct session *s, size_t device, const struct genome *g,
-	const struct build_weights *weights, const struct hardware *h,
+static enum err verify_one(struct verification *v, size_t device, size_t i,
 	struct err_ctx *ctx)
 {
-	struct device *dev = s->device[device].dev;
+	struct session *s = v->s;
+	struct session_device *d = &s->device[device];
+	const struct hardware *h = &v->h[device][i];
 	const struct quality_origin from = {SPLIT_TEST, "device", s->job.seed * 1000,
-		&weights->hash, &s->device[device]};
+		&v->weights[i].hash, d};
 	struct pass p = {.s = s,
-		.dev = dev,
+		.dev = d->dev,
 		.image = &h->artefact.image,
-		.inputs_a_run = inputs_a_run(dev, h)};
+		.inputs_a_run = inputs_a_run(d->dev, h)};
 	struct quality q;
 	struct hash hash;
-	int answered;
 	enum err e;
 
-	genome_hash(g, &hash);
-	e = is_answered(s, device, &hash, &weights->hash, &answered, ctx);
-	if (e || answered)
+	if ((e = device_upload(d->dev, h->artefact.path, p.image, ctx)) ||
+		(e = verify_inputs(&p, &v->g[i], &q, ctx)))
 		return e;
-	if ((e = device_upload(dev, h->artefact.path, p.image, ctx)) ||
-		(e = verify_inputs(&p, g, &q, ctx)))
-		return e;
-	return session_put_quality(s, &hash, &q, &from, ctx);
+	genome_hash(&v->g[i], &hash);
+	pthread_mutex_lock(&s->lock);
+	e = session_put_quality(s, &hash, &q, &from, ctx);
+	pthread_mutex_unlock(&s->lock);
+	return e;
 }
 
-enum err final_verify(struct session *s, size_t device, const struct genome *g,
-	const struct build_weights *weights, const struct hardware *h, size_t n,
+static enum err verify_device(void *self, size_t device, struct err_ctx *ctx)
+{
+	struct verification *v = self;
+	const size_t *todo = v->todo + device * v->n;
+	enum err e = ERR_OK;
+
+	while (v->all.n_done[device] < v->all.n_all[device] && !e) {
+		e = verify_one(v, device, todo[v->all.n_done[device]], ctx);
+		if (!e)
+			at_once_did(&v->all, device);
+	}
+	return e;
+}
+
+/* ---- which of the finalists have to be asked */
+
+/* Has that device answered for these weights? Rows from before they told which device it was
+ * are of a job's only one. */
+static int is_answer(const struct store_accuracy *r, const struct session *s,
+	const struct session_device *d, const struct hash *weights)
+{
+	int of_device = r->device_name[0]
+				? !strcmp(r->device_name, d->name) &&
+					  hash_equal(&r->device,
+						  &device_info(d->dev)->fingerprint)
+				: s->n_devices == 1;
+
+	return of_device && !strcmp(r->method, "device") &&
+	       hash_equal(&r->source, weights) && hash_equal(&r->data, &s->corpus.hash);
+}
+
+static void list_todo(struct verification *v, size_t i, const struct store_accuracy *rows,
+	size_t n)
+{
+	for (size_t d = 0; d < v->s->n_devices; d++) {
+		const struct session_device *of = &v->s->device[d];
+		size_t k = 0;
+
+		if (device_info(of->dev)->simulated || v->h[d][i].verdict != VERDICT_OK)
+			continue;
+		while (k < n && !is_answer(&rows[k], v->s, of, &v->weights[i].hash))
+			k++;
+		if (k == n)
+			v->todo[d * v->n + v->all.n_all[d]++] = i;
+	}
+}
+
+static enum err list_all(struct verification *v, struct err_ctx *ctx)
+{
+	enum err e = ERR_OK;
+
+	for (size_t i = 0; i < v->n && !e; i++) {
+		struct store_accuracy *rows;
+		struct hash hash;
+		size_t n;
+
+		genome_hash(&v->g[i], &hash);
+		e = store_list_accuracy(
+			v->s->store, v->s->job_id, &hash, &rows, &n, ctx);
+		if (e)
+			break;
+		list_todo(v, i, rows, n);
+		free(rows);
+	}
+	return e;
+}
+
+enum err final_verify(struct session *s, const struct genome *g,
+	const struct build_weights *weights, struct hardware *const *h, size_t n,
 	struct err_ctx *ctx)
 {
-	struct device_patience patience = {0, 0};
-	struct err_ctx why = {""};
-	size_t i = 0;
+	struct verification v = {.s = s, .g = g, .weights = weights, .h = h, .n = n};
 	enum err e;
 
-	if (device_info(s->device[device].dev)->simulated ||
-		!s->corpus.data.n[SPLIT_TEST])
+	if (!n || !s->corpus.data.n[SPLIT_TEST])
 		return ERR_OK;
-	progress_begin(s->progress, "checking answers on the device", n);
-	do {
-		for (e = ERR_OK; i < n && !e; i += !e) {
-			if (h[i].verdict == VERDICT_OK)
-				e = verify_one(
-					s, device, &g[i], &weights[i], &h[i], &why);
-			if (!e)
-				progress_update(s->progress, i + 1, "test split on %s",
-					s->device[device].name);
-		}
-	} while (session_may_repeat(s, device, i, &patience, &e, &why));
-	progress_end(s->progress,
-		e ? "test split not answered on %s" : "test split answered on %s",
-		s->device[device].name);
-	return e ? err_set(ctx, e, "%s", why.msg) : ERR_OK;
+	v.all = (struct at_once){.s = s,
+		.task = "checking answers",
+		.what = "test splits answered",
+		.step = verify_device,
+		.self = &v};
+	v.todo = calloc(n * s->n_devices + 1, sizeof(*v.todo));
+	if (!v.todo)
+		return err_set(ctx, ERR_NOMEM, "out of memory");
+	e = list_all(&v, ctx);
+	e = e ? e : at_once_run(&v.all, ctx);
+	free(v.todo);
+	return e;
 }

@@ -7,11 +7,12 @@
 #include "src/base/file.h"
 #include "src/codegen/kernel_sets.h"
 
-void wisdom_init(struct wisdom *w, struct store *store, struct device *device,
-	const char *results, int64_t last)
+void wisdom_init(struct wisdom *w, struct store *store, pthread_mutex_t *lock,
+	struct device *device, const char *results, int64_t last)
 {
 	memset(w, 0, sizeof(*w));
 	w->store = store;
+	w->lock = lock;
 	w->device = device;
 	w->results = results;
 	w->last = last;
@@ -53,6 +54,19 @@ static enum err take_rows(
 	return ERR_OK;
 }
 
+static void lock(struct wisdom *w)
+{
+	if (w->lock)
+		pthread_mutex_lock(w->lock);
+}
+
+static void unlock(struct wisdom *w)
+{
+	if (w->lock)
+		pthread_mutex_unlock(w->lock);
+}
+
+/* With the lock held. */
 static enum err load(struct wisdom *w, struct wisdom_level *l, struct err_ctx *ctx)
 {
 	struct store_wisdom *rows;
@@ -63,28 +77,42 @@ static enum err load(struct wisdom *w, struct wisdom_level *l, struct err_ctx *c
 	return e ? e : take_rows(l, rows, n, ctx);
 }
 
-static enum err open_level(
-	struct wisdom *w, enum opt_level opt, int tune, struct err_ctx *ctx)
+static enum err was_tuned(struct wisdom *w, int *yes, struct err_ctx *ctx)
 {
-	struct wisdom_level *l = &w->level[opt];
+	int64_t last = 0;
+	enum err e;
+
+	lock(w);
+	e = store_last_wisdom(
+		w->store, &device_info(w->device)->fingerprint, &last, ctx);
+	unlock(w);
+	*yes = last != 0;
+	return e;
+}
+
+enum err wisdom_open(
+	struct wisdom *w, const struct genome *g, int tune, struct err_ctx *ctx)
+{
+	struct wisdom_level *l = &w->level[g->opt];
 	struct target target = target_of(w);
 	char cache[1200];
-	int64_t last = 1;
-	enum err e = ERR_OK;
+	int wanted = tune;
+	enum err e;
 
-	if (l->is_open || (!tune && !strcmp(target.cc, "none")))
+	if (g->kernels != KERNELS_OPT || l->is_open ||
+		(!tune && !strcmp(target.cc, "none")))
 		return ERR_OK;
-	if (!tune)
-		e = store_last_wisdom(
-			w->store, &device_info(w->device)->fingerprint, &last, ctx);
-	if (e || !last)
+	if (!tune && ((e = was_tuned(w, &wanted, ctx)) || !wanted))
 		return e;
 	if ((e = file_join(cache, sizeof(cache), w->results, "builds", ctx)) ||
-		(e = codegen_tuner(&target, opt, cache, &l->tuner, ctx)) ||
-		(e = load(w, l, ctx)))
+		(e = codegen_tuner(&target, (enum opt_level)g->opt, cache, &l->tuner,
+			 ctx)))
 		return e;
-	l->is_open = 1;
-	return ERR_OK;
+	lock(w);
+	e = load(w, l, ctx);
+	unlock(w);
+	l->is_open = !e;
+	return e;
 }
 
 const struct store_wisdom *wisdom_find(
@@ -98,55 +126,69 @@ const struct store_wisdom *wisdom_find(
 	return NULL;
 }
 
-static enum err tune_missing(struct wisdom *w, const struct codegen_input *in,
-	const struct tune_options *o, size_t *n_timed, struct err_ctx *ctx)
+static void describe(
+	struct store_wisdom *r, const struct kernel_set *set, const struct product *shape)
 {
-	enum opt_level opt = (enum opt_level)in->genome->opt;
+	memset(r, 0, sizeof(*r));
+	r->shape = *shape;
+	r->n_schedules = (uint8_t)kernel_set_schedules(set, shape->bits);
+	snprintf(r->kernel_set, sizeof(r->kernel_set), "%s", set->isa);
+}
+
+enum err wisdom_missing(const struct wisdom *w, const struct codegen_input *in,
+	struct store_wisdom *rows, size_t *n, struct err_ctx *ctx)
+{
 	struct target target = target_of(w);
 	struct product shapes[PRODUCTS_MAX];
 	const struct kernel_set *set;
-	struct store_wisdom *rows;
-	size_t n, missing = 0;
+	size_t n_shapes;
 	enum err e;
 
-	if ((e = codegen_products(in, &target, shapes, &n, ctx)) ||
+	*n = 0;
+	if (in->genome->kernels != KERNELS_OPT)
+		return ERR_OK;
+	if ((e = codegen_products(in, &target, shapes, &n_shapes, ctx)) ||
 		(e = kernel_set_choose(target.isa, target.cc, target.cflags, &set, ctx)))
 		return e;
-	rows = calloc(n ? n : 1, sizeof(*rows));
-	if (!rows)
-		return err_set(ctx, ERR_NOMEM, "out of memory");
-	for (size_t i = 0; i < n; i++) {
-		struct store_wisdom *r = &rows[missing];
-
-		if (wisdom_find(w, opt, &shapes[i]))
+	for (size_t i = 0; i < n_shapes; i++) {
+		if (wisdom_find(w, (enum opt_level)in->genome->opt, &shapes[i]))
 			continue;
-		r->shape = shapes[i];
-		r->n_schedules = (uint8_t)kernel_set_schedules(set, shapes[i].bits);
-		snprintf(r->kernel_set, sizeof(r->kernel_set), "%s", set->isa);
-		missing++;
+		if (rows)
+			describe(&rows[*n], set, &shapes[i]);
+		++*n;
 	}
-	e = tune_run(w->device, &w->level[opt].tuner, o, rows, missing, ctx);
-	if (!e && missing)
-		e = store_put_wisdom(w->store, rows, missing, ctx);
-	if (!e && missing)
-		e = load(w, &w->level[opt], ctx);
-	free(rows);
-	if (!e && n_timed)
-		*n_timed = missing;
-	return e;
+	return ERR_OK;
 }
 
-enum err wisdom_prepare(struct wisdom *w, const struct codegen_input *in, int tune,
-	const struct tune_options *o, size_t *n_timed, struct err_ctx *ctx)
+static enum err keep(struct wisdom *w, struct wisdom_level *l,
+	const struct store_wisdom *rows, size_t n, struct err_ctx *ctx)
 {
 	enum err e;
 
-	if (n_timed)
-		*n_timed = 0;
-	if (in->genome->kernels != KERNELS_OPT)
-		return ERR_OK;
-	e = open_level(w, (enum opt_level)in->genome->opt, tune, ctx);
-	return e || !tune ? e : tune_missing(w, in, o, n_timed, ctx);
+	lock(w);
+	e = store_put_wisdom(w->store, rows, n, ctx);
+	e = e ? e : load(w, l, ctx);
+	unlock(w);
+	return e;
+}
+
+enum err wisdom_tune(struct wisdom *w, const struct codegen_input *in,
+	const struct tune_options *o, size_t *n_timed, struct err_ctx *ctx)
+{
+	struct wisdom_level *l = &w->level[in->genome->opt];
+	struct store_wisdom *rows = calloc(PRODUCTS_MAX, sizeof(*rows));
+	enum err e;
+
+	*n_timed = 0;
+	if (!rows)
+		return err_set(ctx, ERR_NOMEM, "out of memory");
+	e = wisdom_missing(w, in, rows, n_timed, ctx);
+	if (!e && *n_timed) {
+		e = tune_run(w->device, &l->tuner, o, rows, *n_timed, ctx);
+		e = e ? e : keep(w, l, rows, *n_timed, ctx);
+	}
+	free(rows);
+	return e;
 }
 
 void wisdom_apply(const struct wisdom *w, struct codegen_input *in)

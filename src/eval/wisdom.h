@@ -7,11 +7,14 @@
 #ifndef HAWSER_EVAL_WISDOM_H
 #define HAWSER_EVAL_WISDOM_H
 
+#include <pthread.h>
+
 #include "src/codegen/codegen.h"
 #include "src/eval/tune.h"
 
 struct wisdom {
-	struct store *store; /* borrowed, as the next two */
+	struct store *store; /* borrowed, as the next three */
+	pthread_mutex_t *lock; /* of the store; NULL: nobody else uses it */
 	struct device *device;
 	const char *results;
 	int64_t last; /* only rows up to this number are used; INT64_MAX: all */
@@ -25,14 +28,20 @@ struct wisdom {
 	} level[N_OPT_LEVELS];
 };
 
-void wisdom_init(struct wisdom *w, struct store *store, struct device *device,
-	const char *results, int64_t last);
+void wisdom_init(struct wisdom *w, struct store *store, pthread_mutex_t *lock,
+	struct device *device, const char *results, int64_t last);
 void wisdom_release(struct wisdom *w); /* a zeroed one is allowed */
-/* Loads what the store has for the network's kernels and, with `tune`, times the shapes of
- * `in` that it has not, and stores them; *n_timed (may be NULL) says how many those were.
- * Without `tune` a device that was never tuned costs nothing, and one that cannot be is
- * no error. */
-enum err wisdom_prepare(struct wisdom *w, const struct codegen_input *in, int tune,
+/* Loads what the store has for the network's kernels; with `tune` makes it ready for
+ * wisdom_tune, which compiles a tuner. Without, a device that was never tuned costs nothing, and one
+ * that cannot be is no error. */
+enum err wisdom_open(
+	struct wisdom *w, const struct genome *g, int tune, struct err_ctx *ctx);
+/* The shapes of `in` that are not known, at most PRODUCTS_MAX, as tune_run wants them; `rows`
+ * NULL: only how many. */
+enum err wisdom_missing(const struct wisdom *w, const struct codegen_input *in,
+	struct store_wisdom *rows, size_t *n, struct err_ctx *ctx);
+/* Times those on the device and stores them; *n_timed says how many they were. */
+enum err wisdom_tune(struct wisdom *w, const struct codegen_input *in,
 	const struct tune_options *o, size_t *n_timed, struct err_ctx *ctx);
 /* Gives `in` what was loaded for its network. Safe from several threads at once. */
 void wisdom_apply(const struct wisdom *w, struct codegen_input *in);

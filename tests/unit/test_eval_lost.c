@@ -157,7 +157,7 @@ static void device_lost_while_tuning_is_waited_for(void **state)
 	w = &s.device[0].wisdom;
 	space_largest(s.space, &g);
 	cut(12, 2);
-	if (session_tune(&s, 0, &g, 1, &ctx))
+	if (session_tune(&s, &g, 1, &ctx))
 		fail_msg("%s", ctx.msg);
 	if (!faults.n_cuts) {
 		print_message(
@@ -175,7 +175,7 @@ static void device_lost_while_tuning_is_waited_for(void **state)
 	free(rows);
 	/* and is not asked again for what it told */
 	cut(1, 0);
-	assert_int_equal(session_tune(&s, 0, &g, 1, NULL), ERR_OK);
+	assert_int_equal(session_tune(&s, &g, 1, NULL), ERR_OK);
 	assert_int_equal(faults.n_cuts, 0);
 }
 
@@ -222,13 +222,13 @@ static void device_lost_while_finalists_are_verified_is_waited_for(void **state)
 	assert_int_equal(h[1].verdict, VERDICT_OK);
 	s.job.device_wait_s = 0;
 	cut(6, 1);
-	assert_int_equal(final_verify(&s, 0, g, w, h, 2, &ctx), ERR_DEVICE);
+	assert_int_equal(final_verify(&s, g, w, of_device, 2, &ctx), ERR_DEVICE);
 	assert_non_null(strstr(ctx.msg, "the same command goes on"));
 	assert_int_equal(n_answers(&g[0]) + n_answers(&g[1]), 0);
 	assert_int_equal(device_recover(s.device[0].dev, NULL), ERR_OK);
 	s.job.device_wait_s = 30;
 	cut(6, 2);
-	if (final_verify(&s, 0, g, w, h, 2, &ctx))
+	if (final_verify(&s, g, w, of_device, 2, &ctx))
 		fail_msg("%s", ctx.msg);
 	was_back(2);
 	for (int i = 0; i < 2; i++) {
