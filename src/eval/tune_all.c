@@ -15,10 +15,13 @@ struct tuning {
 	struct at_once all;
 };
 
-/* A device that nothing is compiled for has nothing to tune. */
+/* A device that nothing is compiled for, or that is never timed, has nothing to tune. */
 static int wants_tuning(const struct session *s, size_t device)
 {
-	return s->job.tune && strcmp(device_profile(s->device[device].dev)->cc, "none");
+	const struct device *dev = s->device[device].dev;
+
+	return s->job.tune && strcmp(device_profile(dev)->cc, "none") &&
+	       !device_info(dev)->emulated;
 }
 
 /* What cannot be built has nothing to tune either: its build says why. */

@@ -138,6 +138,7 @@ static void describe(
 enum err wisdom_missing(const struct wisdom *w, const struct codegen_input *in,
 	struct store_wisdom *rows, size_t *n, struct err_ctx *ctx)
 {
+	enum opt_level opt = (enum opt_level)in->genome->opt;
 	struct target target = target_of(w);
 	struct product shapes[PRODUCTS_MAX];
 	const struct kernel_set *set;
@@ -145,13 +146,13 @@ enum err wisdom_missing(const struct wisdom *w, const struct codegen_input *in,
 	enum err e;
 
 	*n = 0;
-	if (in->genome->kernels != KERNELS_OPT)
+	if (in->genome->kernels != KERNELS_OPT || !w->level[opt].is_open)
 		return ERR_OK;
 	if ((e = codegen_products(in, &target, shapes, &n_shapes, ctx)) ||
 		(e = kernel_set_choose(target.isa, target.cc, target.cflags, &set, ctx)))
 		return e;
 	for (size_t i = 0; i < n_shapes; i++) {
-		if (wisdom_find(w, (enum opt_level)in->genome->opt, &shapes[i]))
+		if (wisdom_find(w, opt, &shapes[i]))
 			continue;
 		if (rows)
 			describe(&rows[*n], set, &shapes[i]);

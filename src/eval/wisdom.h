@@ -31,13 +31,13 @@ struct wisdom {
 void wisdom_init(struct wisdom *w, struct store *store, pthread_mutex_t *lock,
 	struct device *device, const char *results, int64_t last);
 void wisdom_release(struct wisdom *w); /* a zeroed one is allowed */
-/* Loads what the store has for the network's kernels; with `tune` makes it ready for
- * wisdom_tune, which compiles a tuner. Without, a device that was never tuned costs nothing, and one
- * that cannot be is no error. */
+/* Loads what the store has for the network's kernels; with `tune` makes a tuner ready for
+ * wisdom_tune. Without, a device that was never tuned costs nothing, and one that cannot be
+ * is no error. */
 enum err wisdom_open(
 	struct wisdom *w, const struct genome *g, int tune, struct err_ctx *ctx);
-/* The shapes of `in` that are not known, at most PRODUCTS_MAX, as tune_run wants them; `rows`
- * NULL: only how many. */
+/* The shapes of `in` that are not known, at most PRODUCTS_MAX, as tune_run wants them; none
+ * when it was not made ready. `rows` NULL: only how many. */
 enum err wisdom_missing(const struct wisdom *w, const struct codegen_input *in,
 	struct store_wisdom *rows, size_t *n, struct err_ctx *ctx);
 /* Times those on the device and stores them; *n_timed says how many they were. */
