@@ -158,6 +158,12 @@ rm "$DIR/dead"
 exits 'what waiting cannot mend ends at once' 3 env HAWSER_AGENT="$DIR/none" "$HAWSER" search "$DIR/early.yaml" --results "$DIR/g"
 prints 'with the reason' "^hawser: device '[a-z]+' is not available: '$DIR/none', named by HAWSER_AGENT, is not a program" err
 exits 'and without a wait' 1 grep -q '^waiting' "$DIR/err"
+touch "$DIR/dead"
+sed 's/^job: .*/job: refused/; s/^objectives: .*/objectives: [slot_f1, latency_us@weak, instructions@slow]/; s/^limits: .*//' \
+	"$DIR/early.yaml" >"$DIR/refused.yaml"
+exits 'nor is another device waited for then' 2 "$HAWSER" search "$DIR/refused.yaml" --results "$DIR/g"
+prints 'whichever comes first' "^hawser: 'instructions': device 'slow' does not count instructions" err
+rm "$DIR/dead"
 
 "$HAWSER" search "$DIR/whole.yaml" --results "$DIR/e" >"$DIR/e.log" 2>&1 &
 pid=$!

@@ -286,6 +286,19 @@ static void parallel_for_reports_the_first_item_that_fails(void **state)
 		assert_int_equal(out[i], i * i);
 	assert_int_equal(parallel_for(100, 1, square, out, &ctx), ERR_INVALID);
 	assert_string_equal(ctx.msg, "item 70");
+	assert_int_equal(out[71], 0);
+}
+
+static void parallel_all_goes_on_when_an_item_fails(void **state)
+{
+	size_t out[100] = {0};
+	struct err_ctx ctx = {""};
+
+	(void)state;
+	assert_int_equal(parallel_all(100, square, out, &ctx), ERR_INVALID);
+	assert_string_equal(ctx.msg, "item 70");
+	for (size_t i = 0; i < 100; i++)
+		assert_int_equal(out[i], i * i);
 }
 
 int main(void)
@@ -298,6 +311,7 @@ int main(void)
 		cmocka_unit_test(job_parse_refuses_with_the_place_when_wrong),
 		cmocka_unit_test(job_spec_ignores_stop_rules_only),
 		cmocka_unit_test(parallel_for_reports_the_first_item_that_fails),
+		cmocka_unit_test(parallel_all_goes_on_when_an_item_fails),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
