@@ -35,6 +35,7 @@ struct device {
 	char probe_note[256];	  /* the last one */
 	int probe_told;		  /* the user knows it */
 	struct instrument *meter; /* NULL: none, or lost */
+	volatile const int *cancel; /* NULL: never */
 	struct link link;
 };
 
