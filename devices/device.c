@@ -214,8 +214,7 @@ enum err device_recover(struct device *d, struct err_ctx *ctx)
 	enum err e = climb(d, again_ms, sizeof(again_ms) / sizeof(again_ms[0]), 1, &why);
 
 	if (e && e != ERR_INVALID && e != ERR_CANCELLED && d->profile.power_cycle[0]) {
-		e = host_command(
-			d->profile.power_cycle, POWER_CYCLE_MS, d->cancel, &why);
+		e = host_command(d->profile.power_cycle, POWER_CYCLE_MS, d->cancel, &why);
 		if (!e)
 			e = climb(d, boot_ms, sizeof(boot_ms) / sizeof(boot_ms[0]), 0,
 				&why);

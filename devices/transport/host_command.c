@@ -102,8 +102,8 @@ static int has_ended(pid_t pid)
 }
 
 /* Until it ends, time is up, or it was cancelled. What it left running is not waited for. */
-static enum end follow(pid_t pid, int fd, int timeout_ms, volatile const int *cancel,
-	struct tail *t)
+static enum end follow(
+	pid_t pid, int fd, int timeout_ms, volatile const int *cancel, struct tail *t)
 {
 	uint64_t until = clock_mono_ns() + (uint64_t)timeout_ms * 1000000u;
 	struct pollfd p = {fd, POLLIN, 0};

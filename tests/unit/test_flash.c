@@ -161,7 +161,8 @@ static void command_is_told_by_its_last_line(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		assert_int_equal(host_command(cases[i].command, 1000, NULL, &ctx), ERR_TOOL);
+		assert_int_equal(
+			host_command(cases[i].command, 1000, NULL, &ctx), ERR_TOOL);
 		if (!strstr(ctx.msg, cases[i].why))
 			fail_msg("case %zu: %s", i, ctx.msg);
 	}

@@ -14,8 +14,7 @@
 
 /* Checking its weights takes longer than answering. */
 #define QUICK(vocab)                                                                     \
-	"enc;v=" vocab                                                                   \
-	";t=2;d=64;e=64;eb=8;act=relu;norm=ln;place=pre;pool=mean;abs=1;"                \
+	"enc;v=" vocab ";t=2;d=64;e=64;eb=8;act=relu;norm=ln;place=pre;pool=mean;abs=1;" \
 	"rel=0;conv=0;opt=O2;kern=ref;L=h1k1x16f16r0b8"
 
 static const char small_network[] =
