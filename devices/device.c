@@ -282,7 +282,7 @@ static enum err await_done(struct device *d, struct wire_done *done, struct err_
 {
 	struct link *l = &d->link;
 	uint64_t until = l->t->ops->now_ms(l->t) + d->profile.timeout_ms + GRACE_MS;
-	int silences = 0;
+	int silence_ms = SILENCE_MS + link_work_ms(l) / MAX_SILENCES, silences = 0;
 
 	for (;;) {
 		struct wire_header h;
@@ -291,7 +291,7 @@ static enum err await_done(struct device *d, struct wire_done *done, struct err_
 
 		if (l->t->ops->now_ms(l->t) >= until)
 			return err_set(ctx, ERR_DEVICE, "the run does not end");
-		e = link_next(l, SILENCE_MS, &h, &g, ctx);
+		e = link_next(l, silence_ms, &h, &g, ctx);
 		if (e == ERR_TIMEOUT) {
 			if (++silences == MAX_SILENCES)
 				return err_set(ctx, ERR_LINK, "the agent fell silent");
