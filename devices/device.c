@@ -17,10 +17,16 @@
 #define GRACE_MS 15000 /* for idle power, start and end of a run */
 #define POWER_CYCLE_MS 60000
 #define MAX_FLASH_WRITES 2
+#define TICK_MS 100
 
 const struct device_info *device_info(const struct device *d)
 {
 	return &d->info;
+}
+
+void device_set_cancel(struct device *d, volatile const int *cancel)
+{
+	d->cancel = cancel;
 }
 
 const struct device_profile *device_profile(const struct device *d)
@@ -99,7 +105,8 @@ static enum err start(struct device *d, struct device_info *info, struct err_ctx
 /* What the caller hears: the device cannot be had, and why. */
 static enum err unavailable(struct device *d, enum err e, struct err_ctx *ctx)
 {
-	if (e == ERR_NOMEM || e == ERR_INVALID || e == ERR_UNSUPPORTED)
+	if (e == ERR_NOMEM || e == ERR_INVALID || e == ERR_UNSUPPORTED ||
+		e == ERR_CANCELLED)
 		return e;
 	return err_prefix(ctx, e == ERR_REFUSED ? e : ERR_DEVICE,
 		"device '%s' is not available", d->profile.name);
@@ -175,17 +182,26 @@ static enum err come_back(struct device *d, int same_line, struct err_ctx *ctx)
 	return ERR_OK;
 }
 
+static enum err pause(const struct device *d, int ms, struct err_ctx *ctx)
+{
+	static const struct timespec tick = {0, TICK_MS * 1000000L};
+
+	for (; !d->cancel || !*d->cancel; ms -= TICK_MS) {
+		if (ms <= 0)
+			return ERR_OK;
+		nanosleep(&tick, NULL);
+	}
+	return err_set(ctx, ERR_CANCELLED, "interrupted");
+}
+
 static enum err climb(struct device *d, const int *pause_ms, size_t n, int same_line,
 	struct err_ctx *ctx)
 {
 	enum err e = ERR_DEVICE;
 
-	for (size_t i = 0; i < n && e && e != ERR_INVALID; i++) {
-		struct timespec pause = {
-			pause_ms[i] / 1000, pause_ms[i] % 1000 * 1000000L};
-
-		nanosleep(&pause, NULL);
-		e = come_back(d, same_line && i == 0, ctx);
+	for (size_t i = 0; i < n && e && e != ERR_INVALID && e != ERR_CANCELLED; i++) {
+		e = pause(d, pause_ms[i], ctx);
+		e = e ? e : come_back(d, same_line && i == 0, ctx);
 	}
 	return e;
 }
@@ -197,8 +213,8 @@ enum err device_recover(struct device *d, struct err_ctx *ctx)
 	struct err_ctx why = {{0}};
 	enum err e = climb(d, again_ms, sizeof(again_ms) / sizeof(again_ms[0]), 1, &why);
 
-	if (e && e != ERR_INVALID && d->profile.power_cycle[0]) {
-		e = host_command(d->profile.power_cycle, POWER_CYCLE_MS, &why);
+	if (e && e != ERR_INVALID && e != ERR_CANCELLED && d->profile.power_cycle[0]) {
+		e = host_command(d->profile.power_cycle, POWER_CYCLE_MS, d->cancel, &why);
 		if (!e)
 			e = climb(d, boot_ms, sizeof(boot_ms) / sizeof(boot_ms[0]), 0,
 				&why);
@@ -266,7 +282,7 @@ static enum err await_done(struct device *d, struct wire_done *done, struct err_
 {
 	struct link *l = &d->link;
 	uint64_t until = l->t->ops->now_ms(l->t) + d->profile.timeout_ms + GRACE_MS;
-	int silences = 0;
+	int silence_ms = SILENCE_MS + link_work_ms(l) / MAX_SILENCES, silences = 0;
 
 	for (;;) {
 		struct wire_header h;
@@ -275,7 +291,7 @@ static enum err await_done(struct device *d, struct wire_done *done, struct err_
 
 		if (l->t->ops->now_ms(l->t) >= until)
 			return err_set(ctx, ERR_DEVICE, "the run does not end");
-		e = link_next(l, SILENCE_MS, &h, &g, ctx);
+		e = link_next(l, silence_ms, &h, &g, ctx);
 		if (e == ERR_TIMEOUT) {
 			if (++silences == MAX_SILENCES)
 				return err_set(ctx, ERR_LINK, "the agent fell silent");

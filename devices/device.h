@@ -146,6 +146,9 @@ struct device_driver;
 enum err device_open_with(struct device **out, const struct device_profile *p,
 	const struct device_driver *driver, struct err_ctx *ctx);
 void device_close(struct device *d); /* NULL is allowed */
+/* Once *cancel (borrowed) is not 0, what `d` waits for itself ends with ERR_CANCELLED: the
+ * profile's commands, a pause before it tries again. */
+void device_set_cancel(struct device *d, volatile const int *cancel);
 const struct device_info *device_info(const struct device *d);
 const struct device_profile *device_profile(const struct device *d);
 /* Sends an image unless the device has it already; verified by hash there. */
@@ -167,7 +170,7 @@ enum err device_ping(struct device *d, uint64_t *round_trip_ns, struct err_ctx *
 enum err device_measure_upload(
 	struct device *d, size_t len, double *bytes_per_s, struct err_ctx *ctx);
 /* Ladder: a new session, a new agent a few times with growing pauses, the profile's
- * power_cycle and the same again; then ERR_DEVICE. */
+ * power_cycle and the same again; then ERR_DEVICE. ERR_CANCELLED: device_set_cancel. */
 enum err device_recover(struct device *d, struct err_ctx *ctx);
 
 /* The driver table: how each kind of device starts its byte stream. */

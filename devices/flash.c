@@ -189,7 +189,7 @@ static enum err run_command(
 
 	buf_init(&command);
 	e = fill_in(d->profile.flash.write, path, p, &command, ctx);
-	e = e ? e : host_command(command.data, WRITE_MS, ctx);
+	e = e ? e : host_command(command.data, WRITE_MS, d->cancel, ctx);
 	buf_release(&command);
 	return e ? e : device_recover(d, ctx);
 }

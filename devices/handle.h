@@ -31,10 +31,11 @@ struct device {
 	struct placed in_flash; /* as it was written or found last; size 0: not known */
 	struct lost_run lost[N_LOST];
 	size_t n_lost;
-	unsigned probe_failures;  /* in a row */
-	char probe_note[256];	  /* the last one */
-	int probe_told;		  /* the user knows it */
-	struct instrument *meter; /* NULL: none, or lost */
+	unsigned probe_failures;    /* in a row */
+	char probe_note[256];	    /* the last one */
+	int probe_told;		    /* the user knows it */
+	struct instrument *meter;   /* NULL: none, or lost */
+	volatile const int *cancel; /* NULL: never */
 	struct link link;
 };
 

@@ -28,6 +28,7 @@ struct link {
 	uint32_t request;
 	uint32_t chunk;	    /* bytes per PUT or FETCH now: halved on a bad line */
 	uint32_t bad, good; /* in a row */
+	uint32_t largest;   /* content offered in this session: bytes */
 	uint64_t until_ms;  /* when the upload or fetch under way has to be over */
 	uint32_t
 		byte_ns; /* what a byte takes on the line; 0: nothing. Set after link_attach */
@@ -56,6 +57,9 @@ struct link {
 /* How long an answer is waited for in try i, below LINK_TRIES: with what a frame and its answer
  * take on a slow line. */
 int link_try_ms(const struct link *l, int i);
+/* What the device may take besides to go through the largest content that it was offered: a
+ * board, deaf meanwhile. */
+int link_work_ms(const struct link *l);
 
 void link_init(struct link *l);
 /* Closes what is open; takes the transport. */

@@ -250,8 +250,11 @@ static enum err upload_round(struct link *l, const struct link_content *c, int p
 {
 	struct wire_have have;
 	struct upload u = {.data = c->data, .size = (uint32_t)c->len};
-	enum err e = offer(l, WIRE_OFFER, c, &have, ctx);
+	enum err e;
 
+	if (c->len > l->largest)
+		l->largest = (uint32_t)c->len;
+	e = offer(l, WIRE_OFFER, c, &have, ctx);
 	if (e || have.complete)
 		return e;
 	u.have = have.have;

@@ -5,6 +5,9 @@
  * There is no check sum and no counter: that no sample is missing is known from the number
  * of samples between two time stamps, so only up to the last of these. Any line that is not
  * understood voids the recording.
+ *
+ * Its binary format (`format bin_hexa`, up to 100 kHz) is not read: samples, time stamps and
+ * errors in it are known, but not how it tells an edge, without which there is no window.
  */
 #ifndef HAWSER_DEVICES_INSTRUMENT_LPM01A_H
 #define HAWSER_DEVICES_INSTRUMENT_LPM01A_H

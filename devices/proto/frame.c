@@ -5,21 +5,57 @@
 #include "devices/proto/bytes.h"
 #include "devices/proto/crc32.h"
 
+#define LONGEST 254 /* run of bytes behind one code */
+
+/* Long runs are left to the library, where there is one. */
+#if __STDC_HOSTED__
+#define SHORT 16
+
+static size_t copy_long_run(uint8_t *to, const uint8_t *from, size_t n)
+{
+	const uint8_t *zero = memchr(from, 0, n);
+
+	n = zero ? (size_t)(zero - from) : n;
+	memmove(to, from, n);
+	return n;
+}
+#else
+#define SHORT n
+#define copy_long_run(to, from, n) 0
+#endif
+
+/* Copies up to the first 0x00, n bytes at most, and returns how many; `to` may lie before
+ * `from` in the same buffer. */
+static size_t copy_run(uint8_t *to, const uint8_t *from, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n && from[i]; i++) {
+		if (i == SHORT)
+			return i + copy_long_run(to + i, from + i, n - i);
+		to[i] = from[i];
+	}
+	return i;
+}
+
 /* Reads ahead of where it writes: `out` never passes `in`. */
 static size_t cobs_encode(const uint8_t *in, size_t n, uint8_t *out)
 {
-	const uint8_t *end = in + n;
 	uint8_t *o = out;
 
 	for (;;) {
-		uint8_t *code = o++;
+		size_t run = copy_run(o + 1, in, n < LONGEST ? n : LONGEST);
 
-		while (in < end && *in && o - code < 255)
-			*o++ = *in++;
-		*code = (uint8_t)(o - code);
-		if (in == end)
+		*o = (uint8_t)(run + 1);
+		o += run + 1;
+		in += run;
+		n -= run;
+		if (!n)
 			return (size_t)(o - out);
-		in += *code != 255; /* the zero that it stands for */
+		if (run < LONGEST) { /* the zero that it stands for */
+			in++;
+			n--;
+		}
 	}
 }
 
@@ -61,21 +97,22 @@ size_t frame_decoder_take(
 
 	*n = 0;
 	while (i < len && data[i]) {
-		uint8_t byte = data[i++];
-
 		if (left) {
-			left--;
-		} else {
-			int due = zero;
+			size_t most = left < len - i ? left : len - i, run = 1;
 
-			left = byte - 1u;
-			zero = byte != 255;
-			if (!due)
-				continue;
-			byte = 0;
+			if (at < cap) {
+				most = most < cap - at ? most : cap - at;
+				run = copy_run(buf + at, data + i, most);
+				at += run;
+			}
+			i += run;
+			left -= run;
+			continue;
 		}
-		if (at < cap)
-			buf[at++] = byte;
+		if (zero && at < cap)
+			buf[at++] = 0;
+		left = data[i] - 1u;
+		zero = data[i++] != 255;
 	}
 	d->len = at;
 	d->left = left;

@@ -1,5 +1,6 @@
 #include "devices/transport/host_command.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -12,6 +13,7 @@
 #include "src/base/clock.h"
 
 #define TICK_MS 20
+#define GRACE_MS 500 /* to leave a probe or a hub in order */
 #define TAIL_BYTES 512
 #define SHOWN 60 /* of a command, so that there is room for what it said */
 
@@ -89,43 +91,65 @@ static int start(const char *command, int output, pid_t *pid)
 	return rc;
 }
 
-/* Until it ends, or time is up: then 0. What it left running is not waited for. */
-static pid_t follow(pid_t pid, int fd, int timeout_ms, int *status, struct tail *t)
+enum end { ENDED, TIME_IS_UP, CANCELLED };
+
+/* It stays to be waited for, so that its number remains that of its group. */
+static int has_ended(pid_t pid)
+{
+	siginfo_t s = {.si_pid = 0};
+
+	return waitid(P_PID, (id_t)pid, &s, WEXITED | WNOHANG | WNOWAIT) || s.si_pid;
+}
+
+/* Until it ends, time is up, or it was cancelled. What it left running is not waited for. */
+static enum end follow(
+	pid_t pid, int fd, int timeout_ms, volatile const int *cancel, struct tail *t)
 {
 	uint64_t until = clock_mono_ns() + (uint64_t)timeout_ms * 1000000u;
 	struct pollfd p = {fd, POLLIN, 0};
-	pid_t ended;
+	enum end end = TIME_IS_UP;
 
-	while ((ended = waitpid(pid, status, WNOHANG)) == 0 && clock_mono_ns() < until) {
+	while (!has_ended(pid)) {
+		if (clock_mono_ns() >= until)
+			return end;
+		if (end != CANCELLED && cancel && *cancel) {
+			end = CANCELLED;
+			until = clock_mono_ns() + GRACE_MS * 1000000u;
+			kill(-pid, SIGTERM);
+		}
 		if (poll(&p, 1, TICK_MS) > 0 && !(p.revents & POLLIN))
 			p.fd = -1; /* it closed its output and goes on */
 		drain(t, fd);
 	}
 	drain(t, fd);
-	return ended;
+	return end == CANCELLED ? CANCELLED : ENDED;
 }
 
-static enum err judge(const char *command, pid_t ended, int status, const struct tail *t,
+static enum err judge(const char *command, enum end end, int status, const struct tail *t,
 	struct err_ctx *ctx)
 {
 	char line[300];
 
 	last_line(t, line, sizeof(line));
-	if (ended == 0)
+	if (end == CANCELLED)
+		return err_set(
+			ctx, ERR_CANCELLED, "'%.*s' was interrupted", SHOWN, command);
+	if (end == TIME_IS_UP)
 		return err_set(ctx, ERR_TOOL, "'%.*s' does not end%s%s", SHOWN, command,
 			*line ? ": " : "", line);
-	if (ended > 0 && WIFEXITED(status) && !WEXITSTATUS(status))
+	if (WIFEXITED(status) && !WEXITSTATUS(status))
 		return ERR_OK;
 	return err_set(ctx, ERR_TOOL, "'%.*s' failed (exit code %d)%s%s", SHOWN, command,
-		ended > 0 && WIFEXITED(status) ? WEXITSTATUS(status) : -1,
-		*line ? ": " : "", line);
+		WIFEXITED(status) ? WEXITSTATUS(status) : -1, *line ? ": " : "", line);
 }
 
-enum err host_command(const char *command, int timeout_ms, struct err_ctx *ctx)
+enum err host_command(const char *command, int timeout_ms, volatile const int *cancel,
+	struct err_ctx *ctx)
 {
 	struct tail tail = {.len = 0};
-	int pipes[2], status = 0, rc;
-	pid_t pid, ended;
+	int pipes[2], status = -1, rc;
+	enum end end;
+	pid_t pid;
 
 	if (pipe2(pipes, O_CLOEXEC | O_NONBLOCK))
 		return err_set(ctx, ERR_IO, "cannot make a pipe");
@@ -137,11 +161,11 @@ enum err host_command(const char *command, int timeout_ms, struct err_ctx *ctx)
 		return err_set(ctx, ERR_TOOL, "cannot start '%.*s': %s", SHOWN, command,
 			strerror(rc));
 	}
-	ended = follow(pid, pipes[0], timeout_ms, &status, &tail);
-	if (ended == 0) {
+	end = follow(pid, pipes[0], timeout_ms, cancel, &tail);
+	if (end != ENDED)
 		kill(-pid, SIGKILL);
-		waitpid(pid, &status, 0);
-	}
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
 	close(pipes[0]);
-	return judge(command, ended, status, &tail, ctx);
+	return judge(command, end, status, &tail, ctx);
 }

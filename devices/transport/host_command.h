@@ -8,7 +8,9 @@
 
 /* Runs `command` by /bin/sh on this host, without input, and kills it with all that it started
  * after `timeout_ms`. ERR_TOOL when it cannot be started, does not end, or ends with another
- * code than 0, with the last line that it printed. */
-enum err host_command(const char *command, int timeout_ms, struct err_ctx *ctx);
+ * code than 0, with the last line that it printed. ERR_CANCELLED once *cancel is not 0 (NULL:
+ * never): it is asked to end then, and killed half a second later. */
+enum err host_command(const char *command, int timeout_ms, volatile const int *cancel,
+	struct err_ctx *ctx);
 
 #endif

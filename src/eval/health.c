@@ -263,7 +263,10 @@ static enum err open_device(struct session *s, size_t device, struct err_ctx *ct
 		if (!e)
 			progress_say(s->progress, "device '%s' is there", d->name);
 	}
-	return e ? err_set(ctx, e, "%s", why.msg) : ERR_OK;
+	if (e)
+		return err_set(ctx, e, "%s", why.msg);
+	device_set_cancel(d->dev, s->cancel);
+	return ERR_OK;
 }
 
 /* An emulator counts instructions, everything else takes time. */

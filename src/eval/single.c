@@ -216,6 +216,7 @@ enum err single_measure(const struct genome *g, const struct single_options *o,
 		return e;
 	e = device_open(&dev, &p, ctx);
 	if (!e) {
+		device_set_cancel(dev, o->cancel);
 		note(store, o, DEVICE_LEASED, NULL);
 		e = build(g, o, store, dev, out, ctx);
 	}

@@ -84,6 +84,11 @@ static enum err check_room(const struct measure_session *s, const struct artefac
 		s->ops->profile(s->device)->name, r->detail);
 }
 
+static enum err interrupted(struct err_ctx *ctx)
+{
+	return err_set(ctx, ERR_CANCELLED, "measuring was interrupted");
+}
+
 enum err measure_process(const struct measure_session *s, const struct artefact *a,
 	enum run_mode mode, uint32_t index, struct run_result *r, struct err_ctx *ctx)
 {
@@ -106,7 +111,7 @@ enum err measure_process(const struct measure_session *s, const struct artefact 
 		int full;
 
 		if (s->cancel && *s->cancel)
-			return err_set(ctx, ERR_CANCELLED, "measuring was interrupted");
+			return interrupted(ctx);
 		memset(r, 0, sizeof(*r));
 		e = attempt(s, a, &rq, r, &full, ctx);
 		if (!e && !is_lost(r->verdict))
@@ -116,6 +121,8 @@ enum err measure_process(const struct measure_session *s, const struct artefact 
 			e = s->ops->recover(s->device, ctx);
 		if (!e && tries == o->retries && full)
 			e = check_room(s, a, r, ctx);
+		if (e == ERR_CANCELLED)
+			return interrupted(ctx);
 		if (e || tries == o->retries)
 			return e;
 	}

@@ -125,6 +125,14 @@ if [ $code -eq 0 ]; then ok 'and the job goes on to its end'; else not_ok 'and t
 front d
 same 'as an undisturbed run' a.csv d.csv
 
+law weak "seed: $mark, mac_i8_ns: 0.005" "power_cycle: 'sleep 600 & echo \$! >\"$DIR/command\"; wait'"
+die i whole
+interrupts 'Ctrl-C while the power is cycled' 0 $pid
+pid=
+cp "$DIR/i.log" "$DIR/err"
+prints 'stops the job' "^stopped: .* ended by 'request'.*; the same command goes on" err
+rm "$DIR/dead"
+
 # A device that is not there when a job begins is waited for as one that is lost later.
 law weak "seed: $mark, mac_i8_ns: 0.005"
 touch "$DIR/dead"

@@ -100,6 +100,12 @@ prints 'their instructions' '^instructions [0-9]+ ' out
 sed '/^flash:/d' devices/profiles/$board.yaml >"$DIR/small.yaml"
 exits 'the same without flash' 2 large "$DIR/small.yaml"
 prints 'what was looked at' "window for both has 114688 and its profile names no 'flash'" err
+# The command that writes the flash is interrupted with the program.
+sed "s#write: probe#write: ': {file} {address}; sleep 600 \& echo \$! >$DIR/command; wait'#" devices/profiles/$board.yaml >"$DIR/slow.yaml"
+"$HAWSER" measure --genome "$(genome 8 | sed 's/v=200/v=4000/; s/d=32;e=32/d=64;e=64/')" \
+	--task intent-slots:5:7 --device "$DIR/slow.yaml" >"$DIR/out" 2>"$DIR/err" &
+interrupts 'Ctrl-C while flash is written' 1 $!
+prints 'says so' '^hawser: measuring was interrupted$' err
 board=mps2-an386
 # A controller that is killed in the midst of an upload takes its emulator along.
 sed "s/-M mps2-an386/-M mps2-an386 -name hawser-$$/" devices/profiles/$board.yaml >"$DIR/mine.yaml"

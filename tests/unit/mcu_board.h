@@ -70,7 +70,7 @@ static inline void mcu_payload(
 		process_run_command(flatten, home, 60, NULL, NULL, &ctx))
 		fail_msg("%s", ctx.msg);
 	buf_init(&image);
-	assert_int_equal(file_read(p->path, 8 << 20, &image, &ctx), ERR_OK);
+	assert_int_equal(file_read(p->path, 16 << 20, &image, &ctx), ERR_OK);
 	hash_bytes(&p->hash, image.data, image.len);
 	buf_release(&image);
 }

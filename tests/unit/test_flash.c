@@ -6,6 +6,11 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/time.h>
+
 #include "devices/flash.h"
 #include "devices/transport/host_command.h"
 #include "tests/unit/codegen_fixture.h"
@@ -156,12 +161,56 @@ static void command_is_told_by_its_last_line(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		assert_int_equal(host_command(cases[i].command, 1000, &ctx), ERR_TOOL);
+		assert_int_equal(
+			host_command(cases[i].command, 1000, NULL, &ctx), ERR_TOOL);
 		if (!strstr(ctx.msg, cases[i].why))
 			fail_msg("case %zu: %s", i, ctx.msg);
 	}
-	assert_int_equal(host_command("exec >&- 2>&-; sleep 0.1", 5000, &ctx), ERR_OK);
-	assert_int_equal(host_command("sleep 30 & exit 0", 5000, &ctx), ERR_OK);
+	assert_int_equal(
+		host_command("exec >&- 2>&-; sleep 0.1", 5000, NULL, &ctx), ERR_OK);
+	assert_int_equal(host_command("sleep 30 & exit 0", 5000, NULL, &ctx), ERR_OK);
+}
+
+static volatile int cancel;
+
+static void on_alarm(int number)
+{
+	(void)number;
+	cancel = 1;
+}
+
+/* Also a part of it that wants to go on. Each holds an end of the pipe, as long as it is there. */
+static void command_ends_with_all_of_its_group_when_cancelled(void **state)
+{
+	static const char *const commands[] = {
+		"exec sleep 600",
+		"sleep 600 & wait",
+		"trap '' TERM; sleep 600 & while :; do sleep 600; done",
+		"(trap '' TERM; sleep 600; sleep 600) & wait",
+	};
+	const struct itimerval soon = {.it_value = {.tv_usec = 200000}};
+	struct err_ctx ctx;
+
+	(void)state;
+	signal(SIGALRM, on_alarm);
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		int ends[2];
+		struct pollfd p = {.events = POLLIN};
+
+		assert_int_equal(pipe(ends), 0);
+		assert_int_equal(fcntl(ends[0], F_SETFD, FD_CLOEXEC), 0);
+		cancel = 0;
+		assert_int_equal(setitimer(ITIMER_REAL, &soon, NULL), 0);
+		assert_int_equal(
+			host_command(commands[i], 300000, &cancel, &ctx), ERR_CANCELLED);
+		if (!strstr(ctx.msg, "' was interrupted"))
+			fail_msg("case %zu: %s", i, ctx.msg);
+		close(ends[1]);
+		p.fd = ends[0];
+		if (poll(&p, 1, 5000) != 1)
+			fail_msg("case %zu: part of it goes on", i);
+		close(ends[0]);
+	}
 }
 
 /* Before anything is compiled: no compiler is asked for. */
@@ -207,6 +256,7 @@ int main(void)
 		cmocka_unit_test(profile_that_makes_no_sense_is_refused),
 		cmocka_unit_test(board_has_to_let_images_read_it),
 		cmocka_unit_test(command_is_told_by_its_last_line),
+		cmocka_unit_test(command_ends_with_all_of_its_group_when_cancelled),
 		cmocka_unit_test(what_fits_nowhere_is_told_with_all_memories),
 	};
 

@@ -12,6 +12,11 @@
 	";t=12;d=64;e=64;eb=8;act=gelu;norm=ln;place=pre;pool=mean;abs=1;"               \
 	"rel=0;conv=0;opt=O2;kern=ref;L=h2k2x64f128r0b8"
 
+/* Checking its weights takes longer than answering. */
+#define QUICK(vocab)                                                                     \
+	"enc;v=" vocab ";t=2;d=64;e=64;eb=8;act=relu;norm=ln;place=pre;pool=mean;abs=1;" \
+	"rel=0;conv=0;opt=O2;kern=ref;L=h1k1x16f16r0b8"
+
 static const char small_network[] =
 	"enc;v=60;t=12;d=32;e=32;eb=8;act=gelu;norm=ln;place=pre;pool=mean;abs=1;rel=0;"
 	"conv=0;opt=O2;kern=ref;L=h2k2x16f48r0b8";
@@ -137,6 +142,29 @@ static void what_is_too_large_when_linked_moves_too(void **state)
 	run_well(d, &a);
 	build(d, GENOME("200"), &again);
 	assert_true(hash_equal(&a.build, &again.build));
+	device_close(d);
+}
+
+/* The image looks through its weights before it runs: in its own time, while the clock feeds
+ * the watchdog. The two differ in nothing else. */
+static void checking_the_weights_is_part_of_the_run(void **state)
+{
+	struct artefact few, many;
+	struct device *d = start(NULL);
+	char detail[256];
+	double count, more, less;
+
+	(void)state;
+	build(d, QUICK("1000"), &few);
+	build(d, QUICK("12000"), &many);
+	assert_true(many.placed_bytes > 700000);
+	more = run_well(d, &many);
+	less = run_well(d, &few);
+	assert_true(more < 1.001 * less && less < 1.001 * more);
+	d->profile.timeout_ms = 200;
+	run_well(d, &few);
+	assert_int_equal(run(d, &many, &count, detail), VERDICT_TIMEOUT);
+	assert_int_equal(device_info(d)->boots, 1);
 	device_close(d);
 }
 
@@ -305,6 +333,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(weights_that_ram_cannot_hold_run_from_flash),
 		cmocka_unit_test(what_is_too_large_when_linked_moves_too),
+		cmocka_unit_test(checking_the_weights_is_part_of_the_run),
 		cmocka_unit_test(flash_that_was_changed_is_written_again),
 		cmocka_unit_test(command_that_fails_is_the_devices_fault),
 		cmocka_unit_test(file_that_is_not_the_images_is_not_written),

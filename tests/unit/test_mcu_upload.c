@@ -10,8 +10,9 @@
 #include "tests/unit/mcu_board.h"
 
 #define PAD 60000
+#define LONG_PAD (12 << 20)
 
-static uint8_t pad[PAD];
+static uint8_t pad[LONG_PAD];
 
 static void fill(uint64_t seed, size_t at, size_t len)
 {
@@ -117,6 +118,22 @@ static void image_that_was_written_over_is_not_copied(void **state)
 	device_close(d);
 }
 
+/* Copying, checking and moving it each take more than the watchdog's 3 s of the board's time,
+ * and so does checking it again before the run. */
+static void image_that_takes_long_to_check_does_not_wake_the_watchdog(void **state)
+{
+	struct device *d = mcu_open("");
+	struct payload a;
+
+	(void)state;
+	fill(7, 0, LONG_PAD);
+	mcu_payload(&a, "long", 0, pad, LONG_PAD);
+	assert_true(send_and_run(d, &a) < 1000);
+	assert_string_equal(device_upload_note(d), "");
+	assert_int_equal(device_info(d)->boots, 1);
+	device_close(d);
+}
+
 /* A GDB server whose answers are all there before it is asked. */
 static pid_t serve(const char *path, const char *says)
 {
@@ -204,6 +221,7 @@ int main(void)
 		ON(0, image_goes_over_the_line_where_the_probe_is_not_there),
 		ON_ALL(only_what_differs_goes_over_the_line),
 		ON(0, image_that_was_written_over_is_not_copied),
+		ON(0, image_that_takes_long_to_check_does_not_wake_the_watchdog),
 		ON(0, probe_that_lies_or_is_on_another_board_is_told),
 	};
 

@@ -79,7 +79,7 @@ static void tell_run(void)
 	w[CORE_STACK] = (uint32_t)((const uint8_t *)CALL - (const uint8_t *)p);
 	if (!core_report.n_where && len <= layout.output_cap) {
 		w[CORE_OUTPUT_LEN] = len;
-		w[CORE_OUTPUT_CRC] = crc32_update(0, main_result(NULL), len);
+		w[CORE_OUTPUT_CRC] = store_crc(layout.output, len);
 	}
 	*d++ = core_report.outcome;
 	*d++ = core_report.n_where;

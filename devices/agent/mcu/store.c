@@ -5,6 +5,9 @@
 #include "devices/proto/crc32.h"
 
 #define WINDOW_END (BOARD_WINDOW_BASE + BOARD_WINDOW_BYTES)
+/* What takes long shows the watchdog that it goes on, each time that so many bytes are done;
+ * none of it is longer than the window. */
+#define STEP_BYTES 0x10000u
 
 struct slot {
 	struct agent_stored is;
@@ -79,8 +82,23 @@ int store_open(void *self, const struct wire_offer *m, struct agent_stored **out
  * makes otherwise by a COPY does not have its CRC. */
 static void move(uint32_t to, const uint8_t *from, uint32_t len)
 {
-	for (uint8_t *t = memory(to); len; len--)
+	for (uint8_t *t = memory(to); len; len--) {
+		if (len % STEP_BYTES == 0)
+			watchdog_feed();
 		*t++ = *from++;
+	}
+}
+
+uint32_t store_crc(uint32_t at, uint32_t len)
+{
+	uint32_t crc = 0;
+
+	for (uint32_t n; len; at += n, len -= n) {
+		n = len < STEP_BYTES ? len : STEP_BYTES;
+		watchdog_feed();
+		crc = crc32_update(crc, memory(at), n);
+	}
+	return crc;
 }
 
 int store_append(void *self, const uint8_t *data, uint32_t len)
@@ -109,7 +127,7 @@ int store_copy(void *self, const struct wire_put *m)
 /* Still what it was. */
 static int is_sound(struct slot *s)
 {
-	if (crc32_update(0, memory(s->at), s->is.size) == s->crc)
+	if (store_crc(s->at, s->is.size) == s->crc)
 		return 1;
 	memset(s, 0, sizeof(*s));
 	return 0;

@@ -24,6 +24,9 @@ int store_append(void *self, const uint8_t *data, uint32_t len);
 int store_copy(void *self, const struct wire_put *m);
 int store_verify(void *self);
 
+/* CRC-32 of what lies at an address. */
+uint32_t store_crc(uint32_t at, uint32_t len) __attribute__((noinline));
+
 /* Where everything of a run lies; addresses. The stack ends with the window. */
 struct store_layout {
 	uint32_t entry, guard;
