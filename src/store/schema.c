@@ -169,7 +169,7 @@ static const char version_10[] =
 	"ALTER TABLE run ADD COLUMN step_instructions REAL;";
 
 static const char *const steps[] = {version_1, version_2, version_3, version_4, version_5,
-	version_6, version_7, version_8, "", version_10};
+	version_6, version_7, version_8, "" /* 9: not taken here */, version_10};
 
 const struct schema store_schema = {steps, (int)(sizeof(steps) / sizeof(steps[0]))};
 
