@@ -58,13 +58,14 @@ static void build(
 	ASSERT_OK(codegen_build(&f.in, &t.target, shared_cache(), a, &hit, &ctx), &ctx);
 }
 
-static struct process_run run_timed(
-	struct device *d, const struct artefact *a, uint32_t phase, char detail[256])
+/* `tokens` at once, or single ones after so many; `detail`: why it ends with an exit code. */
+static struct process_run run_timed(struct device *d, const struct artefact *a,
+	uint32_t tokens, uint32_t phase, char detail[256])
 {
 	const struct run_request rq = {.mode = RUN_TIME,
 		.image = a->image,
 		.n_samples = 1,
-		.n_tokens = 12,
+		.n_tokens = tokens,
 		.phase = phase};
 	struct run_result r;
 	struct process_run run;
@@ -82,7 +83,7 @@ static struct process_run run_timed(
 
 static double count(struct device *d, const struct artefact *a)
 {
-	return run_timed(d, a, 0, NULL).instructions;
+	return run_timed(d, a, 12, 0, NULL).instructions;
 }
 
 /* A neighbour that takes a processor. */
@@ -141,12 +142,13 @@ static void tokens_of_a_decoder_are_counted(void **state)
 		"abs=1;rel=0;conv=0;opt=O2;kern=opt;L=h2k2x32f128r0b8,h2k2x32f128r0b8";
 	struct device *d = start("mps2-an386");
 	struct process_run first, next;
+	double one;
 	struct artefact a;
 
 	(void)state;
 	build(d, decoder, (struct task_shape){TASK_LM, 0, 0}, &a);
 	assert_int_equal(a.stack_bytes, 8192);
-	first = run_timed(d, &a, 0, NULL);
+	first = run_timed(d, &a, 12, 0, NULL);
 	assert_in_range(first.stack_bytes, 256, 7000);
 	assert_true(first.instructions > 100000);
 	assert_true(first.steps.instructions > 100000);
@@ -156,14 +158,17 @@ static void tokens_of_a_decoder_are_counted(void **state)
 			device_close(d);
 			d = start("mps2-an386");
 		}
-		next = run_timed(d, &a, 0, NULL);
+		next = run_timed(d, &a, 12, 0, NULL);
 		assert_int_equal(next.instructions, first.instructions);
 		assert_int_equal(next.steps.instructions, first.steps.instructions);
 		assert_int_equal(next.stack_bytes, first.stack_bytes);
 	}
-	next = run_timed(d, &a, 1, NULL);
+	next = run_timed(d, &a, 12, 1, NULL);
 	assert_int_equal(next.steps.instructions, 0);
 	assert_int_equal(next.instructions, first.steps.instructions);
+	/* about what an input of one token takes: the prefill is not in it */
+	one = run_timed(d, &a, 1, 0, NULL).instructions;
+	assert_true(one < next.instructions && next.instructions < 1.15 * one);
 	device_close(d);
 	print_message("%d times %.0f and %.0f a token after %u, %u bytes of stack\n",
 		STEP_RUNS, first.instructions, first.steps.instructions,
@@ -178,9 +183,9 @@ static void encoder_has_no_tokens_to_count(void **state)
 
 	(void)state;
 	build(d, network, (struct task_shape){TASK_INTENT_SLOTS, 5, 7}, &a);
-	run_timed(d, &a, 1, detail);
+	run_timed(d, &a, 12, 1, detail);
 	assert_non_null(strstr(detail, "token steps were asked of an encoder"));
-	assert_int_equal(run_timed(d, &a, 0, NULL).steps.instructions, 0);
+	assert_int_equal(run_timed(d, &a, 12, 0, NULL).steps.instructions, 0);
 	device_close(d);
 }
 
