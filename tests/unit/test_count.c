@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "src/base/file.h"
+#include "src/eval/cost_sets.h"
 #include "src/measure/device_ops.h"
 #include "src/report/report.h"
 #include "src/store/schema.h"
@@ -75,18 +76,16 @@ static void count_release(struct run_result *r)
 	(void)r;
 }
 
-static const struct device_ops count_ops = {count_info, count_profile, count_upload,
-	count_run, count_recover, count_release};
+static const struct device_ops count_ops = {
+	count_info, count_profile, count_upload, count_run, count_recover, count_release};
 
 static void measure(struct device *d, struct measure_job *job)
 {
-	static const struct artefact reference, artefact = {
-		.data_bytes = 30, .bss_bytes = 5000, .stack_bytes = 8192};
+	static const struct artefact reference,
+		artefact = {.data_bytes = 30, .bss_bytes = 5000, .stack_bytes = 8192};
 	struct measure_options o;
-	struct measure_session s = {.ops = &count_ops,
-		.device = d,
-		.reference = &reference,
-		.options = &o};
+	struct measure_session s = {
+		.ops = &count_ops, .device = d, .reference = &reference, .options = &o};
 	struct err_ctx ctx;
 
 	measure_options_default(&o);
@@ -248,15 +247,15 @@ static void count_is_read_back(void **state)
 	/* neither both nor none */
 	m.look = 2;
 	m.latency_ns = 5;
-	assert_int_equal(store_put_measurement(s, b->job, "board", &m, &b->ctx),
-		ERR_INVALID);
+	assert_int_equal(
+		store_put_measurement(s, b->job, "board", &m, &b->ctx), ERR_INVALID);
 	m.instructions = 0; /* and of tokens neither */
-	assert_int_equal(store_put_measurement(s, b->job, "board", &m, &b->ctx),
-		ERR_INVALID);
+	assert_int_equal(
+		store_put_measurement(s, b->job, "board", &m, &b->ctx), ERR_INVALID);
 	m.step_instructions = 0;
 	m.latency_ns = NAN;
-	assert_int_equal(store_put_measurement(s, b->job, "board", &m, &b->ctx),
-		ERR_INVALID);
+	assert_int_equal(
+		store_put_measurement(s, b->job, "board", &m, &b->ctx), ERR_INVALID);
 	measurement_release(&m);
 	store_close(s);
 }
@@ -282,8 +281,8 @@ static void check_older(struct box *b, int version)
 	assert_int_equal(sqlite3_exec(db, insert, NULL, NULL, NULL), SQLITE_OK);
 	sqlite3_close(db);
 	assert_ok(store_open(&s, b->db, STORE_WRITE, &b->ctx));
-	assert_ok(store_get_measurement(
-		s, &b->candidate, &zero, &zero, 1, 1, &m, &b->ctx));
+	assert_ok(
+		store_get_measurement(s, &b->candidate, &zero, &zero, 1, 1, &m, &b->ctx));
 	assert_true(m.latency_ns == 123.5 && m.latency_ci.lo == 120);
 	assert_int_equal(m.instructions, 0);
 	assert_int_equal(m.peak_rss_bytes, 7);
@@ -403,6 +402,47 @@ static void ram_and_tokens_are_told(void **state)
 	store_close(s);
 }
 
+/* What cost models learn from; arenas as objectives have them, with a decoder's state. */
+static void cost_models_learn_from_counts_and_ram(void **state)
+{
+	static const char *const meta[][2] = {{"task_kind", "intent-slots"},
+		{"n_intents", "12"}, {"n_tags", "25"}, {"timed_tokens", "16"}};
+	static const struct {
+		const char *target, *provenance;
+		double y;
+	} want[] = {
+		{"instructions@board", "emulated", 1234567},
+		{"step_instructions@board", "emulated", 4321},
+		{"peak_rss_bytes@board", "emulated", 9700},
+		{"peak_rss_bytes@real", "measured", 9712},
+		{"arena_bytes@board", "measured", 8016},
+	};
+	struct box *b = *state;
+	struct store_job job;
+	struct cost_set *sets;
+	struct store *s;
+	size_t n;
+
+	begin(b, &store_schema, &s);
+	fill_job(b, s);
+	for (size_t i = 0; i < sizeof(meta) / sizeof(meta[0]); i++)
+		assert_ok(store_put_meta(s, b->job, meta[i][0], meta[i][1], &b->ctx));
+	assert_ok(store_job_find(s, "demo", &job, &b->ctx));
+	assert_ok(cost_job_sets(s, &job, INT64_MAX, &sets, &n, &b->ctx));
+	for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++) {
+		size_t k = 0;
+
+		while (k < n && strcmp(sets[k].target, want[i].target) != 0)
+			k++;
+		assert_true(k < n);
+		assert_string_equal(sets[k].provenance, want[i].provenance);
+		assert_true(sets[k].n == 1 && sets[k].y[0] == want[i].y);
+	}
+	cost_sets_free(sets, n);
+	store_job_release(&job);
+	store_close(s);
+}
+
 #define WITH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -417,6 +457,7 @@ int main(void)
 		WITH(older_times_stay),
 		WITH(times_without_a_stack_stay),
 		WITH(ram_and_tokens_are_told),
+		WITH(cost_models_learn_from_counts_and_ram),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
