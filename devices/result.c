@@ -165,17 +165,26 @@ static enum err fill_samples(
 
 /* Time of an emulator's board is instructions: the least of the samples, which differ by a
  * step of its clock. */
-static enum err fill_count(struct process_run *run, const struct record_summary *s,
-	uint32_t instruction_ns, struct err_ctx *ctx)
+static double count_of(const struct record_time *t, uint32_t instruction_ns)
 {
 	float wall, cpu, least = INFINITY;
 
-	for (uint32_t i = 0; i < s->time.n; i++) {
-		record_sample(&s->time, i, &wall, &cpu);
+	for (uint32_t i = 0; i < t->n; i++) {
+		record_sample(t, i, &wall, &cpu);
 		least = wall < least ? wall : least;
 	}
-	run->instructions = round((double)least / instruction_ns);
-	if (run->instructions < 1 || s->n_steps)
+	return round((double)least / instruction_ns);
+}
+
+static enum err fill_count(struct process_run *run, const struct record_summary *s,
+	uint32_t instruction_ns, struct err_ctx *ctx)
+{
+	run->instructions = count_of(&s->time, instruction_ns);
+	if (s->n_steps) {
+		run->steps.instructions = count_of(&s->steps, instruction_ns);
+		run->steps.n_cached = s->n_cached;
+	}
+	if (run->instructions < 1 || (s->n_steps && run->steps.instructions < 1))
 		return nonsense(ctx, "a count that no inference has");
 	return ERR_OK;
 }

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define PLACED_STACK_AT 16 /* of that head: bytes of stack that the image asks for */
 #define PLACED_AT 20
 #define PLACED_BYTES 16
 #define PLACED_MAGIC 0x31465748u /* "HWF1" */
@@ -21,6 +22,8 @@ struct placed {
 
 /* 0 when the image has nothing in flash, or is not flat. */
 int placed_get(const uint8_t *image, size_t len, struct placed *out);
+/* What a flat image reserves for its stack; 0: it is not flat. */
+uint32_t placed_stack(const uint8_t *image, size_t len);
 /* Fills in the CRC-32 of an image that placed_get reads. */
 void placed_set_crc(uint8_t *image, uint32_t crc);
 

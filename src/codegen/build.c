@@ -168,8 +168,7 @@ static enum err link_image(struct job *j)
 		return too_large(j);
 	if (e || !is_flat(j->target))
 		return e;
-	return flat_make(j->target->cc, j->work, j->placed ? &j->a.placed_bytes : NULL,
-		j->ctx);
+	return flat_make(j->target->cc, j->work, j->placed, &j->a, j->ctx);
 }
 
 /* What a firmware would hold of the model: everything that model_run, and with a

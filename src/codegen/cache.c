@@ -129,6 +129,7 @@ static const struct field fields[] = {
 	FIELD(vocab_bytes),
 	FIELD(data_bytes),
 	FIELD(bss_bytes),
+	FIELD(stack_bytes),
 	FIELD(arena_bytes),
 	FIELD(state_bytes),
 	FIELD(flash_bytes),

@@ -51,11 +51,28 @@ static enum err sign(
 	return file_write_atomic(path, image->data, image->len, 0644, ctx);
 }
 
-enum err flat_make(
-	const char *cc, const char *work, uint64_t *placed, struct err_ctx *ctx)
+/* What lies in flash, as a file beside the image, which is told its CRC-32. */
+static enum err take_flash(const char *cc, const char *work, struct buf *image,
+	struct artefact *a, struct err_ctx *ctx)
+{
+	struct buf flash;
+	enum err e =
+		copy_sections(cc, work, "-O binary -j .flash image.elf flash.bin", ctx);
+
+	buf_init(&flash);
+	e = e ? e : read_file(work, "flash.bin", &flash, ctx);
+	e = e ? e : sign(image, &flash, work, ctx);
+	if (!e)
+		a->placed_bytes = flash.len;
+	buf_release(&flash);
+	return e;
+}
+
+enum err flat_make(const char *cc, const char *work, int placed, struct artefact *a,
+	struct err_ctx *ctx)
 {
 	size_t len = strlen(cc);
-	struct buf image, flash;
+	struct buf image;
 	enum err e;
 
 	if (len < 3 || strcmp(cc + len - 3, "gcc") != 0)
@@ -63,19 +80,14 @@ enum err flat_make(
 			"'%s' is not a gcc: builds for boards without an operating system "
 			"need one, as 'cc' in the device profile",
 			cc);
-	e = copy_sections(cc, work, "-O binary -R .flash image.elf image", ctx);
-	if (e || !placed)
-		return e;
 	buf_init(&image);
-	buf_init(&flash);
-	e = copy_sections(cc, work, "-O binary -j .flash image.elf flash.bin", ctx);
+	e = copy_sections(cc, work, "-O binary -R .flash image.elf image", ctx);
 	e = e ? e : read_file(work, "image", &image, ctx);
-	e = e ? e : read_file(work, "flash.bin", &flash, ctx);
-	e = e ? e : sign(&image, &flash, work, ctx);
+	if (!e && placed)
+		e = take_flash(cc, work, &image, a, ctx);
 	if (!e)
-		*placed = flash.len;
+		a->stack_bytes = placed_stack((const uint8_t *)image.data, image.len);
 	buf_release(&image);
-	buf_release(&flash);
 	return e;
 }
 

@@ -271,7 +271,8 @@ static enum err add_needs(struct collector *c, struct err_ctx *ctx)
 static enum err add_shared_harness(struct collector *c, struct err_ctx *ctx)
 {
 	static const char *const files[] = {"devices/boards/linux/eval.c",
-		"devices/boards/linux/golden.c", "devices/boards/linux/stream.c"};
+		"devices/boards/linux/golden.c", "devices/boards/linux/stream.c",
+		"devices/boards/linux/timed.c"};
 	enum err e = ERR_OK;
 
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]) && !e; i++)

@@ -22,6 +22,12 @@ static double instructions(const struct measurement *m, const struct artefact *a
 	return m->instructions;
 }
 
+static double step_instructions(const struct measurement *m, const struct artefact *a)
+{
+	(void)a;
+	return m->step_instructions;
+}
+
 static double step_us(const struct measurement *m, const struct artefact *a)
 {
 	(void)a;
@@ -43,7 +49,7 @@ static double flash(const struct measurement *m, const struct artefact *a)
 static double arena(const struct measurement *m, const struct artefact *a)
 {
 	(void)m;
-	return (double)a->arena_bytes;
+	return (double)(a->arena_bytes + a->state_bytes);
 }
 
 static double energy(const struct measurement *m, const struct artefact *a)
@@ -55,14 +61,16 @@ static double energy(const struct measurement *m, const struct artefact *a)
 static const struct quantity {
 	const char *name;
 	double (*of)(const struct measurement *m, const struct artefact *a);
+	int is_linked; /* of the real link, whatever runs it */
 } quantities[] = {
-	{"latency_us", latency_us},
-	{"step_us", step_us},
-	{"instructions", instructions},
-	{"flash_bytes", flash},
-	{"peak_rss_bytes", peak_rss},
-	{"arena_bytes", arena},
-	{"energy_uj", energy},
+	{"latency_us", latency_us, 0},
+	{"step_us", step_us, 0},
+	{"instructions", instructions, 0},
+	{"step_instructions", step_instructions, 0},
+	{"flash_bytes", flash, 1},
+	{"peak_rss_bytes", peak_rss, 0},
+	{"arena_bytes", arena, 1},
+	{"energy_uj", energy, 0},
 };
 #define N_QUANTITIES (sizeof(quantities) / sizeof(quantities[0]))
 
@@ -267,7 +275,7 @@ static enum err fill_set(struct cost_set *set, const struct source *k,
 	memset(set, 0, sizeof(*set));
 	set->device = like->m.device;
 	snprintf(set->target, sizeof(set->target), "%s@%s", q->name, like->device_name);
-	set->provenance = !strcmp(q->name, "instructions") ? "emulated" : "measured";
+	set->provenance = "measured";
 	set->x = calloc(k->n_candidates + 1, p * sizeof(double));
 	set->y = calloc(k->n_candidates + 1, sizeof(double));
 	if (!set->x || !set->y)
@@ -280,9 +288,7 @@ static enum err fill_set(struct cost_set *set, const struct source *k,
 			continue;
 		if (k->looks[at].simulated)
 			set->provenance = "simulated";
-		else if (k->looks[at].m.instructions > 0 &&
-			 !isnan(k->looks[at].m.energy_uj) &&
-			 !strcmp(q->name, "energy_uj"))
+		else if (k->looks[at].m.instructions > 0 && !q->is_linked)
 			set->provenance = "emulated";
 		v = q->of(&k->looks[at].m, &k->built[at]);
 		if (!(v > 0) || !isfinite(v))

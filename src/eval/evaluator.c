@@ -79,8 +79,12 @@ static struct value value_on(const struct session *s, const struct tracked *t, i
 		v.value = h->wall_p99_us;
 	} else if (!strcmp(name, "instructions")) {
 		v = exact(h->instructions, PROV_EMULATED);
+	} else if (!strcmp(name, "step_instructions")) {
+		v = exact(h->step_instructions, PROV_EMULATED);
 	} else if (!strcmp(name, "peak_rss_bytes")) {
 		v.value = h->peak_rss_bytes;
+		if (device_info(dev)->instruction_ns)
+			v.prov = PROV_EMULATED;
 	} else if (!strcmp(name, "arena_bytes")) {
 		v = exact((double)(h->artefact.arena_bytes + h->artefact.state_bytes),
 			sizes);

@@ -87,6 +87,7 @@ static void take(struct hardware *h, const struct measurement *m)
 	h->energy_ci = m->energy_ci;
 	h->peak_rss_bytes = m->peak_rss_bytes ? (double)m->peak_rss_bytes : NAN;
 	h->instructions = m->instructions > 0 ? m->instructions : NAN;
+	h->step_instructions = m->step_instructions > 0 ? m->step_instructions : NAN;
 }
 
 static enum err put_failure(
@@ -245,7 +246,7 @@ static void forget(struct hardware *h)
 {
 	memset(h, 0, sizeof(*h));
 	h->latency_us = h->wall_p99_us = h->energy_uj = NAN;
-	h->peak_rss_bytes = h->step_us = h->instructions = NAN;
+	h->peak_rss_bytes = h->step_us = h->instructions = h->step_instructions = NAN;
 }
 
 static enum err start_batch(struct fleet *f, size_t device, struct hardware *out)

@@ -269,36 +269,49 @@ static enum err open_device(struct session *s, size_t device, struct err_ctx *ct
 	return ERR_OK;
 }
 
-/* An emulator counts instructions, everything else takes time. */
+/* An emulator counts instructions, everything else takes time: what to ask the one for
+ * instead of what the other has. */
+static const struct {
+	const char *time, *count;
+} pairs[] = {
+	{"latency_us", "instructions"},
+	{"wall_p99_us", "instructions"},
+	{"step_us", "step_instructions"},
+};
+
+/* NULL: it has this one. */
+static const char *other_metric(const char *name, int counts)
+{
+	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)
+		if (!strcmp(name, counts ? pairs[i].time : pairs[i].count))
+			return counts ? pairs[i].count : pairs[i].time;
+	return NULL;
+}
+
 static enum err check_device_metrics(
 	const struct session *s, size_t device, struct err_ctx *ctx)
 {
 	const struct device_info *info = device_info(s->device[device].dev);
 	const int counts = info->instruction_ns != 0;
-	static const char *const times[] = {"latency_us", "step_us", "wall_p99_us"};
 
 	for (size_t k = 0; k < s->n_tracked; k++) {
 		const struct tracked *t = &s->tracked[k];
-		const char *name = t->o.metric->name;
+		const char *name = t->o.metric->name, *other = other_metric(name, counts);
 		int is_energy = !strcmp(name, "energy_uj");
-		int refused = !counts && !strcmp(name, "instructions");
 
-		for (size_t i = 0; counts && i < sizeof(times) / sizeof(times[0]); i++)
-			refused |= !strcmp(name, times[i]);
 		if (is_energy && !info->sensor[0])
 			return err_set(ctx, ERR_USAGE,
 				"'%s': device '%s' has no energy sensor%s%s", name,
 				s->device[device].name, info->sensor_note[0] ? ": " : "",
 				info->sensor_note);
-		for (size_t m = 0; refused && m < t->group.n; m++)
+		for (size_t m = 0; other && m < t->group.n; m++)
 			if ((size_t)t->member[m] == device)
 				return err_set(ctx, ERR_USAGE,
-					"'%s': device '%s' %s", name,
+					"'%s': device '%s' %s: use %s@DEVICE", name,
 					s->device[device].name,
-					counts ? "is emulated and counts instructions: "
-						 "use instructions@DEVICE"
-					       : "does not count instructions: use "
-						 "latency_us@DEVICE");
+					counts ? "is emulated and counts instructions"
+					       : "does not count instructions",
+					other);
 	}
 	return ERR_OK;
 }

@@ -124,11 +124,11 @@ static enum err check_metrics(const struct session *s, struct err_ctx *ctx)
 				"metric '%s' does not exist for a task of kind '%s' (%s)",
 				m->name, task_kind_names[s->task.kind],
 				of_kind[s->task.kind]);
-		if (!strcmp(m->name, "step_us") && s->task.kind != TASK_LM)
+		if (!strncmp(m->name, "step_", 5) && s->task.kind != TASK_LM)
 			return err_set(ctx, ERR_INVALID,
-				"metric 'step_us' is the next token of a decoder; a task "
-				"of kind '%s' has none",
-				task_kind_names[s->task.kind]);
+				"metric '%s' is the next token of a decoder; a task of "
+				"kind '%s' has none",
+				m->name, task_kind_names[s->task.kind]);
 	}
 	if ((s->task.kind == TASK_LM) != (space_arch(s->space) == ARCH_DECODER))
 		return err_set(ctx, ERR_INVALID,

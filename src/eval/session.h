@@ -175,7 +175,8 @@ enum err session_timed_tokens(
 struct hardware {
 	enum verdict verdict;
 	struct artefact artefact; /* all 0: it was not built (build-error, no-fit) */
-	double latency_us, step_us, wall_p99_us, energy_uj, peak_rss_bytes, instructions;
+	double latency_us, step_us, wall_p99_us, energy_uj, peak_rss_bytes;
+	double instructions, step_instructions;
 	struct interval latency_ci, step_ci, energy_ci; /* us, uJ */
 };
 /* Builds with inherited weights (or the given ones: weights[i]) for every device of the job,

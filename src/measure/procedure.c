@@ -178,6 +178,13 @@ static int is_void(struct measure_job *job, const struct run_result *r)
 	return 1;
 }
 
+/* A board tells how deep its stack was; what else it needs of RAM the link knows. */
+static void add_ram(struct process_run *run, const struct artefact *a)
+{
+	if (!run->peak_rss_bytes && run->stack_bytes)
+		run->peak_rss_bytes = a->data_bytes + a->bss_bytes + run->stack_bytes;
+}
+
 static enum err run_timed(const struct measure_session *s, struct track *t,
 	uint32_t order, struct err_ctx *ctx)
 {
@@ -198,6 +205,7 @@ static enum err run_timed(const struct measure_session *s, struct track *t,
 	} else if (is_void(job, &r) && job->n_void <= VOID_RETAKES) {
 		; /* so is this one */
 	} else {
+		add_ram(&r.run, job->artefact);
 		e = keep_run(&job->m, &r.run, order, ctx);
 		t->ran = 1;
 	}
@@ -224,7 +232,8 @@ static int is_narrow(double value, const struct interval *ci, double precision)
 static int counts_agree(const struct measurement *m)
 {
 	for (uint32_t i = 0; i < m->n_runs; i++)
-		if (m->runs[i].instructions != m->instructions)
+		if (m->runs[i].instructions != m->instructions ||
+			m->runs[i].steps.instructions != m->step_instructions)
 			return 0;
 	return 1;
 }

@@ -103,7 +103,7 @@ enum err measure_process(const struct measure_session *s, const struct artefact 
 		.n_tokens = o->n_tokens,
 		.phase = o->phase,
 		.metered = mode == RUN_TIME && a != s->reference && !o->unmetered &&
-			   index % LOOK_STRIDE < o->min_processes,
+			   !o->phase && index % LOOK_STRIDE < o->min_processes,
 	};
 
 	for (int tries = 0;; tries++) {

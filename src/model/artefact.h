@@ -20,7 +20,8 @@ struct artefact {
 	uint64_t weight_bytes; /* the packed weights */
 	uint64_t vocab_bytes;
 	uint64_t data_bytes;  /* initialised, writable */
-	uint64_t bss_bytes;   /* arena included */
+	uint64_t bss_bytes;   /* arena and state included */
+	uint64_t stack_bytes; /* that it reserves on a board; 0: what the system gives */
 	uint64_t arena_bytes; /* planned working memory */
 	uint64_t state_bytes; /* KV cache and convolution state of a decoder */
 	uint64_t flash_bytes; /* text + weights + vocabulary + data */

@@ -43,7 +43,7 @@ static void clear_summary(struct measurement *m)
 	m->step_ns = NAN;
 	m->step_ci = none;
 	m->n_cached = 0;
-	m->instructions = 0;
+	m->instructions = m->step_instructions = 0;
 }
 
 void measurement_init(struct measurement *m)
@@ -140,6 +140,11 @@ double process_step_ns(const struct process_run *r)
 	return least(r->steps.wall_ns, r->steps.cpu_ns, r->steps.n);
 }
 
+int stack_is_tight(uint64_t used_bytes, uint64_t reserved_bytes)
+{
+	return reserved_bytes && used_bytes >= reserved_bytes - reserved_bytes / 20;
+}
+
 int process_throttled(const struct process_run *r)
 {
 	return r->n_quota > 0 || r->n_slowed > 0;
@@ -183,12 +188,19 @@ static void summarise_energy(struct measurement *m, double *x, struct rng *rng)
 	m->energy_ci = stats_median_interval(x, n, BOOTSTRAP_LEVEL, rng);
 }
 
-/* Only where every process counted. */
+/* Only where every process counted; single tokens where every process counted them. */
 static void summarise_count(struct measurement *m, double *x)
 {
 	for (uint32_t i = 0; i < m->n_runs; i++)
 		x[i] = m->runs[i].instructions;
 	m->instructions = stats_median(x, m->n_runs);
+	for (uint32_t i = 0; i < m->n_runs; i++) {
+		x[i] = m->runs[i].steps.instructions;
+		if (!(x[i] > 0))
+			return;
+	}
+	m->step_instructions = stats_median(x, m->n_runs);
+	m->n_cached = m->runs[0].steps.n_cached;
 }
 
 /* Only where every process timed steps. */

@@ -31,10 +31,11 @@ extern const char *const verdict_names[N_VERDICTS]; /* "ok" "build-error" ... */
 int verdict_blames_candidate(enum verdict v);
 
 /* Single tokens of a decoder, each after n_cached others, in the process that timed the
- * whole input too. n 0: none were taken. */
+ * whole input too. n 0: none were timed. */
 struct step_samples {
 	uint32_t n, inner, n_cached;
 	float *wall_ns, *cpu_ns; /* [n], as process_run's */
+	double instructions;	 /* of one, counted; 0: none was, or times were taken */
 };
 
 /* One process's run of a build. Times are per inference. Where an emulator counts
@@ -49,8 +50,8 @@ struct process_run {
 	float *cpu_ns;	/* [n] thread CPU clock, per inference */
 	struct step_samples steps;
 	uint32_t n_vcsw, n_ivcsw; /* context switches, voluntary and not, during timing */
-	uint64_t peak_rss_bytes;  /* 0: unknown */
-	uint32_t stack_bytes;	  /* the most that its stack held; 0: unknown */
+	uint64_t peak_rss_bytes;  /* of a board: data, bss and stack; 0: unknown */
+	uint32_t stack_bytes;	  /* the most that a board's stack held; 0: unknown */
 	uint32_t freq_khz;	  /* 0: the OS does not tell */
 	int32_t temp_mc;	  /* INT32_MIN: the OS does not tell */
 	uint32_t n_quota;	/* periods whose CPU quota was used up */
@@ -81,6 +82,7 @@ struct measurement {
 	/* A decoder's next token after n_cached ones, as latency; NAN: none was timed. */
 	double step_ns;
 	struct interval step_ci;
+	double step_instructions; /* the same, counted; 0: none was */
 	uint32_t n_cached;
 	uint64_t peak_rss_bytes; /* largest */
 	uint32_t stack_bytes;	 /* largest; 0: unknown */
@@ -102,6 +104,9 @@ int measurement_add_steps(struct process_run *r, uint32_t n);
 double process_latency_ns(const struct process_run *r);
 /* The same of its single tokens. */
 double process_step_ns(const struct process_run *r);
+/* Whether the most that a stack held is in the last 5 % of what is reserved for it: a deeper
+ * input would overflow it. */
+int stack_is_tight(uint64_t used_bytes, uint64_t reserved_bytes);
 /* Whether the device was kept from its full speed while the process ran. */
 int process_throttled(const struct process_run *r);
 /* Fills the summary from the runs; `rng` drives the bootstrap. */

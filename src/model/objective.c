@@ -26,6 +26,7 @@ static const struct metric metrics[] = {
 	{"step_us", "us", 0, 1, 0},
 	{"wall_p99_us", "us", 0, 1, 0},
 	{"instructions", "", 0, 1, 0},
+	{"step_instructions", "", 0, 1, 0},
 	{"energy_uj", "uJ", 0, 1, 0},
 	{"peak_rss_bytes", "bytes", 0, 1, 0},
 	{"arena_bytes", "bytes", 0, 1, 0},

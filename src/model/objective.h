@@ -27,8 +27,9 @@ extern const char *const provenance_names[N_PROVENANCES];
 struct metric {
 	const char *name; /* "slot_f1" "intent_acc" "cross_entropy" "perplexity"
 			     "latency_us" "step_us" (a decoder's next token)
-			     "wall_p99_us" "instructions" (of an emulator)
-			     "energy_uj" "peak_rss_bytes"
+			     "wall_p99_us" "instructions" "step_instructions" (of an
+			     emulator) "energy_uj" "peak_rss_bytes" (of a board its RAM:
+			     data, arena, state and the stack that was used)
 			     "arena_bytes" "flash_bytes" "model_bytes" "macs" "params" */
 	const char *unit; /* "%" "nats" "us" "bytes" ... */
 	int maximise;

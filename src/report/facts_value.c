@@ -124,10 +124,16 @@ static const struct {
 		offsetof(struct measurement, step_ci), 1e-3},
 	{"wall_p99_us", offsetof(struct measurement, wall_p99_ns), 0, 1e-3},
 	{"instructions", offsetof(struct measurement, instructions), 0, 1},
+	{"step_instructions", offsetof(struct measurement, step_instructions), 0, 1},
 	{"energy_uj", offsetof(struct measurement, energy_uj),
 		offsetof(struct measurement, energy_ci), 1},
 };
 #define N_MEASURED_FIELDS (sizeof(measured_fields) / sizeof(measured_fields[0]))
+
+static int is_count(const struct metric *m)
+{
+	return !strcmp(m->name, "instructions") || !strcmp(m->name, "step_instructions");
+}
 
 static int measured(
 	const struct facts *f, uint32_t c, const struct objective *o, struct value *v)
@@ -153,9 +159,9 @@ static int measured(
 	v->value *= measured_fields[i].scale;
 	v->ci.lo *= measured_fields[i].scale;
 	v->ci.hi *= measured_fields[i].scale;
-	if (!strcmp(o->metric->name, "instructions") && v->value > 0)
+	if (is_count(o->metric) && v->value > 0)
 		set_exact(v, v->value, PROV_EMULATED);
-	else if (!strcmp(o->metric->name, "instructions"))
+	else if (is_count(o->metric))
 		v->value = NAN;
 	else if (!isnan(v->value))
 		v->prov = m->simulated		  ? PROV_SIMULATED
@@ -174,7 +180,9 @@ static void memory(
 	if (!strcmp(o->metric->name, "peak_rss_bytes")) {
 		if (m && m->m.peak_rss_bytes)
 			set_exact(v, (double)m->m.peak_rss_bytes,
-				m->simulated ? PROV_SIMULATED : PROV_MEASURED);
+				m->simulated		? PROV_SIMULATED
+				: m->m.instructions > 0 ? PROV_EMULATED
+							: PROV_MEASURED);
 		return;
 	}
 	b = build_for(f, c, o->device);

@@ -220,11 +220,14 @@ static void fill_point(
 		if (!c->o[k].metric->per_device)
 			continue;
 		m = facts_measurement(c->f, r->candidate, c->o[k].device);
-		if (m) {
-			p->build = m->m.build;
-			p->device = m->m.device;
-			return;
-		}
+		if (!m)
+			continue;
+		p->build = m->m.build;
+		p->device = m->m.device;
+		p->stack_bytes = m->m.stack_bytes;
+		p->ram_bytes = m->m.stack_bytes ? m->m.peak_rss_bytes : 0;
+		p->emulated = m->m.instructions > 0;
+		return;
 	}
 }
 

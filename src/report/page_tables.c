@@ -48,6 +48,38 @@ static void candidate_cell(const struct front_point *p, struct buf *out)
 	buf_printf(out, "\">%s</code></td>", hash_short(&p->candidate, HASH_SHORT, hex));
 }
 
+/* A column for what boards told of their RAM: only where one did. */
+static int has_ram(const struct front *f)
+{
+	for (size_t i = 0; i < f->n; i++)
+		if (f->points[i].stack_bytes)
+			return 1;
+	return 0;
+}
+
+static void ram_head(const struct front *f, struct buf *out)
+{
+	if (has_ram(f))
+		buf_puts(out,
+			"<th>RAM of the board<span class=\"unit\">bytes, the stack in it"
+			"</span></th>");
+}
+
+static void ram_cell(const struct front *f, const struct front_point *p, struct buf *out)
+{
+	if (!has_ram(f))
+		return;
+	if (!p->stack_bytes) {
+		buf_puts(out, "<td>-</td>");
+		return;
+	}
+	buf_printf(out,
+		"<td>%llu<span class=\"ci\">stack %u</span><span class=\"from\">measured%s"
+		"</span></td>",
+		(unsigned long long)p->ram_bytes, p->stack_bytes,
+		p->emulated ? ", emulated" : "");
+}
+
 static void gist_cell(const struct front_point *p, struct buf *out)
 {
 	char text[128] = "";
@@ -72,6 +104,7 @@ void page_front(const struct material *m, struct buf *out)
 	buf_puts(out, "<div class=\"wide\"><table>\n<thead><tr><th>candidate</th>");
 	for (size_t k = 0; k < f->n_objectives; k++)
 		objective_head("", &f->objectives[k], out);
+	ram_head(f, out);
 	buf_puts(out,
 		"<th class=\"l\">tie</th><th class=\"l\">network</th></tr></thead>\n"
 		"<tbody>\n");
@@ -83,6 +116,7 @@ void page_front(const struct material *m, struct buf *out)
 		candidate_cell(p, out);
 		for (size_t k = 0; k < f->n_objectives; k++)
 			value_cell(f->objectives[k].metric, &p->v[k], out);
+		ram_cell(f, p, out);
 		buf_printf(out, "<td class=\"l\">%s%s</td>", p->tied ? "~" : "",
 			p->tied ? hash_short(&p->tied_with, 6, hex) : "");
 		gist_cell(p, out);
@@ -121,6 +155,8 @@ static void baseline_row(const struct material *m, struct buf *out)
 		baseline_cell(m, "valid", f->objectives[k].metric, out);
 		baseline_cell(m, "test", f->objectives[k].metric, out);
 	}
+	if (has_ram(f))
+		buf_puts(out, "<td>-</td>");
 	buf_puts(out, "<td></td><td class=\"l\">");
 	text_html(out, name ? name : "-");
 	buf_puts(out, "</td></tr>\n");
@@ -141,6 +177,7 @@ void page_finalists(const struct material *m, struct buf *out)
 		if (f->objectives[k].metric->quality)
 			objective_head("test ", &f->objectives[k], out);
 	}
+	ram_head(f, out);
 	buf_puts(out,
 		"<th>seeds</th><th class=\"l\">network</th></tr></thead>\n<tbody>\n");
 	for (size_t i = 0; i < f->n; i++) {
@@ -154,6 +191,7 @@ void page_finalists(const struct material *m, struct buf *out)
 			if (f->objectives[k].metric->quality)
 				value_cell(f->objectives[k].metric, &p->test[k], out);
 		}
+		ram_cell(f, p, out);
 		buf_printf(out, "<td>%d</td>", p->n_seeds);
 		gist_cell(p, out);
 	}

@@ -14,6 +14,10 @@
 /* One candidate with everything the store knows, collected for a job. */
 struct front_point {
 	struct hash candidate, build, device; /* build, device: of the last measurement */
+	/* Of that one, where it was a board's: all of its RAM, and the stack in it; else 0. */
+	uint64_t ram_bytes;
+	uint32_t stack_bytes;
+	int emulated; /* that board was */
 	char text[GENOME_TEXT_MAX];
 	int finalist;
 	struct value v[OBJECTIVES_MAX]; /* in the job's order; quality: trained where it

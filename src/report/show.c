@@ -113,7 +113,7 @@ static void print_builds(const struct view *v, struct buf *out)
 		buf_printf(out,
 			": flash %llu = %llu + %llu + %llu + %llu, arena %llu, state "
 			"%llu, bss "
-			"%llu\n                ",
+			"%llu",
 			(unsigned long long)b->flash_bytes,
 			(unsigned long long)b->text_bytes,
 			(unsigned long long)b->weight_bytes,
@@ -122,6 +122,10 @@ static void print_builds(const struct view *v, struct buf *out)
 			(unsigned long long)b->arena_bytes,
 			(unsigned long long)b->state_bytes,
 			(unsigned long long)b->bss_bytes);
+		if (b->stack_bytes)
+			buf_printf(out, ", stack reserved %llu",
+				(unsigned long long)b->stack_bytes);
+		buf_puts(out, "\n                ");
 		text_plain(out, b->compiler);
 		buf_putc(out, '\n');
 	}
@@ -129,10 +133,37 @@ static void print_builds(const struct view *v, struct buf *out)
 
 static void print_times(const struct measurement *m, struct buf *out)
 {
-	buf_printf(out, "%.2f [%.2f, %.2f], %.2f / %.2f / %.2f, RSS %llu bytes",
-		m->latency_ns / 1e3, m->latency_ci.lo / 1e3, m->latency_ci.hi / 1e3,
-		m->wall_p50_ns / 1e3, m->wall_p90_ns / 1e3, m->wall_p99_ns / 1e3,
-		(unsigned long long)m->peak_rss_bytes);
+	buf_printf(out, "%.2f [%.2f, %.2f], %.2f / %.2f / %.2f", m->latency_ns / 1e3,
+		m->latency_ci.lo / 1e3, m->latency_ci.hi / 1e3, m->wall_p50_ns / 1e3,
+		m->wall_p90_ns / 1e3, m->wall_p99_ns / 1e3);
+	if (!m->stack_bytes)
+		buf_printf(
+			out, ", RSS %llu bytes", (unsigned long long)m->peak_rss_bytes);
+}
+
+/* What a board needs of RAM beside code and weights. */
+static void print_ram(const struct measurement *m, struct buf *out)
+{
+	const char *emulated = m->instructions > 0 ? " on the emulated board" : "";
+
+	if (m->stack_bytes && m->peak_rss_bytes >= m->stack_bytes)
+		buf_printf(out,
+			"    RAM %llu bytes: data, arena and state %llu, stack %u "
+			"(measured%s)\n",
+			(unsigned long long)m->peak_rss_bytes,
+			(unsigned long long)(m->peak_rss_bytes - m->stack_bytes),
+			m->stack_bytes, emulated);
+}
+
+static void print_step(const struct measurement *m, struct buf *out)
+{
+	if (!isnan(m->step_ns))
+		buf_printf(out, "    next token %.2f [%.2f, %.2f] after %u\n",
+			m->step_ns / 1e3, m->step_ci.lo / 1e3, m->step_ci.hi / 1e3,
+			m->n_cached);
+	if (m->step_instructions > 0)
+		buf_printf(out, "    next token %.0f instructions after %u, emulated\n",
+			m->step_instructions, m->n_cached);
 }
 
 static void print_measurements(const struct view *v, struct buf *out)
@@ -151,23 +182,21 @@ static void print_measurements(const struct view *v, struct buf *out)
 				"p50 / p90 / p99)\n");
 		buf_puts(out, "  ");
 		text_plain(out, m->device_name);
-		buf_printf(out, ", build %s, look %u: ",
-			hash_short(&m->m.build, HASH_SHORT, hex), m->m.look);
+		buf_printf(out,
+			", build %s, look %u: ", hash_short(&m->m.build, HASH_SHORT, hex),
+			m->m.look);
 		if (!(m->m.instructions > 0))
 			print_times(&m->m, out);
 		else
-			buf_printf(out, "%.0f instructions, emulated",
-				m->m.instructions);
+			buf_printf(out, "%.0f instructions, emulated", m->m.instructions);
 		buf_printf(out, "%s%s\n", m->m.resolved ? "" : ", unresolved",
 			m->simulated ? ", simulated" : "");
 		if (m->m.n_throttled)
 			buf_printf(out,
 				"    the device was throttled in %u of its processes\n",
 				m->m.n_throttled);
-		if (!isnan(m->m.step_ns))
-			buf_printf(out, "    next token %.2f [%.2f, %.2f] after %u\n",
-				m->m.step_ns / 1e3, m->m.step_ci.lo / 1e3,
-				m->m.step_ci.hi / 1e3, m->m.n_cached);
+		print_step(&m->m, out);
+		print_ram(&m->m, out);
 		if (!isnan(m->m.energy_uj)) {
 			buf_printf(out, "    energy %.3f uJ (", m->m.energy_uj);
 			text_plain(out, m->m.energy_source);

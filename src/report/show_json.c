@@ -103,6 +103,14 @@ static void json_measurements(const struct view *v, struct buf *out)
 		json_number(out, "window_ns", m->m.window_ns);
 		json_number(out, "instructions",
 			m->m.instructions > 0 ? m->m.instructions : NAN);
+		json_number(out, "step_instructions",
+			m->m.step_instructions > 0 ? m->m.step_instructions : NAN);
+		json_number(out, "stack_bytes",
+			m->m.stack_bytes ? (double)m->m.stack_bytes : NAN);
+		if (m->m.stack_bytes)
+			buf_printf(out, ", \"stack_provenance\": \"%s\"",
+				provenance_names[m->m.instructions > 0 ? PROV_EMULATED
+								       : PROV_MEASURED]);
 		buf_putc(out, '}');
 		sep = ",";
 	}
@@ -128,6 +136,11 @@ static void json_builds(const struct view *v, struct buf *out)
 		json_number(out, "flash_bytes", (double)b->flash_bytes);
 		json_number(out, "weight_bytes", (double)b->weight_bytes);
 		json_number(out, "arena_bytes", (double)b->arena_bytes);
+		json_number(out, "state_bytes", (double)b->state_bytes);
+		json_number(out, "data_bytes", (double)b->data_bytes);
+		json_number(out, "bss_bytes", (double)b->bss_bytes);
+		json_number(out, "stack_reserved_bytes",
+			b->stack_bytes ? (double)b->stack_bytes : NAN);
 		buf_putc(out, '}');
 		sep = ",";
 	}

@@ -174,8 +174,17 @@ static const char version_9[] =
 	"DROP TABLE accuracy;"
 	"ALTER TABLE accuracy_9 RENAME TO accuracy;";
 
+/* Boards: the stack that was used (0: unknown) of the one that the build reserves, and the
+ * count of a decoder's next token. */
+static const char version_10[] =
+	"ALTER TABLE build ADD COLUMN stack_bytes INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE measurement ADD COLUMN stack_bytes INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE run ADD COLUMN stack_bytes INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE measurement ADD COLUMN step_instructions REAL;"
+	"ALTER TABLE run ADD COLUMN step_instructions REAL;";
+
 static const char *const steps[] = {version_1, version_2, version_3, version_4, version_5,
-	version_6, version_7, version_8, version_9};
+	version_6, version_7, version_8, version_9, version_10};
 
 const struct schema store_schema = {steps, (int)(sizeof(steps) / sizeof(steps[0]))};
 

@@ -146,6 +146,7 @@ struct store_build {
 	char compiler[96]; /* the beginning of it */
 	uint64_t image_bytes, text_bytes, weight_bytes, vocab_bytes, data_bytes;
 	uint64_t bss_bytes, arena_bytes, state_bytes, flash_bytes;
+	uint64_t stack_bytes; /* reserved, of a board's build; 0: the system's */
 };
 /* Builds of a job's candidates (candidate NULL) or of one candidate, oldest first. */
 enum err store_list_builds(struct store *s, int64_t job, const struct hash *candidate,

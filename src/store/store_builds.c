@@ -8,7 +8,7 @@ static enum err check_sizes(const struct artefact *a, struct err_ctx *ctx)
 {
 	const uint64_t sizes[] = {a->image_bytes, a->text_bytes, a->weight_bytes,
 		a->vocab_bytes, a->data_bytes, a->bss_bytes, a->arena_bytes,
-		a->state_bytes, a->flash_bytes};
+		a->state_bytes, a->flash_bytes, a->stack_bytes};
 
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
 		if (sizes[i] > INT64_MAX)
@@ -34,8 +34,9 @@ enum err store_put_build(struct store *s, const struct hash *candidate,
 		e = sql_run(s,
 			"INSERT INTO build(hash, candidate, weights, target, image, path,"
 			" compiler, image_bytes, text_bytes, weight_bytes, vocab_bytes,"
-			" data_bytes, bss_bytes, arena_bytes, state_bytes, flash_bytes)"
-			" VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+			" data_bytes, bss_bytes, arena_bytes, state_bytes, flash_bytes,"
+			" stack_bytes)"
+			" VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 			" ON CONFLICT DO NOTHING",
 			SQL_ARGS(arg_hash(&a->build), arg_int(id), arg_hash(weights),
 				arg_text(target), arg_hash(&a->image), arg_text(a->path),
@@ -47,14 +48,15 @@ enum err store_put_build(struct store *s, const struct hash *candidate,
 				arg_int((int64_t)a->bss_bytes),
 				arg_int((int64_t)a->arena_bytes),
 				arg_int((int64_t)a->state_bytes),
-				arg_int((int64_t)a->flash_bytes)),
+				arg_int((int64_t)a->flash_bytes),
+				arg_int((int64_t)a->stack_bytes)),
 			ctx);
 	return sql_end(s, e, ctx);
 }
 
 #define SIZE_COLUMNS                                                                     \
 	"b.image_bytes, b.text_bytes, b.weight_bytes, b.vocab_bytes, b.data_bytes,"      \
-	" b.bss_bytes, b.arena_bytes, b.state_bytes, b.flash_bytes "
+	" b.bss_bytes, b.arena_bytes, b.state_bytes, b.flash_bytes, b.stack_bytes "
 
 static void read_artefact(struct sql_row *r, void *item)
 {
@@ -73,6 +75,7 @@ static void read_artefact(struct sql_row *r, void *item)
 	a->arena_bytes = (uint64_t)row_int(r, 0, INT64_MAX);
 	a->state_bytes = (uint64_t)row_int(r, 0, INT64_MAX);
 	a->flash_bytes = (uint64_t)row_int(r, 0, INT64_MAX);
+	a->stack_bytes = (uint64_t)row_int(r, 0, INT64_MAX);
 }
 
 static const struct sql_reader artefact_reader = {
@@ -112,6 +115,7 @@ static void read_build(struct sql_row *r, void *item)
 	b->arena_bytes = (uint64_t)row_int(r, 0, INT64_MAX);
 	b->state_bytes = (uint64_t)row_int(r, 0, INT64_MAX);
 	b->flash_bytes = (uint64_t)row_int(r, 0, INT64_MAX);
+	b->stack_bytes = (uint64_t)row_int(r, 0, INT64_MAX);
 }
 
 static const struct sql_reader build_reader = {

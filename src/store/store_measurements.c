@@ -54,7 +54,8 @@ static enum err check_measurement(const struct measurement *m, struct err_ctx *c
 	if (!isfinite(cost) || cost <= 0)
 		return err_set(ctx, ERR_INVALID,
 			"a measurement's latency or count must be positive");
-	if (m->instructions > 0 && !isnan(m->latency_ns))
+	if ((m->instructions > 0 && !isnan(m->latency_ns)) ||
+		(m->step_instructions > 0 && !(m->instructions > 0)))
 		return err_set(ctx, ERR_INVALID,
 			"a measurement has a latency and a count of an emulator");
 	if (m->n_runs > RUNS_MAX || m->peak_rss_bytes > INT64_MAX || m->look < 1)
@@ -84,8 +85,8 @@ static enum err put_run(
 		"INSERT INTO run(measurement, at, run_order, n, inner_n, n_vcsw, n_ivcsw,"
 		" peak_rss_bytes, freq_khz, temp_mc, reference_ratio, energy_uj, samples,"
 		" step_n, step_inner, step_samples, instructions, n_quota, quota_us,"
-		" n_slowed, idle_uw, window_ns)"
-		" VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+		" n_slowed, idle_uw, window_ns, stack_bytes, step_instructions)"
+		" VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 		SQL_ARGS(arg_int(id), arg_int(r->index), arg_int(r->order), arg_int(r->n),
 			arg_int(r->inner), arg_int(r->n_vcsw), arg_int(r->n_ivcsw),
 			arg_int((int64_t)r->peak_rss_bytes), arg_int(r->freq_khz),
@@ -94,7 +95,8 @@ static enum err put_run(
 			arg_int(r->steps.inner), arg_blob(steps, step_len),
 			arg_count(r->instructions), arg_int(r->n_quota),
 			arg_int(r->quota_us), arg_int(r->n_slowed), arg_real(r->idle_uw),
-			arg_real(r->window_ns)),
+			arg_real(r->window_ns), arg_int(r->stack_bytes),
+			arg_count(r->steps.instructions)),
 		ctx);
 	free(blob);
 	return e;
@@ -108,8 +110,9 @@ static enum err put_summary(struct store *s, int64_t job, int64_t candidate,
 		" protocol, look, resolved, n_runs, latency_ns, latency_lo, latency_hi,"
 		" wall_p50_ns, wall_p90_ns, wall_p99_ns, peak_rss_bytes, energy_uj,"
 		" energy_lo, energy_hi, energy_source, taken_s, step_ns, step_lo,"
-		" step_hi, n_cached, instructions, n_throttled, idle_uw, window_ns)"
-		" VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+		" step_hi, n_cached, instructions, n_throttled, idle_uw, window_ns,"
+		" stack_bytes, step_instructions)"
+		" VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 		SQL_ARGS(arg_int(job), arg_int(candidate), arg_hash(&m->build),
 			arg_hash(&m->device), arg_text(device_name), arg_int(m->protocol),
 			arg_int(m->look), arg_int(m->resolved != 0), arg_int(m->n_runs),
@@ -122,7 +125,8 @@ static enum err put_summary(struct store *s, int64_t job, int64_t candidate,
 			arg_real(m->step_ns), arg_real(m->step_ci.lo),
 			arg_real(m->step_ci.hi), arg_int(m->n_cached),
 			arg_count(m->instructions), arg_int(m->n_throttled),
-			arg_real(m->idle_uw), arg_real(m->window_ns)),
+			arg_real(m->idle_uw), arg_real(m->window_ns),
+			arg_int(m->stack_bytes), arg_count(m->step_instructions)),
 		ctx);
 }
 
@@ -195,6 +199,8 @@ static void read_found(struct sql_row *r, void *item)
 	m->n_throttled = (uint32_t)row_int(r, 0, RUNS_MAX);
 	m->idle_uw = row_real(r);
 	m->window_ns = row_real(r);
+	m->stack_bytes = (uint32_t)row_int(r, 0, UINT32_MAX);
+	m->step_instructions = row_count(r);
 	f->sm.simulated = (int)row_int(r, 0, 1);
 }
 
@@ -251,6 +257,8 @@ static void read_run(struct sql_row *row, void *item)
 	r->n_slowed = (uint32_t)row_int(row, 0, UINT32_MAX);
 	r->idle_uw = row_real(row);
 	r->window_ns = row_real(row);
+	r->stack_bytes = (uint32_t)row_int(row, 0, UINT32_MAX);
+	r->steps.instructions = row_count(row);
 }
 
 static void release_run(void *item)
@@ -300,7 +308,8 @@ static enum err load_runs(
 		"SELECT at, run_order, n, inner_n, n_vcsw, n_ivcsw, peak_rss_bytes,"
 		" freq_khz, temp_mc, reference_ratio, energy_uj, samples, step_n,"
 		" step_inner, step_samples, instructions, n_quota, quota_us, n_slowed,"
-		" idle_uw, window_ns FROM run WHERE measurement=? ORDER BY at",
+		" idle_uw, window_ns, stack_bytes, step_instructions"
+		" FROM run WHERE measurement=? ORDER BY at",
 		SQL_ARGS(arg_int(id)), &st, ctx);
 
 	if (!e)
@@ -324,6 +333,7 @@ static enum err load_runs(
 	" m.wall_p50_ns, m.wall_p90_ns, m.wall_p99_ns, m.peak_rss_bytes, m.energy_uj,"   \
 	" m.energy_lo, m.energy_hi, m.energy_source, m.taken_s, m.step_ns, m.step_lo,"   \
 	" m.step_hi, m.n_cached, m.instructions, m.n_throttled, m.idle_uw, m.window_ns," \
+	" m.stack_bytes, m.step_instructions,"                                           \
 	" ifnull((SELECT max(d.simulated) FROM device d WHERE d.fingerprint=m.device),"  \
 	" 0) "
 

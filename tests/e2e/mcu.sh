@@ -61,7 +61,8 @@ for board in $boards; do
 	# The emulator tells of accesses to what it has not, as the pins are.
 	sed "s#sleep=off#sleep=off -d unimp -D $DIR/pins#" devices/profiles/$board.yaml >"$DIR/$board.yaml"
 	check "$board: measure" measure 8 "$DIR/$board.yaml"
-	prints "$board: its stack" '^stack +[0-9]+ bytes' out
+	prints "$board: its stack" '^stack +[0-9]+ of 8192 bytes reserved, measured on the emulated board' out
+	prints "$board: its RAM" '^RAM +[0-9]+ bytes: data [0-9]+, arena and state [0-9]+, stack [0-9]+$' out
 	levels=$(sed -n "/$(pin $board 1)/s/.*/1/p; /$(pin $board 0)/s/.*/0/p" "$DIR/pins" | uniq | tr -d '\n')
 	if [ "$levels" = 010101010 ]; then
 		ok "$board: a pin is high once a process, while it is timed, after a pulse"
@@ -85,6 +86,56 @@ for bits in 32 4; do
 	prints "golden check, $bits bits" '^golden +outputs agree' out
 	prints "instructions, $bits bits" '^instructions [0-9]+ ' out
 done
+# A decoder: whole inputs and single tokens, the same counts every time; what is kept of it.
+decoder='dec;v=1000;t=64;d=64;e=64;eb=8;act=gelu;norm=rms;place=pre;pool=mean;abs=1;rel=0;conv=0;opt=O2;kern=opt;L=h2k2x32f128r0b8,h2k2x32f128r0b8'
+decode() { # OPTION...
+	"$HAWSER" measure --genome "$decoder" --device $board --tokens 16 "$@"
+}
+field() { # NAME: a number of JSON
+	sed -n "s/.*\"$1\": \([0-9]*\).*/\1/p" "$DIR/out" | head -1
+}
+check 'a decoder' decode
+prints 'its golden check' '^golden +outputs agree' out
+prints 'its next token' '^next token +[0-9]+ instructions after 16$' out
+check 'as JSON' decode --json
+whole=$(field instructions) token=$(field step_instructions)
+prints 'what was cached' '"cached": 16' out
+prints 'the stack it has' '"stack_reserved_bytes": 8192' out
+prints 'which is enough' '"stack_is_tight": false' out
+stack=$(field stack_bytes)
+check 'single tokens alone' decode --phase decode --json
+if [ -n "$token" ] && [ "$token" -lt "$whole" ] && [ "$(field instructions)" = "$token" ]; then
+	ok 'take as many'
+else
+	not_ok 'take as many' "'$(field instructions)', beside $whole '$token'"
+fi
+check 'what is kept' "$HAWSER" show "$(sed -n 's/.*"candidate": "\(.*\)".*/\1/p' "$DIR/out")" --json
+prints 'its tokens, its stack' "\"step_instructions\": $token, \"stack_bytes\": $stack, \"stack_provenance\": \"emulated\"" out
+exits 'tokens of an encoder' 2 measure 8 $board --phase decode
+prints 'says what to do' 'single tokens of a decoder, and this network is an encoder: leave it out' err
+# The same emulator behind a port, as a real board would be, is timed.
+qemu-system-arm -M $board -display none -nodefaults -serial pty \
+	-kernel "$(dirname "$HAWSER")/hawser-agent-$board.elf" >"$DIR/port" 2>/dev/null &
+emulator=$!
+tries=0
+while [ $tries -lt 50 ] && ! grep -q 'redirected to' "$DIR/port"; do
+	sleep 0.1
+	tries=$((tries + 1))
+done
+sed "s#^emulator:.*#port: $(sed -n 's/.*redirected to \([^ ]*\) .*/\1/p' "$DIR/port")#" devices/profiles/$board.yaml >"$DIR/port.yaml"
+check 'a decoder behind a port' "$HAWSER" measure --genome "$decoder" --device "$DIR/port.yaml" --tokens 16 --processes 2 --json
+prints 'a time of inputs' '"latency_us": [0-9.]+' out
+prints 'a time of tokens' '"step_us": [0-9.]+' out
+prints 'after as many' '"cached": 16' out
+prints 'its stack' '"stack_bytes": [0-9]+' out
+kill $emulator
+wait $emulator 2>/dev/null
+# The same harness with less stack than it uses but for 5 %.
+mkdir "$DIR/home"
+cp -r src devices search "$DIR/home"
+sed -i "s/define STACK_BYTES 8192/define STACK_BYTES $((stack * 102 / 100 / 4 * 4))/" "$DIR/home/devices/boards/mcu/main.c"
+check 'a payload with little stack' env HAWSER_HOME="$DIR/home" "$HAWSER" measure --genome "$decoder" --device $board --tokens 16
+prints 'is warned of' '^warning +that stack is in the last 5 % of what is reserved: enlarge' out
 # Weights of 320 KB beside 112 KB of RAM: in flash, and refused where the profile names none.
 large() { # DEVICE
 	"$HAWSER" measure --genome "$(genome 8 | sed 's/v=200/v=4000/; s/d=32;e=32/d=64;e=64/')" \

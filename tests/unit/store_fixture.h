@@ -80,6 +80,7 @@ FIXTURE void fixture_artefact(struct artefact *a, int i)
 	a->bss_bytes = 9000;
 	a->arena_bytes = 8000 + (uint64_t)i;
 	a->state_bytes = 16;
+	a->stack_bytes = 8192;
 	a->flash_bytes = a->text_bytes + a->weight_bytes + a->vocab_bytes;
 }
 

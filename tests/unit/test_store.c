@@ -342,6 +342,7 @@ static void build_and_device_round_trip(void **state)
 	assert_string_equal(a.compiler, got.compiler);
 	assert_int_equal(a.flash_bytes, got.flash_bytes);
 	assert_int_equal(a.state_bytes, got.state_bytes);
+	assert_int_equal(a.stack_bytes, got.stack_bytes);
 	assert_int_equal(store_get_build(b->s, &missing, &got, &b->ctx), ERR_NOTFOUND);
 	for (int one = 0; one < 2; one++) {
 		assert_ok(store_list_builds(
@@ -351,6 +352,7 @@ static void build_and_device_round_trip(void **state)
 		assert_true(hash_equal(&builds[0].candidate, &h));
 		assert_string_equal(builds[0].target, "local");
 		assert_int_equal(builds[0].arena_bytes, a.arena_bytes);
+		assert_int_equal(builds[0].stack_bytes, a.stack_bytes);
 		free(builds);
 	}
 	a.flash_bytes = UINT64_MAX;

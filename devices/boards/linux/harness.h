@@ -18,11 +18,13 @@
 /* The harness's own memory. A board without an operating system has little. */
 #ifdef __linux__
 #define HARNESS_MAX_TOKENS EVAL_MAX_TOKENS
+#define HARNESS_MAX_SAMPLES TIME_MAX_SAMPLES
 #define HARNESS_OUT_BYTES 32768
 #define HARNESS_IN_BYTES 16384
 #define HARNESS_GOLDEN_LOGITS 1 /* the golden check gives the logits, too */
 #else
 #define HARNESS_MAX_TOKENS 512
+#define HARNESS_MAX_SAMPLES 256
 #define HARNESS_OUT_BYTES 512
 #define HARNESS_IN_BYTES 256
 #define HARNESS_GOLDEN_LOGITS 0
@@ -48,12 +50,24 @@ int run_fresh(const int32_t *tokens, uint32_t n, struct model_output *o);
 int run_golden(void);
 int run_eval(void);
 
-/* timing.c */
+/* timed.c: what is timed, and how often */
 struct timing {
 	uint32_t n_warmup, n_samples, min_sample_ns, n_tokens, phase;
 	uint32_t rounds; /* prefills or whole inputs per sample */
 	uint32_t steps;	 /* inferences timed in a round: 1, or decoder steps */
 };
+/* The golden check, then whole inputs or single tokens; of a decoder whose whole inputs are
+ * timed, its single tokens too. */
 int run_time(struct timing *t);
+/* One sample between clock_start and clock_stop: all rounds at once, or the steps of each
+ * round apart from its prefill. -1 when the model refuses. */
+int timing_sample(const struct timing *t);
+
+/* timing.c, of each target: its clocks. What lies between the two is added up. */
+void clock_start(void);
+void clock_stop(void);
+/* Finds the rounds that a sample needs, takes all samples and writes them as a record of
+ * `kind`: RECORD_TIME, or RECORD_STEPS, which says what was cached. -1 when the model refuses. */
+int take_samples(struct timing *t, uint32_t kind);
 
 #endif

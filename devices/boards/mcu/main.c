@@ -34,6 +34,17 @@ static int has_its_weights(void)
 	return !size || crc32_update(0, at, size) == head.flash_crc;
 }
 
+static int run_timed(void)
+{
+	struct timing t = {.n_warmup = payload->n_warmup,
+		.n_samples = payload->n_samples,
+		.min_sample_ns = payload->min_sample_ns,
+		.n_tokens = payload->n_tokens,
+		.phase = payload->phase};
+
+	return run_time(&t);
+}
+
 static int run(void)
 {
 	stream_begin();

@@ -1,145 +1,119 @@
 #include "devices/boards/linux/harness.h"
 #include "devices/boards/mcu/board.h"
 
-#define MAX_ROUNDS (1u << 20)
-#define MAX_SAMPLES 256
+#define MAX_INNER (1u << 20)
 
-static int32_t ids[HARNESS_MAX_TOKENS];
-static float sample_ns[MAX_SAMPLES];
-static volatile float keep; /* an output is used, whatever the optimiser thinks */
-static uint32_t n_tokens, rounds;
-static uint64_t overhead; /* ticks that reading the clock takes */
+static float sample_ns[HARNESS_MAX_SAMPLES];
+static uint64_t begun, taken; /* ticks */
+static uint64_t overhead;     /* that reading the clock takes */
 
 static uint64_t to_ns(uint64_t ticks)
 {
 	return ticks * 1000000000u / payload->clock_hz;
 }
 
-/* Ticks of `rounds` inferences; 0: the model refused. */
-static uint64_t sample(void)
+void clock_start(void)
 {
-	struct model_output o = {0};
-	uint64_t start = payload_ticks(), ticks;
+	begun = payload_ticks();
+}
 
-	for (uint32_t i = 0; i < rounds; i++)
-		if (run_fresh(ids, n_tokens, &o) != 0)
-			return 0;
-	ticks = payload_ticks() - start;
-	keep = o.intent ? o.intent[0] : o.tags ? o.tags[0] : o.lm ? o.lm[0] : 0;
-	return ticks > overhead ? ticks - overhead : 1;
+void clock_stop(void)
+{
+	uint64_t ticks = payload_ticks() - begun;
+
+	taken += ticks > overhead ? ticks - overhead : 1;
+}
+
+static int sample(const struct timing *t)
+{
+	taken = 0;
+	return timing_sample(t);
+}
+
+static void find_overhead(void)
+{
+	taken = overhead = 0;
+	clock_start();
+	clock_stop();
+	overhead = taken;
 }
 
 /* Twice as many, or once the time of some is known as many as are needed: the window of a
  * meter is seconds long, and should not be twice that. */
-static uint32_t more_rounds(uint64_t ns)
+static uint32_t more_rounds(const struct timing *t, uint64_t ns)
 {
-	uint64_t n = 2 * rounds;
+	uint64_t n = 2 * (uint64_t)t->rounds, most = MAX_INNER / t->steps;
 
-	if (ns > payload->min_sample_ns / 64)
-		n = (uint64_t)rounds * payload->min_sample_ns / ns * 65 / 64 + 1;
-	return n < MAX_ROUNDS ? (uint32_t)n : MAX_ROUNDS;
+	if (ns > t->min_sample_ns / 64)
+		n = (uint64_t)t->rounds * t->min_sample_ns / ns * 65 / 64 + 1;
+	return (uint32_t)(n < most ? n : most);
 }
 
 /* Rounds grow until a sample lasts long enough. */
-static int calibrate(void)
+static int calibrate(struct timing *t)
 {
-	for (rounds = 1;;) {
-		uint64_t ticks = sample(), ns = to_ns(ticks);
+	for (t->rounds = 1;;) {
+		uint64_t ns;
 
-		if (!ticks)
+		if (sample(t) != 0)
 			return -1;
-		if (ns >= payload->min_sample_ns || rounds >= MAX_ROUNDS)
+		ns = to_ns(taken);
+		if (ns >= t->min_sample_ns || t->rounds >= MAX_INNER / t->steps)
 			return 0;
-		rounds = more_rounds(ns);
+		t->rounds = more_rounds(t, ns);
 	}
 }
 
-static void write_time(uint64_t start, uint64_t end)
+static void write_time(
+	const struct timing *t, uint32_t kind, uint64_t start, uint64_t end)
 {
-	static uint8_t b[TIME_HEAD_BYTES + 8 * MAX_SAMPLES];
+	static uint8_t b[4 + TIME_HEAD_BYTES + 8 * HARNESS_MAX_SAMPLES];
+	uint32_t inner = t->rounds * t->steps;
 	struct put p;
 
 	put_init(&p, b, sizeof(b));
-	put_u32(&p, payload->n_samples);
-	put_u32(&p, rounds);
+	if (kind == RECORD_STEPS)
+		put_u32(&p, t->n_tokens);
+	put_u32(&p, t->n_samples);
+	put_u32(&p, inner);
 	put_u64(&p, to_ns(start));
 	put_u64(&p, to_ns(end));
-	put_u64(&p, (uint64_t)payload->n_samples * rounds);
+	put_u64(&p, (uint64_t)t->n_samples * inner);
 	put_u32(&p, 0);
 	put_u32(&p, 0);
-	for (uint32_t i = 0; i < payload->n_samples; i++) {
+	for (uint32_t i = 0; i < t->n_samples; i++) {
 		put_f32(&p, sample_ns[i]);
 		put_f32(&p, sample_ns[i]);
 	}
-	stream_record(RECORD_TIME, b, p.len);
+	stream_record(kind, b, p.len);
 }
 
-/* The board's pin is high while it infers. A meter that tells falling edges alone sees the
- * first end of the window by the short pulse before it. */
-static void open_window(void)
+/* The board's pin is high while whole inputs are inferred; a window of single tokens would
+ * hold their prefills. A meter that tells falling edges alone sees the first end of the window
+ * by the short pulse before it. */
+static void open_window(const struct timing *t)
 {
-	payload_edge(1);
-	payload_edge(0);
-	payload_edge(1);
+	for (uint32_t i = 0; i < 3 && !t->phase; i++)
+		payload_edge(!(i & 1));
 }
 
-static int take_samples(void)
+int take_samples(struct timing *t, uint32_t kind)
 {
-	uint64_t start, ticks;
+	uint64_t start;
 
-	start = payload_ticks();
-	overhead = payload_ticks() - start;
-	for (uint32_t i = 0; i < payload->n_warmup; i++)
-		if (run_fresh(ids, n_tokens, &(struct model_output){0}) != 0)
-			return -1;
-	if (calibrate() != 0)
+	find_overhead();
+	if (calibrate(t) != 0)
 		return -1;
 	start = payload_ticks();
-	open_window();
-	for (uint32_t i = 0; i < payload->n_samples; i++) {
-		ticks = sample();
-		if (!ticks)
+	open_window(t);
+	for (uint32_t i = 0; i < t->n_samples; i++) {
+		if (sample(t) != 0)
 			return -1;
-		sample_ns[i] = (float)((double)ticks * 1e9 / payload->clock_hz / rounds);
+		sample_ns[i] = (float)((double)taken * 1e9 / payload->clock_hz /
+				       (t->rounds * t->steps));
 	}
-	payload_edge(0);
-	write_time(start, payload_ticks());
-	return 0;
-}
-
-/* The timed input: the first golden input, repeated or cut to the length asked for. */
-static const char *prepare(void)
-{
-	n_tokens = payload->n_tokens	     ? payload->n_tokens
-		   : model_info.timed_tokens ? model_info.timed_tokens
-					     : model_info.seq_len;
-	if (payload->n_samples == 0 || payload->n_samples > MAX_SAMPLES)
-		return "the number of samples is out of range";
-	if (payload->phase)
-		return "single token steps are not timed on this device";
-	if (n_tokens > model_info.seq_len || n_tokens > HARNESS_MAX_TOKENS)
-		return "the timed length does not fit the model";
-	if (model_n_golden == 0 || model_golden[0].n == 0)
-		return "the model has no golden input";
-	for (uint32_t i = 0; i < n_tokens; i++)
-		ids[i] = model_golden[0].ids[i % model_golden[0].n];
-	return NULL;
-}
-
-int run_timed(void)
-{
-	const char *fault = prepare();
-	struct record_golden r;
-
-	if (fault)
-		return stream_fail(HARNESS_EXIT_USAGE, fault);
-	if (golden_check(&r) != 0)
-		return stream_fail(
-			HARNESS_EXIT_MODEL, "the model refused a golden input");
-	golden_write(&r);
-	if (r.pass && take_samples() != 0)
-		return stream_fail(
-			HARNESS_EXIT_MODEL, "the model refused the timed input");
-	stream_end();
+	if (!t->phase)
+		payload_edge(0);
+	write_time(t, kind, start, payload_ticks());
 	return 0;
 }
