@@ -19,7 +19,7 @@ static void features(const struct wire_board *b, char *out, size_t cap)
 
 	snprintf(out, cap, "%s%s%s%s%s", fpu ? " fpu" : "",
 		fpu && MVFR0_DOUBLE(b->mvfr0) ? " double" : "", dsp ? " dsp" : "",
-		mve ? " mve" : "", !mve && !dsp ? " none" : "");
+		mve ? " mve" : "", !fpu && !mve && !dsp ? " none" : "");
 }
 
 /* devices/PROTOCOL.md, "The description" */

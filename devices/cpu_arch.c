@@ -165,10 +165,13 @@ enum err cpu_arch_check_image(
 {
 	const unsigned char *b = image;
 	const struct cpu_arch *t;
-	char machine[64];
+	char machine[64], board[64];
 	unsigned is;
 
 	cpu_arch_line(description, "arch", machine, sizeof(machine));
+	cpu_arch_line(description, "board", board, sizeof(board));
+	if (board[0]) /* a flat image */
+		return check_needs(description, machine, image, len, ctx);
 	t = cpu_arch_find(machine);
 	if (!t || len < 20 || memcmp(b, ELFMAG, SELFMAG) != 0)
 		return ERR_OK;

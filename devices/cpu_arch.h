@@ -37,8 +37,8 @@ void cpu_arch_line(const char *description, const char *key, char *out, size_t c
 const struct cpu_arch_level *cpu_arch_level_after(const struct cpu_arch *t,
 	const struct cpu_arch_level *last, const char *description);
 /* ERR_UNSUPPORTED when `image` is a program for another kind of machine than the one
- * described, or was allowed instructions that it does not report; anything else passes,
- * the device has the last word. */
+ * described, or was allowed instructions that it does not report (a board's flat image as
+ * well); anything else passes, the device has the last word. */
 enum err cpu_arch_check_image(
 	const char *description, const void *image, size_t len, struct err_ctx *ctx);
 

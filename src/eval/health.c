@@ -364,6 +364,25 @@ static enum err check_item(void *self, size_t device, struct err_ctx *ctx)
 	return e == ERR_DEVICE ? session_await_device(self, device, ctx) : e;
 }
 
+/* Two of which each measurement would be one and the same. */
+static enum err check_distinct(const struct session *s, struct err_ctx *ctx)
+{
+	for (size_t i = 0; i < s->n_devices; i++)
+		for (size_t k = 0; k < i; k++) {
+			const struct session_device *a = &s->device[k], *b = &s->device[i];
+
+			if (hash_equal(&device_info(a->dev)->fingerprint,
+				    &device_info(b->dev)->fingerprint) &&
+				hash_equal(&a->reference.build, &b->reference.build))
+				return err_set(ctx, ERR_USAGE,
+					"devices '%s' and '%s' are the same machine by all "
+					"that they tell, with the same compiler and flags: "
+					"name one of them in the objectives",
+					a->name, b->name);
+		}
+	return ERR_OK;
+}
+
 /* No compiler runs beside a health check, which may be of this machine. */
 enum err session_open_devices(struct session *s, struct err_ctx *ctx)
 {
@@ -376,5 +395,6 @@ enum err session_open_devices(struct session *s, struct err_ctx *ctx)
 		e = store_device(s, i, ctx);
 	e = e ? e
 	      : parallel_for(s->n_devices, parallel_processors(), build_item, s, ctx);
+	e = e ? e : check_distinct(s, ctx);
 	return e ? e : parallel_all(s->n_devices, check_item, s, ctx);
 }

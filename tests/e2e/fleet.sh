@@ -60,6 +60,9 @@ sed 's/^job: .*/job: lab/; s/@slow/@lab\/bench.yaml/; s/^limits: .*//; s/, laten
 	"$DIR/whole.yaml" >"$DIR/lab.yaml"
 hawser=$(realpath "$HAWSER")
 check 'a job on a device given by a path' env -C "$DIR" "$hawser" search lab.yaml --results "$DIR/a" --no-final
+sed 's/@lab.bench.yaml/&, latency_us@slow/' "$DIR/lab.yaml" >"$DIR/same.yaml"
+exits 'one machine under two names' 2 env -C "$DIR" "$hawser" search same.yaml --results "$DIR/i" --no-final
+prints 'is refused' "devices 'lab/bench.yaml' and 'slow' are the same machine by all that they tell, with the same compiler and flags" err
 check 'device list' "$HAWSER" device list --results "$DIR/a"
 prints 'shows it with its path' "^bench +sim +none +[0-9]{4}-[0-9-]+ [0-9:]+ +- +- +ready; $(realpath "$DIR")/lab/bench.yaml\$" out
 check 'device list --json' "$HAWSER" device list --json --results "$DIR/a"

@@ -86,6 +86,18 @@ for bits in 32 4; do
 	prints "golden check, $bits bits" '^golden +outputs agree' out
 	prints "instructions, $bits bits" '^instructions [0-9]+ ' out
 done
+# What the core has not is not sent there; without an FPU, an answer is as right.
+other() { # CFLAGS: the board's profile with the flags of another core
+	sed "s/^cflags:.*/cflags: $1 -mthumb/" devices/profiles/$board.yaml >"$DIR/other.yaml"
+}
+other '-mcpu=cortex-m55 -mfloat-abi=hard'
+exits 'a build for an M55' 2 measure 8 "$DIR/other.yaml"
+prints 'is refused' "needs 'mve', which this cortex-m4 processor does not report: take '\\+mve', or what implies it, out of 'cflags'" err
+other '-mcpu=cortex-m7 -mfpu=fpv5-d16 -mfloat-abi=hard'
+exits 'a build for an M7' 2 measure 8 "$DIR/other.yaml"
+prints 'is refused as well' "needs 'double'" err
+other '-mcpu=cortex-m4 -mfloat-abi=soft'
+check 'a build without FPU' measure 8 "$DIR/other.yaml"
 # A decoder: whole inputs and single tokens, the same counts every time; what is kept of it.
 decoder='dec;v=1000;t=64;d=64;e=64;eb=8;act=gelu;norm=rms;place=pre;pool=mean;abs=1;rel=0;conv=0;opt=O2;kern=opt;L=h2k2x32f128r0b8,h2k2x32f128r0b8'
 decode() { # OPTION...

@@ -2,7 +2,7 @@
  * line "hawser-needs: avx2=-mavx2 ..." of the processor's features, as the kernel calls
  * them, and of the flag that allowed each, the newest first. Compiled with all
  * flags that the kernels had;
- * devices/agent/linux/isa.c reports at least the words that stand here.
+ * devices/agent/linux/isa.c reports at least the words that stand here for Linux machines.
  */
 extern const char isa_needs[];
 const char isa_needs[] = "hawser-needs:"
@@ -134,7 +134,7 @@ const char isa_needs[] = "hawser-needs:"
 #ifdef __ARM_FEATURE_ATOMICS
 			 " atomics=+lse"
 #endif
-#elif defined(__arm__)
+#elif defined(__arm__) && __ARM_ARCH_PROFILE != 'M'
 #ifdef __ARM_ARCH_EXT_IDIV__
 			 " idiva=+idiv"
 #endif
@@ -159,6 +159,19 @@ const char isa_needs[] = "hawser-needs:"
 #endif
 #ifdef __riscv_v
 			 " v=v"
+#endif
+#elif defined(__arm__) /* a board: words of devices/board_record.c */
+#ifdef __ARM_FEATURE_MVE
+			 " mve=+mve"
+#endif
+#ifdef __ARM_FEATURE_DSP
+			 " dsp=+dsp"
+#endif
+#if defined(__ARM_FP) && __ARM_FP & 8
+			 " double=-mfpu=fpv5-d16"
+#endif
+#ifdef __ARM_FP
+			 " fpu=-mfloat-abi=hard"
 #endif
 #endif
 			 "\n";
