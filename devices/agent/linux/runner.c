@@ -273,6 +273,11 @@ static void add_energy(
 	d->energy_uj = d->idle_uw = NAN;
 	if (!r->sensor.ops || d->outcome != OUTCOME_OK || s->n_time != 1)
 		return;
+	if (r->rq.phase) {
+		snprintf(d->energy_note, sizeof(d->energy_note),
+			"the window holds the inputs between single tokens too");
+		return;
+	}
 	r->meter.next_ns = 0; /* due or not: the window's end must be covered */
 	meter_sample(&r->meter, child_now_ns());
 	why = meter_result(&r->meter, &w, &d->energy_uj, &d->idle_uw);
