@@ -165,8 +165,13 @@ static enum err run(int argc, char **argv, struct err_ctx *ctx)
 	else
 		measure_text(&g, &o, &r, power_w);
 	if (!e && r.job.verdict != VERDICT_OK)
-		e = err_set(ctx, ERR_INVALID, "the network failed on '%s': %s (%s)",
-			device, verdict_names[r.job.verdict], r.job.detail);
+		e = verdict_blames_candidate(r.job.verdict)
+			    ? err_set(ctx, ERR_INVALID,
+				      "the network failed on '%s': %s (%s)", device,
+				      verdict_names[r.job.verdict], r.job.detail)
+			    : err_set(ctx, ERR_DEVICE, "device '%s' failed: %s (%s)",
+				      device, verdict_names[r.job.verdict],
+				      r.job.detail);
 	single_result_release(&r);
 	return e;
 }

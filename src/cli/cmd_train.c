@@ -26,7 +26,7 @@ static const struct cli_option options[] = {
 	{"data", "SRC", "data set, as in 'hawser data show'", 0, &data},
 	{"format", "F", "its format (default: recognised)", 0, &format},
 	{"genome", "TEXT", "the network, as canonical text", 0, &genome_text},
-	{"preset", "NAME", "the network, by name ('hawser space' lists them)", 0,
+	{"preset", "NAME", "the network, by name ('hawser space presets' lists them)", 0,
 		&preset},
 	{"epochs", "N", "passes over the training split", 0, &epochs_text},
 	{"seed", "S", "seed of weights, order and dropout (default 1)", 0, &seed_text},

@@ -22,8 +22,9 @@
 static uint32_t timed_tokens(const struct genome *g, const struct single_options *o)
 {
 	uint32_t n = o->measure.n_tokens ? o->measure.n_tokens : TIMED_MAX_TOKENS;
+	uint32_t longest = g->seq_len - (o->measure.phase ? 1u : 0u); /* room for a token */
 
-	return n < g->seq_len ? n : g->seq_len;
+	return n < longest ? n : longest;
 }
 
 static double macs_of(

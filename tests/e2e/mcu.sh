@@ -80,6 +80,10 @@ for board in $boards; do
 		not_ok "$board: the same count" "'$n' after '$first'"
 	fi
 done
+# The boards whose core has DSP take its kernels.
+check 'musca-b1: kernels for its core' "$HAWSER" measure --genome "$(genome 8 | sed 's/kern=ref/kern=opt/')" \
+	--task intent-slots:5:7 --device musca-b1 --processes 2 --json
+if [ "$(count)" -lt $((n / 2)) ]; then ok 'are quicker'; else not_ok 'are quicker' "$(count) after $n"; fi
 board=mps2-an386
 for bits in 32 4; do
 	check "measure, $bits bits" measure $bits $board
@@ -123,6 +127,7 @@ else
 fi
 check 'what is kept' "$HAWSER" show "$(sed -n 's/.*"candidate": "\(.*\)".*/\1/p' "$DIR/out")" --json
 prints 'its tokens, its stack' "\"step_instructions\": $token, \"stack_bytes\": $stack, \"stack_provenance\": \"emulated\"" out
+check 'the last token that fits' "$HAWSER" measure --genome "$decoder" --device $board --phase decode
 exits 'tokens of an encoder' 2 measure 8 $board --phase decode
 prints 'says what to do' 'single tokens of a decoder, and this network is an encoder: leave it out' err
 # The same emulator behind a port, as a real board would be, is timed.
@@ -160,6 +165,9 @@ check 'weights in flash' large $board
 prints 'where they are' '^placed +2[0-9]{5} bytes of weights and vocabulary in the board' out
 prints 'their answers agree' '^golden +outputs agree' out
 prints 'their instructions' '^instructions [0-9]+ ' out
+sed 's#write: probe#write: "false {file} {address}"#' devices/profiles/$board.yaml >"$DIR/broken.yaml"
+exits 'a command that fails' 3 large "$DIR/broken.yaml"
+prints 'is the device'"'"'s fault' "device '.*broken.yaml' failed: device-lost [(].* its flash is not written" err
 sed '/^flash:/d' devices/profiles/$board.yaml >"$DIR/small.yaml"
 exits 'the same without flash' 2 large "$DIR/small.yaml"
 prints 'what was looked at' "window for both has 114688 and its profile names no 'flash'" err
