@@ -182,11 +182,16 @@ static enum err come_back(struct device *d, int same_line, struct err_ctx *ctx)
 	return ERR_OK;
 }
 
+static int is_cancelled(const struct device *d)
+{
+	return d->cancel && *d->cancel;
+}
+
 static enum err pause(const struct device *d, int ms, struct err_ctx *ctx)
 {
 	static const struct timespec tick = {0, TICK_MS * 1000000L};
 
-	for (; !d->cancel || !*d->cancel; ms -= TICK_MS) {
+	for (; !is_cancelled(d); ms -= TICK_MS) {
 		if (ms <= 0)
 			return ERR_OK;
 		nanosleep(&tick, NULL);
@@ -289,6 +294,8 @@ static enum err await_done(struct device *d, struct wire_done *done, struct err_
 		struct get g;
 		enum err e;
 
+		if (is_cancelled(d))
+			return err_set(ctx, ERR_CANCELLED, "interrupted");
 		if (l->t->ops->now_ms(l->t) >= until)
 			return err_set(ctx, ERR_DEVICE, "the run does not end");
 		e = link_next(l, silence_ms, &h, &g, ctx);

@@ -147,7 +147,7 @@ enum err device_open_with(struct device **out, const struct device_profile *p,
 	const struct device_driver *driver, struct err_ctx *ctx);
 void device_close(struct device *d); /* NULL is allowed */
 /* Once *cancel (borrowed) is not 0, what `d` waits for itself ends with ERR_CANCELLED: the
- * profile's commands, a pause before it tries again. */
+ * profile's commands, a run, a pause before it tries again. */
 void device_set_cancel(struct device *d, volatile const int *cancel);
 const struct device_info *device_info(const struct device *d);
 const struct device_profile *device_profile(const struct device *d);

@@ -198,4 +198,17 @@ wait_for 'an emulator runs' -gt
 kill -9 $pid 2>/dev/null
 wait $pid 2>/dev/null
 wait_for 'and ends with its controller' -eq
+# So does one whose run takes minutes, with Ctrl-C.
+sed 's/^flash_bytes:.*/flash_bytes: 0/; s/^ram_bytes:.*/ram_bytes: 0/' "$DIR/mine.yaml" >"$DIR/long.yaml"
+"$HAWSER" measure --genome "$(genome 32 | sed 's/t=12;d=32;e=32/t=128;d=256;e=256/; s/x16f48/x64f1024/')" \
+	--task intent-slots:5:7 --device "$DIR/long.yaml" >"$DIR/out" 2>"$DIR/err" &
+pid=$!
+wait_for 'a long run begins' -gt
+sleep 4
+kill -INT $pid
+await 60 eval '! kill -0 $pid 2>/dev/null'
+check 'Ctrl-C ends it at once' eval '! kill -0 $pid 2>/dev/null'
+kill -9 $pid 2>/dev/null
+wait $pid 2>/dev/null
+wait_for 'with its emulator' -eq
 finish
