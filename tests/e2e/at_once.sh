@@ -27,22 +27,7 @@ END
 chmod 755 "$DIR/agent"
 export HAWSER_AGENT=$DIR/agent
 
-cat >"$DIR/tiny.yaml" <<END
-name: tiny
-arch: enc
-genes:
-  vocab_size: 300
-  seq_len: 32
-  d_model: [16, 48]
-  embed_bits: 8
-  act: relu
-  kernels: opt
-  n_layers: [1, 2]
-  n_heads: [1, 2]
-  d_head: 16
-  d_ff: [32, 96]
-  bits: [32, 8, 4]
-END
+tiny_space opt '[32, 8, 4]'
 job() { # job NAME LINE...
 	name=$1
 	shift

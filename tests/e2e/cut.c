@@ -13,18 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static int send_all(int fd, const char *b, ssize_t n)
-{
-	while (n > 0) {
-		ssize_t k = write(fd, b, (size_t)n);
-
-		if (k <= 0)
-			return 0;
-		b += k;
-		n -= k;
-	}
-	return 1;
-}
+#include "tests/e2e/send_all.h"
 
 static void note(const char *file, unsigned long up)
 {

@@ -15,6 +15,7 @@
 
 #include "devices/proto/frame.h"
 #include "devices/proto/message.h"
+#include "tests/e2e/send_all.h"
 
 #define MAX_PAYLOAD 65536
 
@@ -26,19 +27,6 @@ static struct gate {
 	uint8_t frame[FRAME_WIRE_BYTES(MAX_PAYLOAD)];
 	struct wire_header last; /* RUN: the same one may be asked for again */
 } gate;
-
-static int send_all(int fd, const uint8_t *b, ssize_t n)
-{
-	while (n > 0) {
-		ssize_t k = write(fd, b, (size_t)n);
-
-		if (k <= 0)
-			return 0;
-		b += k;
-		n -= k;
-	}
-	return 1;
-}
 
 static void note(const char *mode)
 {

@@ -29,28 +29,7 @@ reads_as_json() {
 	check "$name is well formed" sh -c '"$1" <"$2"' sh "$DIR/json" "$DIR/doc"
 }
 
-cat >"$DIR/tiny.yaml" <<EOF
-name: tiny
-arch: enc
-genes:
-  vocab_size: 300
-  seq_len: 32
-  d_model: [16, 48]
-  embed_bits: 8
-  act: relu
-  norm: ln
-  norm_place: pre
-  pool: mean
-  rel_pos: 8
-  conv: 3
-  opt: O2
-  kernels: ref
-  n_layers: [1, 2]
-  n_heads: [1, 2]
-  d_head: 16
-  d_ff: [32, 96]
-  bits: [8, 4]
-EOF
+tiny_space ref '[8, 4]'
 job() { # job NAME N_CANDIDATES
 	cat >"$DIR/$1.job.yaml" <<EOF
 job: $1

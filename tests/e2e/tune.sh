@@ -49,28 +49,7 @@ exits 'and a shape that cannot be' 66 sh -c \
 	sh "${tuner:-none}"
 
 # ---- a search that tunes
-cat >"$DIR/tiny.yaml" <<END
-name: tiny
-arch: enc
-genes:
-  vocab_size: 300
-  seq_len: 32
-  d_model: [16, 48]
-  embed_bits: 8
-  act: relu
-  norm: ln
-  norm_place: pre
-  pool: mean
-  rel_pos: 8
-  conv: 3
-  opt: O2
-  kernels: opt
-  n_layers: [1, 2]
-  n_heads: [1, 2]
-  d_head: 16
-  d_ff: [32, 96]
-  bits: [32, 8, 4]
-END
+tiny_space opt '[32, 8, 4]'
 cat >"$DIR/job.yaml" <<END
 job: tuned
 data: "builtin:home?n=800"

@@ -33,16 +33,23 @@ static uint64_t send_and_run(struct device *d, const struct payload *p)
 	return d->link.sent - before;
 }
 
+/* What was sent over the line is the requests alone. */
+static void send_by_probe(struct device *d, unsigned seed, const char *name, size_t n)
+{
+	struct payload a;
+
+	fill(seed, 0, n);
+	mcu_payload(&a, name, 0, pad, n);
+	assert_true(send_and_run(d, &a) < 1000);
+	assert_string_equal(device_upload_note(d), "");
+}
+
 static void image_goes_by_the_debugger_of_the_emulator(void **state)
 {
 	struct device *d = mcu_open("");
-	struct payload a;
 
 	(void)state;
-	fill(1, 0, PAD);
-	mcu_payload(&a, "probed", 0, pad, PAD);
-	assert_true(send_and_run(d, &a) < 1000);
-	assert_string_equal(device_upload_note(d), "");
+	send_by_probe(d, 1, "probed", PAD);
 	device_close(d);
 }
 
@@ -123,13 +130,9 @@ static void image_that_was_written_over_is_not_copied(void **state)
 static void image_that_takes_long_to_check_does_not_wake_the_watchdog(void **state)
 {
 	struct device *d = mcu_open("");
-	struct payload a;
 
 	(void)state;
-	fill(7, 0, LONG_PAD);
-	mcu_payload(&a, "long", 0, pad, LONG_PAD);
-	assert_true(send_and_run(d, &a) < 1000);
-	assert_string_equal(device_upload_note(d), "");
+	send_by_probe(d, 7, "long", LONG_PAD);
 	assert_int_equal(device_info(d)->boots, 1);
 	device_close(d);
 }
