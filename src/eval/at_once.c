@@ -32,6 +32,11 @@ static void names(const struct at_once *a, int with_counts, char out[NAMES_BYTES
 	}
 }
 
+struct progress *at_once_progress(const struct at_once *a)
+{
+	return a->lone_shows && a->n_busy == 1 ? a->s->progress : NULL;
+}
+
 static int is_shown(const struct at_once *a)
 {
 	return a->n_busy > (a->lone_shows ? 1 : 0);
@@ -43,10 +48,11 @@ void at_once_did(struct at_once *a, size_t device)
 
 	pthread_mutex_lock(&a->s->lock);
 	a->n_done[device]++;
-	names(a, a->n_busy > 1, text);
-	if (is_shown(a))
+	if (is_shown(a)) {
+		names(a, a->n_busy > 1, text);
 		progress_update(a->s->progress, sum(a->n_done, a->s->n_devices), "%s",
 			text);
+	}
 	pthread_mutex_unlock(&a->s->lock);
 }
 
@@ -77,9 +83,10 @@ enum err at_once_run(struct at_once *a, struct err_ctx *ctx)
 	if (is_shown(a))
 		progress_begin(a->s->progress, a->task, all);
 	e = parallel_all(n, on_device, a, ctx);
-	names(a, 0, text);
-	if (is_shown(a))
+	if (is_shown(a)) {
+		names(a, 0, text);
 		progress_end(a->s->progress, "%zu of %zu %s on %s", sum(a->n_done, n),
 			all, a->what, text);
+	}
 	return e;
 }

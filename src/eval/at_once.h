@@ -25,6 +25,8 @@ struct at_once {
 
 /* Every device to its end, also when another fails; then the first fault by device. */
 enum err at_once_run(struct at_once *a, struct err_ctx *ctx);
+/* For a step that shows its own progress, as a lone one may; else NULL. */
+struct progress *at_once_progress(const struct at_once *a);
 /* One thing more is done on a device. Takes the lock. */
 void at_once_did(struct at_once *a, size_t device);
 

@@ -55,8 +55,11 @@ static struct value value_on(const struct session *s, const struct tracked *t, i
 	const struct hardware *h)
 {
 	const struct device *dev = s->device[device].dev;
-	enum provenance prov =
-		device_info(dev)->simulated ? PROV_SIMULATED : PROV_MEASURED;
+	const struct device_info *info = device_info(dev);
+	/* the energy of a board that draws nothing is a recording's */
+	enum provenance prov = info->simulated	      ? PROV_SIMULATED
+			       : info->instruction_ns ? PROV_EMULATED
+						      : PROV_MEASURED;
 	/* without a compiler there is no link to read the sizes from */
 	enum provenance sizes =
 		strcmp(device_profile(dev)->cc, "none") ? PROV_MEASURED : PROV_ANALYTIC;
@@ -72,9 +75,6 @@ static struct value value_on(const struct session *s, const struct tracked *t, i
 	} else if (!strcmp(name, "energy_uj")) {
 		v.value = h->energy_uj;
 		v.ci = h->energy_ci;
-		/* only a recording tells it of a board that draws nothing */
-		if (device_info(dev)->instruction_ns)
-			v.prov = PROV_EMULATED;
 	} else if (!strcmp(name, "wall_p99_us")) {
 		v.value = h->wall_p99_us;
 	} else if (!strcmp(name, "instructions")) {
@@ -83,8 +83,6 @@ static struct value value_on(const struct session *s, const struct tracked *t, i
 		v = exact(h->step_instructions, PROV_EMULATED);
 	} else if (!strcmp(name, "peak_rss_bytes")) {
 		v.value = h->peak_rss_bytes;
-		if (device_info(dev)->instruction_ns)
-			v.prov = PROV_EMULATED;
 	} else if (!strcmp(name, "arena_bytes")) {
 		v = exact((double)(h->artefact.arena_bytes + h->artefact.state_bytes),
 			sizes);

@@ -231,7 +231,7 @@ static enum err measure_device(void *self, size_t device, struct err_ctx *ctx)
 	struct session_device *d = &f->s->device[device];
 	enum err e = measure_run(d->dev, &d->reference, b->jobs, f->all.n_all[device],
 		&f->s->job.measure, on_done, b,
-		f->all.n_busy == 1 ? f->s->progress : NULL, f->s->cancel, ctx);
+		at_once_progress(&f->all), f->s->cancel, ctx);
 	const char *note = device_upload_note(d->dev);
 
 	if (note[0])

@@ -288,6 +288,14 @@ static const char *other_metric(const char *name, int counts)
 	return NULL;
 }
 
+static int is_on(const struct tracked *t, size_t device)
+{
+	for (size_t m = 0; m < t->group.n; m++)
+		if ((size_t)t->member[m] == device)
+			return 1;
+	return 0;
+}
+
 static enum err check_device_metrics(
 	const struct session *s, size_t device, struct err_ctx *ctx)
 {
@@ -297,21 +305,21 @@ static enum err check_device_metrics(
 	for (size_t k = 0; k < s->n_tracked; k++) {
 		const struct tracked *t = &s->tracked[k];
 		const char *name = t->o.metric->name, *other = other_metric(name, counts);
-		int is_energy = !strcmp(name, "energy_uj");
 
-		if (is_energy && !info->sensor[0])
+		if (!is_on(t, device))
+			continue;
+		if (!strcmp(name, "energy_uj") && !info->sensor[0])
 			return err_set(ctx, ERR_USAGE,
 				"'%s': device '%s' has no energy sensor%s%s", name,
 				s->device[device].name, info->sensor_note[0] ? ": " : "",
 				info->sensor_note);
-		for (size_t m = 0; other && m < t->group.n; m++)
-			if ((size_t)t->member[m] == device)
-				return err_set(ctx, ERR_USAGE,
-					"'%s': device '%s' %s: use %s@DEVICE", name,
-					s->device[device].name,
-					counts ? "is emulated and counts instructions"
-					       : "does not count instructions",
-					other);
+		if (other)
+			return err_set(ctx, ERR_USAGE,
+				"'%s': device '%s' %s: use %s@DEVICE", name,
+				s->device[device].name,
+				counts ? "is emulated and counts instructions"
+				       : "does not count instructions",
+				other);
 	}
 	return ERR_OK;
 }

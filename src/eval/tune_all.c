@@ -63,8 +63,8 @@ static enum err count_untuned(struct tuning *t, size_t device, struct err_ctx *c
 
 		e = tuning_input(t->s, &t->g[i], &in, ctx);
 		e = e ? e
-		      : wisdom_missing(&t->s->device[device].wisdom, &in, NULL, &missing,
-				ctx);
+		      : wisdom_missing(
+				&t->s->device[device].wisdom, &in, &missing, ctx);
 		e = unless_unbuildable(e);
 	}
 	t->all.n_all[device] = missing ? t->n : 0;
@@ -77,7 +77,7 @@ static enum err tune_device(void *self, size_t device, struct err_ctx *ctx)
 	struct tune_options o = t->o;
 	enum err e = ERR_OK;
 
-	o.progress = t->all.n_busy == 1 ? t->s->progress : NULL;
+	o.progress = at_once_progress(&t->all);
 	while (t->all.n_done[device] < t->n && !e) {
 		struct codegen_input in;
 		size_t n_timed;

@@ -135,7 +135,8 @@ static void describe(
 	snprintf(r->kernel_set, sizeof(r->kernel_set), "%s", set->isa);
 }
 
-enum err wisdom_missing(const struct wisdom *w, const struct codegen_input *in,
+/* At most PRODUCTS_MAX rows, as tune_run wants them; NULL: only how many. */
+static enum err list_missing(const struct wisdom *w, const struct codegen_input *in,
 	struct store_wisdom *rows, size_t *n, struct err_ctx *ctx)
 {
 	enum opt_level opt = (enum opt_level)in->genome->opt;
@@ -161,6 +162,12 @@ enum err wisdom_missing(const struct wisdom *w, const struct codegen_input *in,
 	return ERR_OK;
 }
 
+enum err wisdom_missing(const struct wisdom *w, const struct codegen_input *in, size_t *n,
+	struct err_ctx *ctx)
+{
+	return list_missing(w, in, NULL, n, ctx);
+}
+
 static enum err keep(struct wisdom *w, struct wisdom_level *l,
 	const struct store_wisdom *rows, size_t n, struct err_ctx *ctx)
 {
@@ -183,7 +190,7 @@ enum err wisdom_tune(struct wisdom *w, const struct codegen_input *in,
 	*n_timed = 0;
 	if (!rows)
 		return err_set(ctx, ERR_NOMEM, "out of memory");
-	e = wisdom_missing(w, in, rows, n_timed, ctx);
+	e = list_missing(w, in, rows, n_timed, ctx);
 	if (!e && *n_timed) {
 		e = tune_run(w->device, &l->tuner, o, rows, *n_timed, ctx);
 		e = e ? e : keep(w, l, rows, *n_timed, ctx);

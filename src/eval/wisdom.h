@@ -36,10 +36,9 @@ void wisdom_release(struct wisdom *w); /* a zeroed one is allowed */
  * is no error. */
 enum err wisdom_open(
 	struct wisdom *w, const struct genome *g, int tune, struct err_ctx *ctx);
-/* The shapes of `in` that are not known, at most PRODUCTS_MAX, as tune_run wants them; none
- * when it was not made ready. `rows` NULL: only how many. */
-enum err wisdom_missing(const struct wisdom *w, const struct codegen_input *in,
-	struct store_wisdom *rows, size_t *n, struct err_ctx *ctx);
+/* How many shapes of `in` are not known; none when it was not made ready. */
+enum err wisdom_missing(const struct wisdom *w, const struct codegen_input *in, size_t *n,
+	struct err_ctx *ctx);
 /* Times those on the device and stores them; *n_timed says how many they were. */
 enum err wisdom_tune(struct wisdom *w, const struct codegen_input *in,
 	const struct tune_options *o, size_t *n_timed, struct err_ctx *ctx);

@@ -214,7 +214,7 @@ static void fill_point(
 	p->on_front = r->on_front;
 	memcpy(p->v, r->v, sizeof(p->v));
 	has_test(c, r->candidate, p);
-	for (size_t k = 0; k < c->n_o; k++) {
+	for (size_t k = c->n_o; k-- > 0;) { /* the first one stays */
 		const struct store_measurement *m;
 
 		if (!c->o[k].metric->per_device)
@@ -224,10 +224,12 @@ static void fill_point(
 			continue;
 		p->build = m->m.build;
 		p->device = m->m.device;
+		if (!m->m.stack_bytes)
+			continue;
 		p->stack_bytes = m->m.stack_bytes;
-		p->ram_bytes = m->m.stack_bytes ? m->m.peak_rss_bytes : 0;
+		p->ram_bytes = m->m.peak_rss_bytes;
 		p->emulated = m->m.instructions > 0;
-		return;
+		snprintf(p->board, sizeof(p->board), "%s", m->device_name);
 	}
 }
 

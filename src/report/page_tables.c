@@ -74,10 +74,12 @@ static void ram_cell(const struct front *f, const struct front_point *p, struct 
 		return;
 	}
 	buf_printf(out,
-		"<td>%llu<span class=\"ci\">stack %u</span><span class=\"from\">measured%s"
-		"</span></td>",
+		"<td>%llu<span class=\"ci\">stack %u</span><span class=\"from\">measured%s "
+		"on ",
 		(unsigned long long)p->ram_bytes, p->stack_bytes,
-		p->emulated ? ", emulated" : "");
+		p->emulated ? ", emulated," : "");
+	text_html(out, p->board);
+	buf_puts(out, "</span></td>");
 }
 
 static void gist_cell(const struct front_point *p, struct buf *out)

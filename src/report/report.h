@@ -14,7 +14,8 @@
 /* One candidate with everything the store knows, collected for a job. */
 struct front_point {
 	struct hash candidate, build, device; /* build, device: of the last measurement */
-	/* Of that one, where it was a board's: all of its RAM, and the stack in it; else 0. */
+	/* Of the first board that was measured: all of its RAM, and the stack in it; else 0. */
+	char board[96];
 	uint64_t ram_bytes;
 	uint32_t stack_bytes;
 	int emulated; /* that board was */

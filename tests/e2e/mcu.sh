@@ -134,11 +134,7 @@ prints 'says what to do' 'single tokens of a decoder, and this network is an enc
 qemu-system-arm -M $board -display none -nodefaults -serial pty \
 	-kernel "$(dirname "$HAWSER")/hawser-agent-$board.elf" >"$DIR/port" 2>/dev/null &
 emulator=$!
-tries=0
-while [ $tries -lt 50 ] && ! grep -q 'redirected to' "$DIR/port"; do
-	sleep 0.1
-	tries=$((tries + 1))
-done
+await 50 grep -q 'redirected to' "$DIR/port"
 sed "s#^emulator:.*#port: $(sed -n 's/.*redirected to \([^ ]*\) .*/\1/p' "$DIR/port")#" devices/profiles/$board.yaml >"$DIR/port.yaml"
 check 'a decoder behind a port' "$HAWSER" measure --genome "$decoder" --device "$DIR/port.yaml" --tokens 16 --processes 2 --json
 prints 'a time of inputs' '"latency_us": [0-9.]+' out

@@ -78,12 +78,12 @@ exits 'an emulated board has no live meter' 2 measure
 prints 'and says so' "an emulated board draws nothing: .* 'recorded: yes'" err
 unplug
 
-search() { # NAME DEVICE
+search() { # NAME DEVICE [OBJECTIVE]
 	cat >"$DIR/job.yaml" <<EOF
 job: $1
 data: builtin:home?n=600
 space: home-mcu
-objectives: [intent_acc, "energy_uj@$2"]
+objectives: [intent_acc${3:+, $3}, "energy_uj@$2"]
 search: {initial: 2, batch: 2, population: 16, evolve: 4, refine: 4}
 stop: {candidates: 2}
 supernet: {epochs: 1}
@@ -100,6 +100,10 @@ check 'its front' "$HAWSER" front energy --json
 prints 'energy, but not measured' '"name": "energy_uj@.*"provenance": "emulated"' out
 about 'of an inference' "$(sed -n 's/.*"energy_uj@[^"]*": {"value": \([0-9.]*\),.*/\1/p' "$DIR/out" | head -1)" \
 	"$(awk "BEGIN { print $energy / 2 }")"
+# Beside a device without a meter, which comes first and tells no RAM.
+check 'a search on two devices' search two "$DIR/board.yaml" latency_us@local
+check 'its report' "$HAWSER" report two --out "$DIR/report"
+prints 'has the RAM of the board' 'stack [0-9]+</span><span class="from">measured, emulated, on [^<]*board.yaml<' report/index.html
 
 board lpm01a README.md
 check 'a file that is no recording' measure
