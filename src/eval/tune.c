@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "devices/cpu_arch.h"
 #include "devices/proto/record.h"
 #include "src/base/rng.h"
 
@@ -178,6 +179,20 @@ static void judge_all(const struct tune_options *o, struct store_wisdom *rows, s
 	}
 }
 
+enum err tune_check(const struct device *d, struct err_ctx *ctx)
+{
+	const struct device_info *info = device_info(d);
+	char window[32];
+
+	cpu_arch_line(info->description, "window", window, sizeof(window));
+	if (!info->emulated && !window[0])
+		return ERR_OK;
+	return err_set(ctx, ERR_UNSUPPORTED, "device '%s' cannot tune: %s",
+		device_profile(d)->name,
+		info->emulated ? "it is emulated and never timed"
+			       : "there is no tuner for boards without an operating system");
+}
+
 enum err tune_run(struct device *d, const struct artefact *tuner,
 	const struct tune_options *o, struct store_wisdom *rows, size_t n,
 	struct err_ctx *ctx)
@@ -188,10 +203,8 @@ enum err tune_run(struct device *d, const struct artefact *tuner,
 
 	if (!n)
 		return ERR_OK;
-	if (device_info(d)->emulated)
-		return err_set(ctx, ERR_UNSUPPORTED,
-			"device '%s' is emulated and is never timed: it cannot tune",
-			device_profile(d)->name);
+	if ((e = tune_check(d, ctx)))
+		return e;
 	if (n > TUNE_MAX_SHAPES || o->n_processes < 1 || o->n_processes > MAX_PROCESSES)
 		return err_set(ctx, ERR_INVALID, "tune: %zu shapes, %u processes", n,
 			(unsigned)o->n_processes);

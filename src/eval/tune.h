@@ -24,6 +24,8 @@ struct tune_options {
 };
 void tune_options_default(struct tune_options *o);
 
+/* ERR_UNSUPPORTED, with the reason, for a device that cannot tune. */
+enum err tune_check(const struct device *d, struct err_ctx *ctx);
 /* `rows` come with shape and n_schedules; all else but the store's own is filled. */
 enum err tune_run(struct device *d, const struct artefact *tuner,
 	const struct tune_options *o, struct store_wisdom *rows, size_t n,

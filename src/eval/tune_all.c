@@ -15,13 +15,13 @@ struct tuning {
 	struct at_once all;
 };
 
-/* A device that nothing is compiled for, or that is never timed, has nothing to tune. */
+/* A device that nothing is compiled for, or that cannot, has nothing to tune. */
 static int wants_tuning(const struct session *s, size_t device)
 {
 	const struct device *dev = s->device[device].dev;
 
 	return s->job.tune && strcmp(device_profile(dev)->cc, "none") &&
-	       !device_info(dev)->emulated;
+	       !tune_check(dev, NULL);
 }
 
 /* What cannot be built has nothing to tune either: its build says why. */

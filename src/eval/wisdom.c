@@ -102,7 +102,8 @@ enum err wisdom_open(
 	if (g->kernels != KERNELS_OPT || l->is_open ||
 		(!tune && !strcmp(target.cc, "none")))
 		return ERR_OK;
-	if (!tune && ((e = was_tuned(w, &wanted, ctx)) || !wanted))
+	e = tune ? tune_check(w->device, ctx) : was_tuned(w, &wanted, ctx);
+	if (e || !wanted)
 		return e;
 	if ((e = file_join(cache, sizeof(cache), w->results, "builds", ctx)) ||
 		(e = codegen_tuner(&target, (enum opt_level)g->opt, cache, &l->tuner,

@@ -84,6 +84,9 @@ done
 check 'musca-b1: kernels for its core' "$HAWSER" measure --genome "$(genome 8 | sed 's/kern=ref/kern=opt/')" \
 	--task intent-slots:5:7 --device musca-b1 --processes 2 --json
 if [ "$(count)" -lt $((n / 2)) ]; then ok 'are quicker'; else not_ok 'are quicker' "$(count) after $n"; fi
+exits 'tuning on an emulated board' 2 "$HAWSER" measure --genome "$(genome 8 | sed 's/kern=ref/kern=opt/')" \
+	--task intent-slots:5:7 --device musca-b1 --tune
+prints 'is refused' "device 'musca-b1' cannot tune: it is emulated and never timed" err
 board=mps2-an386
 for bits in 32 4; do
 	check "measure, $bits bits" measure $bits $board
@@ -137,6 +140,10 @@ emulator=$!
 await 50 grep -q 'redirected to' "$DIR/port"
 sed "s#^emulator:.*#port: $(sed -n 's/.*redirected to \([^ ]*\) .*/\1/p' "$DIR/port")#" devices/profiles/$board.yaml >"$DIR/port.yaml"
 check 'a decoder behind a port' "$HAWSER" measure --genome "$decoder" --device "$DIR/port.yaml" --tokens 16 --processes 2 --json
+cp "$DIR/out" "$DIR/timed"
+exits 'tuning behind a port' 2 "$HAWSER" measure --genome "$decoder" --device "$DIR/port.yaml" --tune
+prints 'has no tuner' "cannot tune: there is no tuner for boards" err
+cp "$DIR/timed" "$DIR/out"
 prints 'a time of inputs' '"latency_us": [0-9.]+' out
 prints 'a time of tokens' '"step_us": [0-9.]+' out
 prints 'after as many' '"cached": 16' out
