@@ -397,7 +397,7 @@ static void ram_and_tokens_are_told(void **state)
 	assert_ok(file_read(path, 1 << 20, &out, &b->ctx));
 	assert_holds(&out, "<th>RAM of the board<");
 	assert_holds(&out, "<td>9700<span class=\"ci\">stack 700</span>"
-			   "<span class=\"from\">measured, emulated</span>");
+			   "<span class=\"from\">measured, emulated, on board</span>");
 	buf_release(&out);
 	store_close(s);
 }
